@@ -1,0 +1,1 @@
+"""How to reach Azure ML, or do without it."""

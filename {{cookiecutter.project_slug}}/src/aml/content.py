@@ -1,0 +1,139 @@
+"""Content identities: what has not changed keeps its version, what has never passes for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+DIGITS = 12
+_CHUNK = 1 << 20
+# A half-made folder of this age (s) was left by a process that was killed.
+ABANDONED = 24 * 3600
+
+
+def file_hash(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+    """SHA-256 of a file's bytes, in full; `progress` is called with (bytes done, bytes in all)."""
+    digest, done, total = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            if progress:
+                progress(done, total)
+    return digest.hexdigest()
+
+
+def identity(value: Any) -> str:
+    """12 hex digits of anything that is JSON."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+def files_identity(files: Mapping[str, Path]) -> str:
+    """12 hex digits of named files: their names and bytes, in no order."""
+    return identity(sorted((name, file_hash(path)) for name, path in files.items()))
+
+
+def environment_version(lock: Path, wheels: Iterable[Path]) -> str:
+    """The environment's version: the content of the lock (but comments) and of the wheels."""
+    lines = [line.strip() for line in lock.read_text(encoding="utf-8").splitlines()]
+    pins = [line for line in lines if line and not line.startswith("#")]
+    return identity([pins, sorted((wheel.name, file_hash(wheel)) for wheel in wheels)])
+
+
+def code_files(package: Path, ignore_file: Path) -> dict[str, Path]:
+    """The files of a package that travel with a job, by their name in the snapshot.
+
+    Left out: compiled files, hidden ones, and what `.amlignore` names.
+    """
+    from pathspec import PathSpec
+
+    lines = ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
+    ignored = PathSpec.from_lines("gitwildmatch", lines)
+    found = {}
+    for folder, folders, names in os.walk(package):
+        folders[:] = sorted(f for f in folders if f != "__pycache__" and not f.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            inside = path.relative_to(package.parent).as_posix()
+            hidden = name.startswith(".") or name.endswith((".pyc", ".pyo"))
+            if not hidden and not ignored.match_file(f"src/{inside}"):
+                found[inside] = path
+    return found
+
+
+def snapshot(files: Mapping[str, Path], folder: Path) -> tuple[str, Path]:
+    """Copies code once by content: (code version, the folder that holds it)."""
+    version = files_identity(files)
+    target = folder / version
+    if not target.is_dir():
+        with new_folder(target) as half:
+            for name, path in files.items():
+                (half / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, half / name)
+    return version, target
+
+
+class new_folder:
+    """A folder that appears whole under its name, or not at all."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.half = target.parent / f".{uuid.uuid4().hex}.half"
+
+    def __enter__(self) -> Path:
+        for left in self.target.parent.glob(".*.half"):
+            if time.time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
+        self.half.mkdir(parents=True)
+        return self.half
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                os.replace(self.half, self.target)
+            except OSError:
+                # Another process made the same content first: theirs is as good.
+                if not self.target.is_dir():
+                    raise
+        shutil.rmtree(self.half, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never half of one."""
+    half = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    half.write_text(
+        json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
+    )
+    os.replace(half, path)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's value; None where there is no such file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def git_state(root: Path) -> dict[str, Any] | None:
+    """`{"commit": …, "dirty": …}`; None where git knows of no commit."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=30
+        ).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None

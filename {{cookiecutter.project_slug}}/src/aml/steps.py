@@ -1,0 +1,211 @@
+"""From settings to what a platform is asked for: an environment, a job, a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import content, gate
+from .platform import EnvironmentDefinition, Job, Model, Platform, Run, WorkError
+from .settings import Settings, SettingsError
+
+METRICS = "metrics.json"
+
+
+def environment_definition(settings: Settings) -> EnvironmentDefinition:
+    """The training environment's content: the lock and the private wheels.
+
+    Raises:
+        SettingsError: there is no such lock or folder of wheels.
+    """
+    lock = settings.root / settings.environment.lock
+    folder = settings.root / settings.environment.wheels
+    if not lock.is_file():
+        origin = settings.origin("environment.lock")
+        raise SettingsError(f"{origin}: there is no lock {lock}; `make lock` writes it")
+    wheels = tuple(sorted(folder.glob("*.whl")))
+    version = content.environment_version(lock, wheels)
+    return EnvironmentDefinition(settings.environment.name, lock, wheels, version)
+
+
+def training_job(settings: Settings, platform: Platform, experiment: str) -> Job:
+    """The job that trains on the newest data asset, with the code as it stands.
+
+    Raises:
+        SettingsError: the data asset is not registered, or there is no package.
+    """
+    data = platform.find_data(settings.data.name)
+    if data is None:
+        raise SettingsError(
+            f"{settings.origin('data.name')}: no data asset {settings.data.name!r} on "
+            f"{platform.name}; run `python src/data.py` with the same flags first"
+        )
+    package = settings.root / "src" / settings.project.package
+    if not (package / "train.py").is_file():
+        raise SettingsError(
+            f"{settings.origin('project.package')}: there is no {package / 'train.py'}"
+        )
+    files = content.code_files(package, settings.root / ".amlignore")
+    code_version, snapshot = content.snapshot(files, settings.root / ".local-workspace" / "code")
+    environment = platform.ensure_environment(environment_definition(settings))
+    training = asdict(settings.training)
+    git = content.git_state(settings.root)
+    return Job(
+        experiment=experiment,
+        package=settings.project.package,
+        snapshot=snapshot,
+        code_version=code_version,
+        data=data,
+        environment=environment,
+        settings=training,
+        reigning=platform.reigning_model(settings.model_name(data.target)),
+        identity=content.identity(
+            [data.name, data.version, code_version, environment.version, training]
+        ),
+        tags={
+            "data_name": data.name,
+            "data_version": data.version,
+            "target": data.target,
+            "environment_name": environment.name,
+            "environment_version": environment.version,
+            "code_version": code_version,
+            "git_commit": git["commit"] if git else "",
+            "git_dirty": str(git["dirty"]).lower() if git else "",
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run: its metrics, what the gate said, the model it registered."""
+
+    metrics: Mapping[str, Any]
+    decision: gate.Decision
+    model: Model | None
+    newly: bool
+    """Whether this call registered it; False: an earlier one had."""
+
+
+def read_metrics(platform: Platform, run: Run) -> dict[str, Any]:
+    """A run's `outputs/metrics.json`, normalised.
+
+    Raises:
+        WorkError: the run wrote none, or one that is no metrics.
+    """
+    raw = platform.read_output(run.id, METRICS)
+    if raw is None:
+        raise WorkError(
+            f"run {run.id} wrote no outputs/{METRICS}; train.py must (see docs/contract.md)"
+        )
+    try:
+        return gate.normalise(json.loads(raw))
+    except ValueError as error:
+        raise WorkError(f"run {run.id}: {error}") from None
+
+
+def find_finished(platform: Platform, job: Job, model_name: str) -> Run | None:
+    """An equal run that answers already: it registered its model, or can still be judged."""
+    run = platform.find_run(job.identity, job.experiment)
+    if run is None or run.model_name != model_name:
+        return None
+    if platform.find_model(model_name, run.id):
+        return run
+    return run if gate.was_compared(read_metrics(platform, run), job.reigning) else None
+
+
+def judge(platform: Platform, settings: Settings, run: Run, *, replace_reigning: bool) -> Verdict:
+    """Lets the gate decide on a finished run, and registers its model if it may be."""
+    metrics = read_metrics(platform, run)
+    decisions: list[gate.Decision] = []
+
+    def accept(reigning: Model | None) -> bool:
+        decisions.append(
+            gate.decide(metrics, settings.gate, reigning, replace_reigning=replace_reigning)
+        )
+        return decisions[-1].registered
+
+    schema = platform.read_output(run.id, "model/schema.json")
+    tags = {
+        **run.tags,
+        "metrics": json.dumps(metrics["metrics"], sort_keys=True),
+        "holdout": str(metrics["holdout"] or ""),
+        "task": str(metrics["task"] or ""),
+        "schema": _columns(schema),
+    }
+    model = platform.register_model(run, run.model_name, tags, accept)
+    if decisions:
+        return Verdict(metrics, decisions[-1], model, newly=model is not None)
+    if model is None:
+        raise WorkError(f"run {run.id} was not judged; run this again")
+    # An earlier call registered it: the gate said yes then.
+    decision = gate.decide(metrics, settings.gate, None)
+    reason = f"registered earlier as {model.name}:{model.version}"
+    measured = metrics.get("reigning")
+    decision = gate.Decision(True, reason, decision.checks, decision.primary_metric, measured)
+    return Verdict(metrics, decision, model, newly=False)
+
+
+def report_facts(
+    platform: Platform, settings: Settings, run: Run, verdict: Verdict
+) -> dict[str, Any]:
+    """What the report says of a run."""
+    raw = platform.read_output(run.id, "figures.json")
+    figures = []
+    for figure in json.loads(raw) if raw else []:
+        svg = platform.read_output(run.id, figure["file"])
+        if svg is not None:
+            figures.append(
+                (svg.decode("utf-8"), figure["title"], figure["alt"], figure.get("caption", ""))
+            )
+    data = platform.find_data(run.tags["data_name"], run.tags["data_version"])
+    model = {"name": run.model_name, "version": verdict.model.version if verdict.model else None}
+    commit = run.tags.get("git_commit")
+    return {
+        "run_id": run.id,
+        "experiment": run.experiment,
+        "status": run.status,
+        "created": run.created,
+        "seconds": run.seconds,
+        "data": {
+            "name": run.tags["data_name"],
+            "version": run.tags["data_version"],
+            "rows": data.rows if data else None,
+            "target": run.tags["target"],
+        },
+        "environment": {
+            "name": run.tags["environment_name"],
+            "version": run.tags["environment_version"],
+        },
+        "code_version": run.tags["code_version"],
+        "git": {"commit": commit, "dirty": run.tags.get("git_dirty") == "true"} if commit else None,
+        "model": model,
+        "decision": verdict.decision.to_dict(),
+        "metrics": verdict.metrics,
+        "figures": figures,
+        "profile": data.profile if data else None,
+        "log_tail": "\n".join(platform.log_tail(run.id, 40)),
+    }
+
+
+def _columns(schema: bytes | None) -> str:
+    """The model's input columns and their types, as a tag."""
+    if schema is None:
+        return ""
+    try:
+        columns = {column["name"]: column["type"] for column in json.loads(schema)["columns"]}
+    except (ValueError, KeyError, TypeError):
+        return ""
+    text = json.dumps(columns, ensure_ascii=False)
+    return (
+        text if len(text) <= 5000 else f"{len(columns)} columns: see schema.json beside the model"
+    )
+
+
+def reports(path: Path, facts: Mapping[str, Any]) -> None:
+    """Writes the report of a run."""
+    from .report import write_report
+
+    write_report(path, dict(facts))
