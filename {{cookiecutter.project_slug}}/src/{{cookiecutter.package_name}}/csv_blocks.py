@@ -1,0 +1,239 @@
+"""A CSV file as blocks of whole records, each parsed by pyarrow into columns of text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+from .csv_dialect import Progress, find_delimiter, find_encoding, pieces, read_head
+from .schema import TableError, check_names, names_text, shorten
+
+BLOCK = 8 << 20  # bytes of text held at a time
+_LONGEST_RECORD = 128 << 20
+_PARSED_AT_ONCE = 1 << 20  # bytes given to one thread of pyarrow
+
+
+@dataclass
+class Block:
+    """Some whole records of a file: `text` in UTF-8, its first line being line `line`."""
+
+    source: CsvSource
+    text: bytes
+    line: int
+
+    def columns(self, names: Sequence[str], missing: Sequence[str]) -> pa.Table:
+        """Return the named columns as strings, missing values as null; TableError if ragged."""
+        size = _PARSED_AT_ONCE
+        while True:
+            try:
+                return pacsv.read_csv(
+                    pa.BufferReader(self.text),
+                    pacsv.ReadOptions(
+                        use_threads=False, column_names=self.source.names, block_size=size
+                    ),
+                    pacsv.ParseOptions(
+                        delimiter=self.source.delimiter, newlines_in_values=b'"' in self.text
+                    ),
+                    pacsv.ConvertOptions(
+                        check_utf8=False,  # checked already
+                        include_columns=list(names),
+                        column_types=dict.fromkeys(names, pa.string()),
+                        null_values=list(missing),
+                        strings_can_be_null=True,
+                    ),
+                )
+            except pa.ArrowInvalid as error:
+                if size < len(self.text) and "straddling" in str(error):
+                    size = len(self.text) + 1  # a record longer than what one thread is given
+                    continue
+                self.check_widths()
+                raise TableError(f"{self.source.file}: {shorten(error, 200)}") from error
+
+    def check_widths(self) -> None:
+        """Raise TableError for the first record that is not as wide as the header."""
+        width = len(self.source.names)
+        for line, row in self._records():
+            if len(row) not in (0, width):
+                raise TableError(
+                    f"{self.source.file}: line {line} has {len(row)} field(s) where the header has "
+                    f"{width}; mend the line, or quote values that hold {self.source.delimiter!r}"
+                )
+
+    def line_of(self, column: str, found: Callable[[str], bool]) -> int | None:
+        """Return the line of the first record whose stripped value in `column` is `found`."""
+        place = self.source.names.index(column)
+        return next(
+            (
+                line
+                for line, row in self._records()
+                if len(row) > place and found(row[place].strip())
+            ),
+            None,
+        )
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line, fields) of each record; slow, for the words of an error."""
+        limit = csv.field_size_limit(_LONGEST_RECORD)
+        try:
+            text = io.StringIO(self.text.decode("utf-8", errors="replace"), newline="")
+            reader = csv.reader(text, delimiter=self.source.delimiter)
+            before = 0
+            for row in reader:
+                yield self.line + before, row
+                before = reader.line_num
+        finally:
+            csv.field_size_limit(limit)
+
+
+class CsvSource:
+    """A CSV file with its dialect and its header.
+
+    The encoding and the delimiter are found out unless given. TableError for a file without a
+    usable header.
+    """
+
+    def __init__(
+        self, path: Path, encoding: str | None = None, delimiter: str | None = None
+    ) -> None:
+        self.path, self.file = path, path.name
+        self.encoding = encoding or find_encoding(path)
+        head = read_head(path, self.encoding)
+        self.delimiter = delimiter or find_delimiter(head)
+        self.names = self._header(head)
+        self._old_mac = "\n" in head and b"\n" not in next(pieces(path, self.encoding), b"")
+
+    def _header(self, head: str) -> list[str]:
+        """Return the stripped names of the first record that is not blank."""
+        try:
+            rows = csv.reader(io.StringIO(head, newline=""), delimiter=self.delimiter)
+            names = next(([n.strip() for n in row] for row in rows if any(map(str.strip, row))), [])
+        except csv.Error as error:
+            raise TableError(f"{self.file}: the header cannot be read ({error})") from error
+        if not names:
+            raise TableError(f"{self.file}: the file is empty; a header and rows are needed")
+        check_names(self.file, names)
+        if len(names) == 1:
+            raise TableError(
+                f"{self.file}: only one column was found ({shorten(names[0])}); a target and at "
+                "least one more are needed, separated by comma, semicolon, tab or |"
+            )
+        return names
+
+    def blocks(self, size: int = BLOCK, progress: Progress | None = None) -> Iterator[Block]:
+        """Yield the records below the header in blocks of about `size` bytes."""
+        rest, line, header = b"", 1, True
+        for piece in self._normal_pieces(size, progress):
+            rest += piece
+            if header:
+                cut = self._header_length(rest)
+                if not cut:
+                    self._check_length(rest, line)
+                    continue
+                line, rest, header = line + rest.count(b"\n", 0, cut), rest[cut:], False
+            self._check_quotes(rest, line)
+            cut = _whole_records(rest)
+            if cut:
+                yield self._checked(rest[:cut], line)
+                line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
+            self._check_length(rest, line)
+        if rest.strip():
+            if rest.count(b'"') % 2:
+                line += rest.count(b"\n", 0, rest.rindex(b'"'))
+                raise TableError(
+                    f"{self.file}: the quote opened on line {line} is never closed; "
+                    "close it, or write it doubled inside a quoted value"
+                )
+            if not header:
+                yield self._checked(rest, line)
+
+    def _checked(self, text: bytes, line: int) -> Block:
+        """Return the block; TableError if its bytes are not UTF-8."""
+        try:
+            if not text.isascii():
+                text.decode()
+        except UnicodeDecodeError as error:
+            line += text.count(b"\n", 0, error.start)
+            raise TableError(
+                f"{self.file}: line {line} is not in UTF-8, as the table was before; save it so"
+            ) from error
+        return Block(self, text, line)
+
+    def _normal_pieces(self, size: int, progress: Progress | None) -> Iterator[bytes]:
+        """Yield UTF-8 pieces whose lines end in "\\n" (or "\\r\\n")."""
+        for piece in pieces(self.path, self.encoding, size, progress):
+            if b"\0" in piece:
+                raise TableError(f"{self.file}: the file holds NUL bytes; it is not a text table")
+            yield piece.replace(b"\r", b"\n") if self._old_mac else piece
+
+    def _header_length(self, text: bytes) -> int:
+        """Return the bytes up to the first record below the header, 0 if that is not in sight."""
+        blank = b" \t\r\n" + self.delimiter.encode()
+        start = len(text) - len(text.lstrip(blank))
+        end = text.find(b"\n", start)
+        while end >= 0:
+            if text.count(b'"', start, end) % 2 == 0 and text[start:end].strip(blank):
+                return end + 1
+            end = text.find(b"\n", end + 1)
+        return 0
+
+    def _check_length(self, rest: bytes, line: int) -> None:
+        if len(rest) > _LONGEST_RECORD:
+            raise TableError(
+                f"{self.file}: the record on line {line} does not end within "
+                f"{_LONGEST_RECORD >> 20} MB; is a quote left open there?"
+            )
+
+    def _check_quotes(self, text: bytes, line: int) -> None:
+        """Raise TableError for a quote that neither opens, closes nor is doubled in a value.
+
+        Quotes are taken in pairs. If each opening one follows a delimiter or a line's end (or the
+        quote it doubles), and each closing one stands before such, the pairs are the fields.
+        """
+        if b'"' not in text:
+            return
+        edges = np.zeros(256, bool)
+        edges[[*self.delimiter.encode(), *b'\r\n"']] = True
+        symbols = np.frombuffer(text, np.uint8)
+        quotes = np.flatnonzero(symbols == ord('"'))
+        opening, closing = quotes[0::2], quotes[1::2]
+        wrong = opening[(opening > 0) & ~edges[symbols[opening - 1]]]
+        inside = closing[closing < len(text) - 1]
+        stray = np.concatenate([wrong, inside[~edges[symbols[inside + 1]]]])
+        # an opening quote that follows a quote must double the closing one right before it
+        if len(stray):
+            line += text.count(b"\n", 0, int(stray.min()))
+            raise TableError(
+                f"{self.file}: line {line} has a quote inside a value; quote the whole value "
+                'and write the quote doubled: "5"" pipe"'
+            )
+
+
+def _whole_records(text: bytes) -> int:
+    """Return how many bytes at the front are whole records: up to a line end outside quotes."""
+    cut = text.rfind(b"\n") + 1
+    if b'"' not in text:
+        return cut
+    quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == ord('"'))
+    while cut:
+        before = int(np.searchsorted(quotes, cut))
+        if before % 2 == 0:
+            return cut
+        cut = text.rfind(b"\n", 0, int(quotes[before - 1])) + 1
+    return 0
+
+
+def need_columns(file: str, names: list[str], wanted: Sequence[str]) -> None:
+    """Raise TableError naming the wanted columns that are not there."""
+    there = set(names)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise TableError(
+            f"{file}: columns are missing: {names_text(absent)}; it has {names_text(names)}"
+        )

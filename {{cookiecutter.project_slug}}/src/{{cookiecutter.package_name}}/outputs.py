@@ -1,0 +1,56 @@
+"""What the job leaves behind beside the model: schema.json, metrics.json, one row as an example."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from .schema import Column, Schema
+
+EXAMPLE_ROWS = 1_000
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write the file whole or not at all: whoever finds it can rely on it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False)
+    temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+    os.replace(temporary, path)
+
+
+def input_schema(
+    schema: Schema, names: list[str], task: str, classes: list[Any] | None, example: dict[str, Any]
+) -> dict[str, Any]:
+    """What schema.json beside the model says: columns it is sent, those it uses, its answer."""
+    return {
+        "columns": [{"name": c.name, "type": c.type, "format": c.format} for c in schema.features],
+        "features": names,
+        "target": schema.target,
+        "task": task,
+        "classes": classes,
+        "example": example,
+    }
+
+
+def example_row(table: pa.Table, schema: Schema) -> dict[str, Any]:
+    """A real row as a request to the model would hold it: of the first 1,000 the most complete."""
+    head = table.slice(0, EXAMPLE_ROWS).select([column.name for column in schema.features])
+    best = max(head.to_pylist(), key=lambda row: sum(value is not None for value in row.values()))
+    return {column.name: _plain(best[column.name], column) for column in schema.features}
+
+
+def _plain(value: Any, column: Column) -> Any:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if column.type == "boolean":
+        return bool(value)
+    if column.type == "date":
+        text: str = value.isoformat()
+        return text.removesuffix("T00:00:00")
+    return value

@@ -1,0 +1,114 @@
+"""What a table is made of: its columns with their types, and how the file writes them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from typing import Any
+
+TYPES = ("number", "category", "boolean", "date")
+
+# What pandas reads as missing, and "?", which many public tables use. Compared after stripping.
+DEFAULT_MISSING = (
+    *("", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND"),
+    *("1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
+
+class TableError(ValueError):
+    """One line: what is wrong with the table, where, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    `type` is one of TYPES. `format` says how the text of a CSV is to be read: for a date its
+    strptime format, or "ISO8601"; for a number "," if it is written with a decimal comma.
+    """
+
+    name: str
+    type: str
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns in file order, the target among them, and how the file is written."""
+
+    columns: tuple[Column, ...]
+    target: str
+    kind: str = "csv"  # "csv" or "parquet"
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    missing_values: tuple[str, ...] = DEFAULT_MISSING
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """All columns but the target."""
+        return tuple(column for column in self.columns if column.name != self.target)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {
+            **asdict(self),
+            "columns": [asdict(column) for column in self.columns],
+            "missing_values": list(self.missing_values),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Schema:
+        """Return what `to_dict` wrote; TableError if it is not a schema."""
+        try:
+            columns = tuple(
+                Column(str(c["name"]), str(c["type"]), c.get("format")) for c in values["columns"]
+            )
+            target = str(values["target"])
+        except (AttributeError, KeyError, TypeError) as error:
+            raise TableError(f"this is not the schema of a table: {error!r} is wrong") from error
+        for column in columns:
+            if column.type not in TYPES:
+                raise TableError(f"column {column.name!r}: type {column.type!r} is unknown")
+        return cls(
+            columns,
+            target,
+            str(values.get("kind", "csv")),
+            str(values.get("delimiter", ",")),
+            str(values.get("encoding", "utf-8")),
+            tuple(map(str, values.get("missing_values", DEFAULT_MISSING))),
+        )
+
+
+def shorten(text: object, width: int = 60) -> str:
+    """Return the text on one line, at most `width` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def names_text(names: list[str], most: int = 8) -> str:
+    """Return a few names for a message: "a, b, c and 5 more"."""
+    shown = ", ".join(shorten(name, 40) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def no_such_column(name: str, names: list[str]) -> str:
+    """Return the words for a column that is not there, the nearest names first."""
+    folded = {other.casefold(): other for other in reversed(names)}
+    near = [folded[match] for match in get_close_matches(name.casefold(), list(folded), n=3)]
+    hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+    return f"there is no column {name!r}; {hint}the columns are {names_text(names)}"
+
+
+def check_names(file: str, names: list[str]) -> None:
+    """Raise TableError when a column has no name or two have the same."""
+    empty = [str(place) for place, name in enumerate(names, 1) if not name]
+    if empty:
+        raise TableError(
+            f"{file}: column {names_text(empty)} of {len(names)} has no name; "
+            "name it, or leave it out (pandas: to_csv(..., index=False))"
+        )
+    if len(set(names)) < len(names):
+        double = [name for name, times in Counter(names).items() if times > 1]
+        raise TableError(f"{file}: columns of the same name: {names_text(double)}; rename them")

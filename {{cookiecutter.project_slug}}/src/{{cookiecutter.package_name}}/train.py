@@ -1,0 +1,185 @@
+"""Train, measure and save the model: `python -m <package>.train --data PATH`.
+
+Runs in a folder of its own, on this machine as on Azure ML. Writes `outputs/model/`,
+`outputs/figures/` and, last of all, `outputs/metrics.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from .asset import open_asset
+from .estimators import plain_parameters, resolve_estimator
+from .evaluate import Evaluation, chance_level, evaluate
+from .features import build_pipeline, select_features
+from .frame import to_frame
+from .holdout import check_sides, holdout_identity, holdout_mask
+from .outputs import example_row, input_schema, write_json
+from .reigning import evaluate_reigning
+from .schema import TableError
+from .stages import Stages
+from .table import read_table
+from .target import drop_missing_target, resolve_task, target_values
+from .tracking import track
+
+DEFAULTS: dict[str, Any] = {
+    "task": "auto",
+    "estimator": "auto",
+    "parameters": {},
+    "seed": 0,
+    "holdout": 0.2,
+    "drop_columns": [],
+    "min_class_rows": 5,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 if a model was written, 1 if the data will not do; exit 2 for wrong arguments."""
+    parser = argparse.ArgumentParser(prog="train", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of a data asset, or a table"
+    )
+    parser.add_argument("--target", help="column to predict (the asset's)")
+    parser.add_argument("--settings", default="{}", help="JSON: `training` of config.yml")
+    parser.add_argument("--reigning-model", type=Path, help="folder of the model to compare with")
+    parser.add_argument("--reigning-version", default="", help="its version, for the record")
+    parser.add_argument("--outputs", type=Path, default=Path("outputs"))
+    args = parser.parse_args(argv)
+    try:
+        settings = {**DEFAULTS, **json.loads(args.settings)}
+    except (ValueError, TypeError) as error:
+        parser.error(f"--settings is not a JSON object: {error}")
+    if unknown := sorted(settings.keys() - DEFAULTS.keys()):
+        parser.error(f"--settings: no setting {unknown[0]!r}; there are {', '.join(DEFAULTS)}")
+    try:
+        train(args, settings)
+    except TableError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def train(args: argparse.Namespace, settings: dict[str, Any]) -> None:
+    """The job, top to bottom. Raises TableError if the data or the settings will not do."""
+    log, outputs, seed = Stages(6), args.outputs, settings["seed"]
+
+    with log.stage("read", f"read {args.data}"):
+        asset = open_asset(args.data, args.target)
+        schema = asset.schema
+        task, why = resolve_task(asset.profile, settings["task"], settings["min_class_rows"])
+        table, note = drop_missing_target(read_table(asset.path, schema), schema.target)
+        log.say(f"{task}: {why}")
+        log.say(note or f"target {schema.target!r} is known in all rows")
+
+    with log.stage("hold out", f"hold out {settings['holdout']:.0%} of {table.num_rows} rows"):
+        mask, hashes = holdout_mask(table, schema.target, settings["holdout"])
+        if task == "classification":
+            check_sides(table.column(schema.target), mask)
+        example = example_row(table, schema)
+        held_out = table.filter(pa.array(mask))
+        identity = holdout_identity(hashes[mask], held_out.column(schema.target))
+        table = table.filter(pa.array(~mask))
+        names, notes = select_features(table, schema, settings["drop_columns"])
+        for note in notes:
+            log.say(note)
+        y = target_values(table, schema.target, task)
+        y_test = target_values(held_out, schema.target, task)
+        classes = np.unique(y).tolist() if task == "classification" else None
+        rows = {"train": table.num_rows, "test": held_out.num_rows}
+        X = to_frame(table.select(names))
+        del table, hashes, mask  # a million rows are not kept twice while fitting
+        pa.default_memory_pool().release_unused()
+
+    pipeline = build_pipeline(
+        schema, names, settings["estimator"], settings["parameters"], task, seed
+    )
+    size = f"{rows['train']} rows x {len(names)} features"
+    with log.stage("fit", f"fit {type(pipeline[-1]).__name__} on {size}"):
+        fit(pipeline, X, y)
+        del X, y
+
+    with log.stage("evaluate", f"evaluate on {rows['test']} held-out rows"):
+        X_test = to_frame(held_out.select(names))
+        evaluation = evaluate(pipeline, X_test, y_test, task, classes)
+        log.say(", ".join(f"{name} {value:.4g}" for name, value in evaluation.metrics.items()))
+        chance = chance_level(evaluation, y_test, task, classes, seed)
+        described = input_schema(schema, names, task, classes, example)
+        reigning: dict[str, Any] | None = None
+        rival: Evaluation | None = None
+        if args.reigning_model:
+            everything = to_frame(held_out.select([c.name for c in schema.features]))
+            rival, reason = evaluate_reigning(args.reigning_model, described, everything, y_test)
+            reigning = {"version": args.reigning_version}
+            reigning["metrics" if rival else "error"] = rival.metrics if rival else reason
+            log.say(f"reigning model {args.reigning_version}: {reason or 'measured'}")
+
+    with log.stage("figures", "draw figures"):
+        from .report import write_figures  # matplotlib takes its time: not before it is needed
+
+        write_figures(
+            outputs,
+            task,
+            pipeline,
+            X_test,
+            y_test,
+            evaluation.prediction,
+            evaluation.probability,
+            classes,
+            (rival.prediction, rival.probability) if rival else None,
+            asset.profile.to_dict(),
+            seed,
+        )
+
+    with log.stage("write", f"write {outputs}"):
+        (outputs / "model").mkdir(parents=True, exist_ok=True)
+        joblib.dump(pipeline, outputs / "model" / "model.joblib")
+        write_json(outputs / "model" / "schema.json", described)
+
+    estimator = resolve_estimator(settings["estimator"], task)
+    training = {
+        "task": task,
+        "why": why,
+        "estimator": estimator,
+        "parameters": plain_parameters(pipeline[-1]),
+        "notes": notes,
+        "seconds": log.seconds,
+    }
+    record = {
+        "task": task,
+        "metrics": evaluation.metrics,
+        "chance": chance,
+        "rows": rows,
+        "reigning": reigning,
+        "holdout": identity,
+        "training": training,
+    }
+    write_json(outputs / "metrics.json", record)  # the last of the outputs: all others are there
+
+    parameters = {**settings, "task": task, "estimator": estimator, "target": schema.target}
+    tags = {"holdout": identity, "rows_train": str(rows["train"]), "rows_test": str(rows["test"])}
+    log.say(track(parameters, evaluation.metrics, tags, outputs))
+
+
+def fit(pipeline: Pipeline, X: pd.DataFrame, y: NDArray[Any]) -> None:
+    """Fit, and put a parameter's wrong value in one line; any other failure keeps its traceback."""
+    try:
+        pipeline.fit(X, y)
+    except ValueError as error:
+        if type(error).__name__ != "InvalidParameterError":  # scikit-learn's, not public
+            raise
+        raise TableError(f"training.parameters: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())
