@@ -1,0 +1,1 @@
+"""A second, different model: one rule, no scikit-learn. It keeps `docs/contract.md` alone."""
