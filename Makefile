@@ -1,0 +1,46 @@
+# Needs Python 3.11 or later and make. uv is brought along where there is none.
+# Without make, on Windows: each recipe below is one `uv run …` line that the README repeats.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+ifneq ($(shell command -v uv 2>/dev/null),)
+UV := uv
+else
+UV := .tools/uv/bin/uv
+# The rendered repository and the tests find it too.
+export PATH := $(CURDIR)/.tools/uv/bin:$(PATH)
+endif
+UV_FILE := $(filter .tools/%,$(UV))
+RUN := $(UV) run --locked --quiet
+WORKERS ?= auto
+
+.PHONY: help
+help: ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+.tools/uv/bin/uv:
+	python3 -m venv .tools/uv
+	.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.PHONY: demo
+demo: | $(UV_FILE) ## render the defaults and run the whole local lifecycle on them
+	$(RUN) python tools/demo.py
+
+.PHONY: test test-fast
+test: lint ## lint, then every test
+	$(RUN) pytest -n $(WORKERS)
+
+test-fast: | $(UV_FILE) ## the tests that take no installation and no training
+	$(RUN) pytest -n $(WORKERS) -m 'not slow'
+
+.PHONY: lint
+lint: | $(UV_FILE) ## ruff, mypy, shellcheck
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) shellcheck .ci/run
+
+.PHONY: bench
+bench: | $(UV_FILE) ## measure against an empty template and against plain scripts
+	$(RUN) python benchmarks/run.py

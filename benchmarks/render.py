@@ -1,0 +1,48 @@
+"""Rendering, against an empty one-file template: what the template adds to cookiecutter's own time."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.measure import line, paired
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 15
+
+
+def main() -> None:
+    """Prints the ratios inside a git repository, and with `git init` and the first commit."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        empty = work / "empty"
+        (empty / "{{cookiecutter.name}}").mkdir(parents=True)
+        (empty / "cookiecutter.json").write_text('{"name": "empty"}', encoding="utf-8")
+        (empty / "{{cookiecutter.name}}" / "README.md").write_text("empty\n", encoding="utf-8")
+        ours = work / "template"
+        shutil.copytree(ROOT, ours, ignore=shutil.ignore_patterns(".git", ".venv*", ".cache", ".*_cache", "tests"))
+        for name, goal, git in (("in a git repository", 1.15, True), ("with git init and commit", 1.25, False)):
+            inside = work / f"inside-{git}"
+            inside.mkdir()
+            if git:
+                subprocess.run(["git", "init", "-q"], cwd=inside, check=True)
+
+            def render(template: Path, inside: Path = inside) -> float:
+                target = Path(tempfile.mkdtemp(dir=inside))
+                command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", "-o", str(target)]
+                began = time.perf_counter()
+                subprocess.run([*command, str(template)], check=True, capture_output=True)
+                seconds = time.perf_counter() - began
+                shutil.rmtree(target)
+                return seconds
+
+            ratio, a, b = paired(lambda: render(ours), lambda: render(empty), ROUNDS)
+            print(line(f"render {name}: wall time", ratio, goal, f"{a:.2f} s against {b:.2f} s"), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""A rendered repository with its environment made, for the measurements that need one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SLUG, PACKAGE = "penguins-model", "penguins_model"
+
+
+def render(folder: Path) -> Path:
+    """The defaults rendered below `folder`, `make setup` done."""
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", "-o", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(["make", "setup"], cwd=folder / SLUG, check=True, capture_output=True)
+    return folder / SLUG
+
+
+def python(repository: Path) -> str:
+    """The repository's own interpreter."""
+    scripts = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
+    return str(repository / ".venv" / scripts)
+
+
+def drive(repository: Path, driver: str, *arguments: str) -> dict[str, object]:
+    """A driver's JSON answer."""
+    command = [python(repository), f"src/{driver}.py", "--local", "--json", *arguments]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, encoding="utf-8")
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,42 @@
+"""Derive the defaults of later answers from earlier ones: valid whatever was typed before."""
+
+from __future__ import annotations
+
+import re
+
+from slugify import slugify  # comes with cookiecutter
+
+from local_extensions import rules
+
+
+def slug_for(project_name: str) -> str:
+    """Return a folder name for a project of any name."""
+    slug = slugify(str(project_name), max_length=rules.SLUG_LENGTH - len("-model"))
+    if not slug:  # nothing but emoji, say
+        return "azure-ml-model"
+    return f"{slug}-model" if rules.project_slug(slug) else slug
+
+
+def package_for(slug: str) -> str:
+    """Return a package name for a project in folder `slug`."""
+    package = re.sub(r"[^a-z0-9]+", "_", str(slug).lower())[: rules.PACKAGE_LENGTH - 6].strip("_")
+    if package[:1].isdigit():
+        package = f"model_{package}"
+    elif rules.package_name(package):
+        package = f"{package}_model"
+    return "my_model" if rules.package_name(package) else package
+
+
+def resource_group_for(slug: str) -> str:
+    """Return the name of a resource group for `slug`."""
+    return f"rg-{slug}"
+
+
+def workspace_for(slug: str) -> str:
+    """Return the name of a workspace for `slug`, which may hold periods and be too long."""
+    return f"mlw-{slug}".replace(".", "-")[:33].rstrip("-_")
+
+
+def service_principal_for(slug: str) -> str:
+    """Return the name of a service principal for `slug`."""
+    return f"sp-{slug}"

@@ -1,0 +1,136 @@
+"""Bake the template once per set of answers, and look at what came out."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).parents[1]
+FOLDER = "{{cookiecutter.project_slug}}"
+Bake = Callable[..., "BakedProject"]
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@dataclass(frozen=True)
+class BakedProject:
+    """A rendered repository."""
+
+    path: Path
+
+    @property
+    def files(self) -> set[str]:
+        """Every file but git's own, from the repository's root, with forward slashes."""
+        below = (path.relative_to(self.path) for path in self.path.rglob("*") if path.is_file())
+        return {path.as_posix() for path in below if path.parts[0] != ".git"}
+
+    def text(self, name: str) -> str:
+        """The text of a file, line ends as they are."""
+        return (self.path / name).read_bytes().decode("utf-8")
+
+    def toml(self, name: str) -> dict[str, Any]:
+        """A TOML file, parsed."""
+        return tomllib.loads(self.text(name))
+
+    def yaml(self, name: str) -> Any:
+        """A YAML file, parsed."""
+        return yaml.safe_load(self.text(name))
+
+    def json(self, name: str) -> Any:
+        """A JSON file, parsed."""
+        return json.loads(self.text(name))
+
+
+def tracked(folder: Path) -> list[str]:
+    """Name what git tracks or would track below `folder`, with forward slashes."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    names = listed.stdout.decode("utf-8").split("\0")
+    return sorted(name for name in names if name and (folder / name).is_file())
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a fresh clone holds it: no caches of whoever works in it."""
+    copy = tmp_path_factory.mktemp("clone") / "aml-template"
+    for name in tracked(ROOT):
+        if name.startswith((FOLDER, "hooks/", "templates/", "local_extensions/", "cookiecutter.")):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def bake(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Bake:
+    """Render with these answers and the defaults of the rest, once per session."""
+    done: dict[str, BakedProject] = {}
+
+    def baked(**answers: Any) -> BakedProject:
+        key = json.dumps(answers, sort_keys=True)
+        if key not in done:
+            folder = cookiecutter(
+                str(template),
+                no_input=True,
+                default_config=True,
+                extra_context=answers,
+                output_dir=str(tmp_path_factory.mktemp("bake")),
+            )
+            done[key] = BakedProject(Path(folder))
+        return done[key]
+
+    return baked
+
+
+@pytest.fixture(scope="session")
+def default(bake: Bake) -> BakedProject:
+    """The repository of the default answers. Only to look at: it is shared."""
+    return bake()
+
+
+def environment(**more: str) -> dict[str, str]:
+    """An environment in which git and cookiecutter know nothing of the user who runs the tests."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GIT_", "COOKIECUTTER", "VIRTUAL_ENV"))
+    }
+    nothing = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    return {**kept, **nothing, "PYTHONUTF8": "1", **more}
+
+
+@pytest.fixture
+def cli(template: Path) -> Cli:
+    """Run the `cookiecutter` command as a user does: `cli("name=value", …, cwd=…, env=…)`."""
+
+    def run(
+        *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        where = {**environment(PWD=str(cwd)), **(env or {})}
+        command = [sys.executable, "-P", "-m", "cookiecutter", "--no-input", "--default-config"]
+        flags = [argument for argument in arguments if argument.startswith("-")]
+        answers = [argument for argument in arguments if not argument.startswith("-")]
+        return subprocess.run(
+            [*command, *flags, str(template), *answers],
+            cwd=cwd,
+            env=where,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,88 @@
+"""A rendered repository with its own `.venv`, made by its own `make setup`.
+
+The `.venv` is kept in `.cache/` from one session to the next, by the content of the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cookiecutter.main import cookiecutter
+from filelock import FileLock
+
+from tests.conftest import ROOT, BakedProject, environment
+
+
+@dataclass(frozen=True)
+class ReadyProject(BakedProject):
+    """A rendered repository in which everything can be run."""
+
+    @property
+    def python(self) -> str:
+        """The interpreter of its `.venv`."""
+        return str(self.path / ".venv" / "bin" / "python")
+
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in the repository; `more` are environment variables."""
+        return subprocess.run(
+            command,
+            cwd=self.path,
+            env=environment(**more),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+
+def set_up_once(project: BakedProject) -> Path:
+    """Run `make setup` for this lock if no earlier session has; return the `.venv`."""
+    lock = project.path / "requirements-dev.txt"
+    home = ROOT / ".cache" / hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{home}.lock"):
+        if not (home / ".venv" / ".made-from-lock").exists():
+            for name in ("Makefile", "requirements-dev.txt"):
+                shutil.copy2(project.path / name, home / name)
+            made = subprocess.run(
+                ["make", "setup"],
+                cwd=home,
+                env=environment(),
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+            )
+            assert made.returncode == 0, made.stdout + made.stderr
+    return home / ".venv"
+
+
+@pytest.fixture(scope="session")
+def make_ready(template: Path, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """Return a function that renders with some answers and gives the result its `.venv`."""
+
+    def ready(**answers: str) -> ReadyProject:
+        folder = cookiecutter(
+            str(template),
+            no_input=True,
+            default_config=True,
+            extra_context=answers,
+            output_dir=str(tmp_path_factory.mktemp("ready")),
+        )
+        project = ReadyProject(Path(folder))
+        (project.path / ".venv").symlink_to(set_up_once(project), target_is_directory=True)
+        os.utime(project.path / ".venv" / ".made-from-lock")
+        return project
+
+    return ready
+
+
+@pytest.fixture(scope="session")
+def ready(make_ready) -> ReadyProject:  # type: ignore[no-untyped-def]
+    """The repository of the default answers, shared: leave it as you found it."""
+    project: ReadyProject = make_ready()
+    return project

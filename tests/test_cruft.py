@@ -1,0 +1,127 @@
+"""`cruft create / check / diff / update` from a local git copy of the template, offline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FOLDER, environment
+
+
+class Cruft:
+    """A template under git, a repository made from it, and the `cruft` command."""
+
+    def __init__(self, template: Path, tmp_path: Path) -> None:
+        self.temporary = tmp_path / "tmp"
+        self.temporary.mkdir()
+        self.env = environment(
+            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
+            **{f"GIT_{who}_EMAIL": "ada@example.com" for who in ("AUTHOR", "COMMITTER")},
+            GIT_CONFIG_COUNT="1",
+            GIT_CONFIG_KEY_0="protocol.file.allow",
+            GIT_CONFIG_VALUE_0="always",
+            TMPDIR=str(self.temporary),
+            TEMP=str(self.temporary),
+            TMP=str(self.temporary),
+        )
+        self.template = Path(shutil.copytree(template, tmp_path / "template"))
+        self.run("git", "-c", "init.defaultBranch=main", "init", "-q", folder=self.template)
+        self.commit(self.template, "first")
+        self.work = tmp_path / "work"
+        self.work.mkdir()
+        self.said = self.cruft(
+            *("create", str(self.template), "--no-input", "--default-config"),
+            *("--extra-context", json.dumps({"project_name": "Seals", "author_name": "Ada 🦭"})),
+            folder=self.work,
+        )
+        self.project = self.work / "seals"
+        self.run("git", "-c", "init.defaultBranch=main", "init", "-q", folder=self.project)
+        self.commit(self.project, "start")
+
+    def run(self, *command: str, folder: Path, good: tuple[int, ...] = (0,)) -> str:
+        """Run a command; return all it said."""
+        done = subprocess.run(
+            command, cwd=folder, env=self.env, capture_output=True, encoding="utf-8", check=False
+        )
+        assert done.returncode in good, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def cruft(self, *arguments: str, folder: Path, good: tuple[int, ...] = (0,)) -> str:
+        """Run cruft."""
+        return self.run(sys.executable, "-m", "cruft", *arguments, folder=folder, good=good)
+
+    def commit(self, folder: Path, message: str) -> None:
+        """Commit everything in `folder`."""
+        self.run("git", "add", "-A", folder=folder)
+        self.run("git", "commit", "-q", "-m", message, folder=folder)
+
+    def replace(self, path: Path, old: str, new: str) -> None:
+        """Change a file's text."""
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
+
+
+@pytest.fixture
+def cruft(template: Path, tmp_path: Path) -> Cruft:
+    """A repository fresh from `cruft create`."""
+    return Cruft(template, tmp_path)
+
+
+def test_create_says_what_comes_next_and_leaves_git_alone(template: Path, tmp_path: Path) -> None:
+    cruft = Cruft(template, tmp_path)
+    assert "make setup" in cruft.said
+    count = cruft.run("git", "rev-list", "--count", "HEAD", folder=cruft.project)
+    assert count.strip() == "1"
+
+
+def test_a_fresh_repository_is_up_to_date_and_has_no_difference(cruft: Cruft) -> None:
+    assert "up to date" in cruft.cruft("check", folder=cruft.project)
+    assert cruft.cruft("diff", folder=cruft.project).strip() == ""
+
+
+def test_diff_shows_the_users_change_and_nothing_else(cruft: Cruft) -> None:
+    cruft.replace(cruft.project / "config.yml", "seed: 0", "seed: 7")
+    said = cruft.cruft("diff", folder=cruft.project)
+    changed = [line for line in said.splitlines() if line.startswith(("+ ", "- "))]
+    assert len(changed) == 2
+    assert "make setup" not in said
+
+
+def test_an_update_carries_a_change_and_keeps_the_users_own(cruft: Cruft) -> None:
+    cruft.replace(cruft.project / "config.yml", "seed: 0", "seed: 7")
+    (cruft.project / "notes.md").write_text("mine\n", encoding="utf-8")
+    cruft.commit(cruft.project, "mine")
+    rendered = cruft.template / FOLDER
+    (rendered / "NEW.md").write_text("For {{ cookiecutter.project_name }}\n", encoding="utf-8")
+    cruft.replace(rendered / ".editorconfig", "indent_size = 2", "indent_size = 8")
+    cruft.commit(cruft.template, "better")
+
+    cruft.cruft("check", folder=cruft.project, good=(1,))
+    said = cruft.cruft("update", "--skip-apply-ask", folder=cruft.project)
+    assert "make setup" not in said
+    assert (cruft.project / "NEW.md").read_text(encoding="utf-8") == "For Seals\n"
+    assert "indent_size = 8" in (cruft.project / ".editorconfig").read_text(encoding="utf-8")
+    assert "seed: 7" in (cruft.project / "config.yml").read_text(encoding="utf-8")
+    assert (cruft.project / "notes.md").exists()
+    assert "Ada 🦭" in (cruft.project / "LICENSE").read_text(encoding="utf-8")
+    cruft.cruft("check", folder=cruft.project)
+
+
+def test_an_update_may_bring_filters_of_its_own(cruft: Cruft) -> None:
+    """Old and new template are rendered in one process: each with its own extension."""
+    cruft.replace(
+        cruft.template / "local_extensions" / "__init__.py",
+        '    "spdx": quoting.spdx,',
+        '    "spdx": quoting.spdx,\n    "shout": lambda value: str(value).upper(),',
+    )
+    loud = cruft.template / FOLDER / "LOUD.md"
+    loud.write_text("{{ cookiecutter.project_name | shout }}\n", encoding="utf-8")
+    cruft.commit(cruft.template, "a filter")
+    cruft.cruft("update", "--skip-apply-ask", folder=cruft.project)
+    assert (cruft.project / "LOUD.md").read_text(encoding="utf-8") == "SEALS\n"

@@ -1,0 +1,158 @@
+"""What is rendered: which files, nothing of the template left, every format in order."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from cookiecutter.main import cookiecutter
+
+from local_extensions.rules import WINDOWS_DEVICES
+from tests.conftest import FOLDER, ROOT, Bake, BakedProject, tracked
+
+EVERYWHERE = [
+    ".amlignore",
+    ".devcontainer/devcontainer.json",
+    ".editorconfig",
+    ".gitattributes",
+    ".gitignore",
+    ".pre-commit-config.yaml",
+    ".vscode/extensions.json",
+    ".vscode/settings.json",
+    ".vscode/tasks.json",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "config.yml",
+    "constraints.txt",
+    "data/penguins.csv",
+    "pyproject.toml",
+    "requirements-dev.in",
+    "requirements-dev.txt",
+    "requirements-train.in",
+    "requirements-train.txt",
+    "src/aml/__init__.py",
+    "src/data.py",
+    "src/environment.py",
+    "src/model.py",
+]
+
+
+@pytest.mark.parametrize("package", ["penguins_model", "Other"])
+def test_the_files_are_exactly_those_of_the_template(package: str, bake: Bake) -> None:
+    project = bake(package_name=package) if package != "penguins_model" else bake()
+    named = [name.removeprefix(f"{FOLDER}/") for name in tracked(ROOT) if name.startswith(FOLDER)]
+    expected = {name.replace("{{cookiecutter.package_name}}", package) for name in named}
+    assert project.files == expected
+    assert set(EVERYWHERE) | {f"src/{package}/train.py"} <= project.files
+
+
+def test_nothing_of_the_template_is_left(default: BakedProject) -> None:
+    left = re.compile(r"cookiecutter|(?<!\$)\{\{ |\{%")
+    assert [name for name in sorted(default.files) if left.search(default.text(name))] == []
+
+
+def test_files_end_with_a_line_and_have_unix_ends(default: BakedProject) -> None:
+    for name in sorted(default.files):
+        text = default.text(name)
+        assert "\r" not in text, name
+        assert not text or text.endswith("\n"), name
+
+
+def test_every_toml_json_and_yaml_file_parses(default: BakedProject) -> None:
+    seen = set()
+    for name in sorted(default.files):
+        reader = {"toml": default.toml, "json": default.json, "yml": default.yaml}
+        ending = name.rpartition(".")[2].replace("yaml", "yml")
+        if ending in reader:
+            assert reader[ending](name), name
+            seen.add(ending)
+    assert seen == {"toml", "json", "yml"}
+
+
+def run(*command: str) -> str:
+    """Run a tool of this environment; return all it said. Fails the test if the tool does."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_yaml_is_linted(default: BakedProject) -> None:
+    names = [name for name in default.files if name.endswith((".yml", ".yaml"))]
+    own = [name for name in tracked(ROOT) if name.endswith((".yml", ".yaml"))]
+    run(
+        *("yamllint", "--strict", "-c", str(ROOT / ".yamllint.yml")),
+        *(str(default.path / name) for name in names),
+        *(str(ROOT / name) for name in own if not name.startswith(FOLDER)),
+    )
+
+
+def test_our_workflow_fits_its_schema_and_pins_what_it_uses() -> None:
+    path = ROOT / ".github/workflows/ci.yml"
+    run("check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(path))
+    text = path.read_text(encoding="utf-8")
+    used = re.findall(r"uses: (\S+)", text)
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("where", ["template", "rendered"])
+def test_every_path_is_valid_on_windows(where: str, default: BakedProject) -> None:
+    names = tracked(ROOT) if where == "template" else sorted(default.files)
+    assert names
+    lower = [name.lower() for name in names]
+    assert len(set(lower)) == len(lower), "two paths differ by case alone"
+    for name in names:
+        for part in name.split("/"):
+            assert not re.search(r'[<>:"|?*\\\x00-\x1f]', part), name
+            assert not part.endswith((".", " ")), name
+            assert part.split(".")[0].lower() not in WINDOWS_DEVICES, name
+        # 260 in all, of which the user's own folders take some
+        assert len(name) < 120, name
+
+
+def test_line_ends_are_kept_by_git(default: BakedProject) -> None:
+    assert default.text(".gitattributes").startswith("* text=auto eol=lf\n")
+    own = (ROOT / ".gitattributes").read_text(encoding="utf-8")
+    assert own.startswith("* text=auto eol=lf\n")
+
+
+def test_pipelines_are_copied_as_they_are(template: Path, tmp_path: Path) -> None:
+    """A later pipeline needs neither `{% raw %}` nor a list of files."""
+    changed = shutil.copytree(template, tmp_path / "changed")
+    source = "parameters: ${{ parameters.x }}\nwhen: ${{ if eq(1, 1) }}\n"
+    (changed / FOLDER / "azure-pipelines.yml").write_text(source, encoding="utf-8")
+    folder = cookiecutter(
+        str(changed), no_input=True, default_config=True, output_dir=str(tmp_path)
+    )
+    assert (Path(folder) / "azure-pipelines.yml").read_text(encoding="utf-8") == source
+
+
+def test_locks_name_no_machine_and_no_index(default: BakedProject) -> None:
+    for name in ("requirements-train.txt", "requirements-dev.txt"):
+        text = default.text(name)
+        assert "--hash=sha256:" in text
+        assert not re.search(r"https?://|index-url|(^|\s)/\w", text), name
+    own = (ROOT / "uv.lock").read_text(encoding="utf-8")
+    assert set(re.findall(r'registry = "([^"]*)"', own)) == {"https://pypi.org/simple"}
+
+
+def test_locks_agree_with_the_constraints(default: BakedProject) -> None:
+    exact = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
+    held = dict(exact.findall(default.text("constraints.txt")))
+    assert len(held) >= 8
+    for name in ("requirements-train.txt", "requirements-dev.txt"):
+        locked = exact.findall(default.text(name))
+        wrong = [(package, version) for package, version in locked
+                 if held.get(package, version) != version]  # fmt: skip
+        assert wrong == [], name
+    train = set(exact.findall(default.text("requirements-train.txt")))
+    assert train <= set(exact.findall(default.text("requirements-dev.txt")))
