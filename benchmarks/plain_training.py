@@ -1,6 +1,6 @@
 """What a person would write instead of the driver: read the file, fit the same Pipeline, score it.
 
-Run by the rendered repository's interpreter: `plain_training.py TABLE TARGET SCHEMA`.
+Run by the rendered repository's interpreter: `plain_training.py TABLE TARGET SCHEMA PACKAGE`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 
 package = sys.argv[4]
 features = importlib.import_module(f"{package}.features")
-schema_module = importlib.import_module(f"{package}.{sys.argv[5]}")
+schema_module = importlib.import_module(f"{package}.schema")
 
 table, target = sys.argv[1], sys.argv[2]
 schema = schema_module.Schema.from_dict(json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")))

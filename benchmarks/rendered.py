@@ -13,9 +13,15 @@ SLUG, PACKAGE = "penguins-model", "penguins_model"
 
 def render(folder: Path) -> Path:
     """The defaults rendered below `folder`, `make setup` done."""
+    repository = render_only(folder)
+    subprocess.run(["make", "setup"], cwd=repository, check=True, capture_output=True)
+    return repository
+
+
+def render_only(folder: Path) -> Path:
+    """The defaults rendered below `folder`."""
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", "-o", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
-    subprocess.run(["make", "setup"], cwd=folder / SLUG, check=True, capture_output=True)
     return folder / SLUG
 
 

@@ -87,18 +87,11 @@ def register(context: driver.Context) -> dict[str, Any]:
         asset = platform.register_data(definition, progress)
     state = "known" if known else "registered"
     say(f"{state}: {asset.name}:{asset.version}, {asset.rows:,} rows, in {asset.source}")
-    say("next: " + next_command(settings.origin("data.name"), data.name))
-    return {
-        "data": record
-        | {"version": asset.version, "created": known is None, "source": asset.source}
-    }
-
-
-def next_command(origin: str, name: str) -> str:
-    """What to type to train on the asset."""
-    return "python src/model.py --local" + (
-        f" --set data.name={name}" if origin.startswith("--") else ""
-    )
+    flags = " --local" if context.args.local else ""
+    flags += f" --set data.name={data.name}" if settings.origin("data.name") == "--name" else ""
+    say(f"next: python src/model.py{flags}")
+    source = {"version": asset.version, "created": known is None, "source": asset.source}
+    return {"data": record | source}
 
 
 def main(argv: list[str] | None = None) -> int:

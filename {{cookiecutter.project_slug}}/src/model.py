@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import data
 from aml import driver
 
-# What a person types to go on with a run.
-RESUME = "python src/model.py {flags}--resume {run}"
-CANCEL = "python src/model.py {flags}--cancel {run}"
+if TYPE_CHECKING:
+    from aml.platform import Job, Run
 
 
 def arguments() -> driver.Parser:
@@ -25,7 +24,7 @@ def arguments() -> driver.Parser:
         "--experiment", metavar="NAME", help="the experiment's name (default: in config.yml)"
     )
     parser.add_argument(
-        "--force", action="store_true", help="train although an equal run has finished"
+        "--force", action="store_true", help="train although there is a run with the same inputs"
     )
     parser.add_argument(
         "--replace-reigning",
@@ -34,120 +33,142 @@ def arguments() -> driver.Parser:
     )
     run = parser.add_mutually_exclusive_group()
     run.add_argument("--no-wait", action="store_true", help="start the run and return at once")
-    run.add_argument(
-        "--resume", metavar="RUN_ID", help="wait for a run that was started, then judge it"
-    )
+    run.add_argument("--resume", metavar="RUN_ID", help="wait for a run, then judge it")
     run.add_argument("--cancel", metavar="RUN_ID", help="end a run")
     return parser
 
 
 def train(context: driver.Context) -> dict[str, Any]:
-    """Starts (or takes up) a run, follows it to its end and concludes."""
-    from aml import steps
-
-    args, settings, platform, say = context.args, context.settings, context.platform, context.say
+    """Starts a run or takes one up, follows it to its end and concludes."""
+    args, platform, say = context.args, context.platform, context.say
     if args.cancel is not None:
-        run = platform.get_run(args.cancel) if args.dry_run else platform.cancel(args.cancel)
-        say(f"run {run.id}: {run.status}")
-        return {"run_id": run.id, "status": run.status, "dry_run": args.dry_run}
-    reused = False
+        return cancel(context)
     if args.resume is not None:
         run = platform.get_run(args.resume)
     else:
-        if platform.find_data(settings.data.name) is None and not args.dry_run:
-            say(f"no data asset {settings.data.name} yet: registering {settings.data.path}")
-            data.register(context)
-        job = steps.training_job(settings, platform, settings.experiment)
-        model_name = settings.model_name(job.data.target)
-        for difference in job.environment.differences[:1]:
-            more = len(job.environment.differences) - 1
-            say(
-                f"warning: not the locked environment: {difference}"
-                + (f" (and {more} more)" if more else "")
-            )
-        finished = None if args.force else steps.find_finished(platform, job, model_name)
+        job, name, equal = prepare(context)
         if args.dry_run:
-            return _dry_run(context, job, model_name, finished)
-        reused = finished is not None
-        run = finished or platform.submit(job, model_name)
-    flags = "--local " if args.local else ""
-    resume, cancel = RESUME.format(flags=flags, run=run.id), CANCEL.format(flags=flags, run=run.id)
-    record: dict[str, Any] = {
-        "run_id": run.id,
-        "status": run.status,
-        "metrics": {},
-        "registered": False,
-    }
-    record |= {
-        "reason": "the run has not finished",
-        "model": {"name": run.model_name, "version": None},
-    }
-    if reused:
-        say(f"run {run.id} had the same data, code, environment and settings; --force trains again")
-    else:
-        say(f"run {run.id} in experiment {run.experiment}: {run.url}")
+            return would(context, job, name, equal)
+        run = equal or platform.submit(job, name)
+        if equal:
+            say(f"run {run.id}, {run.status}, has the same inputs; --force trains again")
+        else:
+            say(f"run {run.id} in experiment {run.experiment}: {run.url}")
     if args.no_wait:
-        say(f"not waiting; next: {resume}")
-        return record
-    if not reused:
-        try:
-            run = platform.wait(run.id, lambda line: say(f"  {line}"))
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"run {run.id} goes on; `{resume}` waits for it, `{cancel}` ends it"
-            ) from None
+        say(f"not waiting; next: {command(context, 'resume', run)}")
+        return record(run, "the run was not waited for")
+    if run.status != "Completed":
+        run = follow(context, run)
     if run.status != "Completed":
         tail = platform.log_tail(run.id, 1)
-        say(f"run {run.id}: {run.status}" + (f"; its log ends: {tail[0]}" if tail else ""))
-        reason = f"the run {run.status.lower()}"
-        return record | {"status": run.status, "reason": reason, "exit_code": 1}
-    verdict = steps.judge(platform, settings, run, replace_reigning=args.replace_reigning)
-    facts = steps.report_facts(platform, settings, run, verdict)
-    report = platform.save_report(run.id, lambda path: steps.reports(path, facts))
-    model = {"name": run.model_name, "version": verdict.model.version if verdict.model else None}
-    say(" ".join(f"{name} {value:.4g}" for name, value in verdict.metrics["metrics"].items()))
+        reason = f"the run {run.status.lower()}" + (f": {tail[0]}" if tail else "")
+        say(f"run {run.id}: {reason}")
+        return record(run, reason) | {"exit_code": 1}
+    return conclude(context, run)
+
+
+def prepare(context: driver.Context) -> tuple[Job, str, Run | None]:
+    """The job, the name its model is registered under, and a run that answers already."""
+    from aml import steps
+
+    settings, platform, say = context.settings, context.platform, context.say
+    if not context.args.dry_run and platform.find_data(settings.data.name) is None:
+        say(f"no data asset {settings.data.name} yet: registering {settings.data.path}")
+        data.register(context)
+    job = steps.training_job(settings, platform, settings.experiment)
+    if differences := job.environment.differences:
+        more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
+        say(f"warning: not the locked environment: {differences[0]}{more}")
+    name = settings.model_name(job.data.target)
+    return job, name, None if context.args.force else steps.find_equal(platform, job, name)
+
+
+def follow(context: driver.Context, run: Run) -> Run:
+    """Waits for the run and shows its log; an interrupt leaves it going and says how to go on."""
+    try:
+        return context.platform.wait(run.id, lambda line: context.say(f"  {line}"))
+    except KeyboardInterrupt:
+        resume, end = command(context, "resume", run), command(context, "cancel", run)
+        raise KeyboardInterrupt(
+            f"run {run.id} goes on; `{resume}` waits for it, `{end}` ends it"
+        ) from None
+
+
+def conclude(context: driver.Context, run: Run) -> dict[str, Any]:
+    """Lets the gate judge a completed run, registers its model if it may be, writes the report."""
+    from aml import steps
+
+    platform, settings, say = context.platform, context.settings, context.say
+    verdict = steps.judge(platform, settings, run, replace_reigning=context.args.replace_reigning)
+    facts = steps.report_facts(platform, run, verdict)
+    report = platform.save_report(run.id, lambda path: steps.write_report(path, facts))
+    metrics = verdict.metrics["metrics"]
+    say(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
     say(verdict.decision.reason)
     if verdict.model:
         say(f"model: {verdict.model.name}:{verdict.model.version}")
     say(f"report: {report}")
-    return record | {
-        "status": run.status,
-        "metrics": verdict.metrics["metrics"],
+    version = verdict.model.version if verdict.model else None
+    return record(run, verdict.decision.reason) | {
+        "metrics": metrics,
         "registered": verdict.model is not None,
-        "reason": verdict.decision.reason,
-        "model": model,
+        "model": {"name": run.model_name, "version": version},
         "decision": verdict.decision.to_dict(),
-        "reused": reused,
         "report": report,
-        "url": run.url,
     }
 
 
-def _dry_run(context: driver.Context, job: Any, model_name: str, finished: Any) -> dict[str, Any]:
+def cancel(context: driver.Context) -> dict[str, Any]:
+    """Ends a run."""
+    run_id, platform = context.args.cancel, context.platform
+    run = platform.get_run(run_id) if context.args.dry_run else platform.cancel(run_id)
+    context.say(f"run {run.id}: {run.status}")
+    return record(run, f"the run {run.status.lower()}")
+
+
+def would(context: driver.Context, job: Job, name: str, equal: Run | None) -> dict[str, Any]:
     """Says what a call without --dry-run would do."""
-    reigning = f"{model_name}:{job.reigning.version}" if job.reigning else "none"
-    if finished:
-        context.say(f"would answer with the finished run {finished.id}")
+    say, data, environment = context.say, job.data, job.environment
+    if equal:
+        say(f"would answer with run {equal.id}, {equal.status}")
     else:
-        context.say(
-            f"would train on {job.data.name}:{job.data.version} with code {job.code_version}"
-        )
-    context.say(f"on {context.platform.name}, in {job.environment.name}:{job.environment.version}")
-    context.say(f"model {model_name}, reigning: {reigning}")
+        say(f"would train on {data.name}:{data.version} with code {job.code_version}")
+    say(f"on {context.platform.name}, in {environment.name}:{environment.version}")
+    reigning = job.reigning.version if job.reigning else None
+    say(f"model {name}, reigning: {'version ' + reigning if reigning else 'none'}")
     return {
         "dry_run": True,
-        "run_id": finished.id if finished else None,
-        "data": {"name": job.data.name, "version": job.data.version},
-        "environment": {"name": job.environment.name, "version": job.environment.version},
+        "run_id": equal.id if equal else None,
+        "data": {"name": data.name, "version": data.version},
+        "environment": {"name": environment.name, "version": environment.version},
         "code_version": job.code_version,
-        "model": {"name": model_name, "version": job.reigning.version if job.reigning else None},
+        "model": {"name": name, "version": reigning},
     }
+
+
+def record(run: Run, reason: str) -> dict[str, Any]:
+    """What is reported of a run, whatever became of it."""
+    return {
+        "run_id": run.id,
+        "status": run.status,
+        "url": run.url,
+        "metrics": {},
+        "registered": False,
+        "reason": reason,
+        "model": {"name": run.model_name, "version": None},
+    }
+
+
+def command(context: driver.Context, flag: str, run: Run) -> str:
+    """What a person types to go on with a run."""
+    args = context.args
+    chosen = ("--local " if args.local else "") + (f"--env {args.env} " if args.env else "")
+    return f"python src/model.py {chosen}--{flag} {run.id}"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the driver; answers with its exit code."""
-    flags = {"experiment": "experiment"}
-    return driver.main(arguments(), train, flags, argv)
+    return driver.main(arguments(), train, {"experiment": "experiment"}, argv)
 
 
 if __name__ == "__main__":

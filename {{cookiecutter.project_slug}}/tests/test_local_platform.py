@@ -65,7 +65,6 @@ def test_equal_job_is_answered_by_its_run_and_force_trains_again(shared: Project
     first = train(shared, parameters(accuracy=0.9)).json
     again = train(shared, parameters(accuracy=0.9)).json
     assert again["run_id"] == first["run_id"]
-    assert again["reused"]
     assert again["model"] == first["model"]
     forced = train(shared, parameters(accuracy=0.9), "--force").json
     assert forced["run_id"] != first["run_id"]

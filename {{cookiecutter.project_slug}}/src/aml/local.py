@@ -129,11 +129,13 @@ class LocalPlatform:
 
     def find_run(self, identity: str, experiment: str) -> Run | None:
         """See `Platform.find_run`."""
-        runs = [
-            run for run in self._runs() if run.identity == identity and run.experiment == experiment
+        equal = [
+            run
+            for run in self._runs()
+            if (run.identity, run.experiment) == (identity, experiment)
+            and run.status in ("Completed", "Running")
         ]
-        done = [run for run in runs if run.status == "Completed"]
-        return max(done, key=lambda run: run.created, default=None)
+        return max(equal, key=lambda run: (run.status == "Completed", run.created), default=None)
 
     def submit(self, job: Job, model_name: str) -> Run:
         """See `Platform.submit`."""
@@ -164,7 +166,7 @@ class LocalPlatform:
         """See `Platform.get_run`."""
         folder = self._run_folder(run_id)
         record = read_json(folder / "job.json")
-        status = read_json(folder / STATUS_FILE) or {"status": "Running"}
+        status = read_json(folder / STATUS_FILE) or {"status": "Starting"}
         if status["status"] not in FINISHED and not _is_alive(folder, record["created"]):
             # It may have ended between the two looks.
             status = read_json(folder / STATUS_FILE) or {}

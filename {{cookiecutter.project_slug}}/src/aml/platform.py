@@ -109,7 +109,7 @@ class Run:
     id: str
     experiment: str
     status: str
-    """As Azure ML says it: `Running, Completed, Failed, Canceled`."""
+    """As Azure ML says it: `Starting, Running, Completed, Failed, Canceled`."""
     created: str
     """ISO 8601, UTC."""
     seconds: float | None
@@ -143,7 +143,7 @@ class Platform(Protocol):
         """The environment of this content; made where it is not known."""
 
     def find_run(self, identity: str, experiment: str) -> Run | None:
-        """The newest completed run of an equal job."""
+        """The newest completed run of an equal job; else one that is under way."""
 
     def submit(self, job: Job, model_name: str) -> Run:
         """Starts a job as a process of its own; it outlives the caller."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .report_parts import code, duration, esc, fold, pairs, part, section, whole
@@ -23,7 +23,7 @@ def inputs(facts: Mapping[str, Any]) -> str:
         commit_words = f"{code(commit[:12])} with uncommitted changes"
     else:
         commit_words = code(commit[:12]) if commit else ""
-    seconds = training.get("seconds")
+    seconds = part(training, "seconds").get("fit", training.get("seconds"))
     split = [f"{whole(rows[key])} {key}" for key in ("train", "test") if rows.get(key) is not None]
     cards = {
         "Data": [
@@ -37,10 +37,7 @@ def inputs(facts: Mapping[str, Any]) -> str:
             ("Task", esc(metrics.get("task") or "")),
             ("Told from", esc(training.get("why") or "")),
             ("Estimator", code(training["estimator"]) if training.get("estimator") else ""),
-            (
-                "Fitted in",
-                duration(seconds.get("fit") if isinstance(seconds, Mapping) else seconds),
-            ),
+            ("Fitted in", duration(seconds)),
         ],
         "Run": [
             ("Run", code(facts["run_id"]) if facts.get("run_id") else ""),
@@ -52,7 +49,9 @@ def inputs(facts: Mapping[str, Any]) -> str:
     }
     boxes = []
     for title, items in cards.items():
-        body = pairs(items) + (_parameters(training.get("parameters")) if title == "Model" else "")
+        body = pairs(items)
+        if title == "Model":
+            body += _parameters(training.get("parameters")) + _notes(training.get("notes") or ())
         boxes.append(f'<div class="card"><h3>{title}</h3>{body}</div>' if body else "")
     body = "".join(boxes)
     return (
@@ -74,6 +73,8 @@ def reproduce(facts: Mapping[str, Any]) -> str:
     last = ["python", "src/model.py", "--local"]
     last += ["--experiment", str(facts["experiment"])] if facts.get("experiment") else []
     last += ["--set", f"data.name={json.dumps(data['name'])}"] if data.get("name") else []
+    for key, value in part(facts, "settings").items():
+        last += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
     lines.append([*last, "--force"])
     text = "\n".join(shlex.join(re.sub(r"\s+", " ", word) for word in line) for line in lines)
     notes = ["Same data, code, environment and settings give the same metrics to the last digit."]
@@ -92,6 +93,13 @@ def _named(asset: Mapping[str, Any]) -> str:
     """Name and version of an asset."""
     version = f"version {code(asset['version'])}" if asset.get("version") else ""
     return "<br>".join(line for line in (esc(asset.get("name") or ""), version) if line)
+
+
+def _notes(notes: Sequence[Any]) -> str:
+    """What the training had to say about the columns."""
+    lines = "".join(f"<li>{esc(note)}</li>" for note in notes)
+    title = f"{len(notes)} notes on the columns" if len(notes) > 1 else "A note on the columns"
+    return fold(title, f"<ul>{lines}</ul>") if notes else ""
 
 
 def _parameters(parameters: Any) -> str:

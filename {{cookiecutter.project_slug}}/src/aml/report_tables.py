@@ -142,9 +142,9 @@ def profile_table(profile: Mapping[str, Any]) -> tuple[str, int]:
                 esc(column.get("type") or ""),
                 whole(missing) + share,
                 "many" if column.get("distinct") is None else whole(column["distinct"]),
-                whole(column.get("min")),
+                _end(column.get("min")),
                 number(column.get("mean")),
-                whole(column.get("max")),
+                _end(column.get("max")),
                 number(column.get("std")),
                 _frequent(column.get("top")),
             ]
@@ -166,10 +166,15 @@ def profile_table(profile: Mapping[str, Any]) -> tuple[str, int]:
     return table(caption, head, cells, numeric=(2, 3, 4, 5, 6, 7)), len(columns)
 
 
+def _end(value: Any) -> str:
+    """The least or greatest value; of a date at midnight the day."""
+    return whole(value.removesuffix("T00:00:00") if isinstance(value, str) else value)
+
+
 def _frequent(top: Any) -> str:
     """The most frequent values with their counts."""
     words = []
     for value, count in list(top or ())[:3]:
         text = str(value)
-        words.append(f"{esc(text if len(text) <= 40 else text[:39] + '…')} ({whole(count)})")
+        words.append(f"{esc(text if len(text) <= 30 else text[:29] + '…')} ({whole(count)})")
     return f'<span class="wrap">{", ".join(words)}</span>' if words else ""

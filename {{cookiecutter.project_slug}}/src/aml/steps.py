@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import content, gate
-from .platform import EnvironmentDefinition, Job, Model, Platform, Run, WorkError
+from .platform import FINISHED, EnvironmentDefinition, Job, Model, Platform, Run, WorkError
 from .settings import Settings, SettingsError
 
 METRICS = "metrics.json"
@@ -85,8 +85,6 @@ class Verdict:
     metrics: Mapping[str, Any]
     decision: gate.Decision
     model: Model | None
-    newly: bool
-    """Whether this call registered it; False: an earlier one had."""
 
 
 def read_metrics(platform: Platform, run: Run) -> dict[str, Any]:
@@ -106,12 +104,12 @@ def read_metrics(platform: Platform, run: Run) -> dict[str, Any]:
         raise WorkError(f"run {run.id}: {error}") from None
 
 
-def find_finished(platform: Platform, job: Job, model_name: str) -> Run | None:
-    """An equal run that answers already: it registered its model, or can still be judged."""
+def find_equal(platform: Platform, job: Job, model_name: str) -> Run | None:
+    """An equal run that answers: under way, or done and its model registered or still to judge."""
     run = platform.find_run(job.identity, job.experiment)
     if run is None or run.model_name != model_name:
         return None
-    if platform.find_model(model_name, run.id):
+    if run.status not in FINISHED or platform.find_model(model_name, run.id):
         return run
     return run if gate.was_compared(read_metrics(platform, run), job.reigning) else None
 
@@ -137,7 +135,7 @@ def judge(platform: Platform, settings: Settings, run: Run, *, replace_reigning:
     }
     model = platform.register_model(run, run.model_name, tags, accept)
     if decisions:
-        return Verdict(metrics, decisions[-1], model, newly=model is not None)
+        return Verdict(metrics, decisions[-1], model)
     if model is None:
         raise WorkError(f"run {run.id} was not judged; run this again")
     # An earlier call registered it: the gate said yes then.
@@ -145,12 +143,10 @@ def judge(platform: Platform, settings: Settings, run: Run, *, replace_reigning:
     reason = f"registered earlier as {model.name}:{model.version}"
     measured = metrics.get("reigning")
     decision = gate.Decision(True, reason, decision.checks, decision.primary_metric, measured)
-    return Verdict(metrics, decision, model, newly=False)
+    return Verdict(metrics, decision, model)
 
 
-def report_facts(
-    platform: Platform, settings: Settings, run: Run, verdict: Verdict
-) -> dict[str, Any]:
+def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, Any]:
     """What the report says of a run."""
     raw = platform.read_output(run.id, "figures.json")
     figures = []
@@ -204,8 +200,8 @@ def _columns(schema: bytes | None) -> str:
     )
 
 
-def reports(path: Path, facts: Mapping[str, Any]) -> None:
+def write_report(path: Path, facts: Mapping[str, Any]) -> None:
     """Writes the report of a run."""
-    from .report import write_report
+    from . import report
 
-    write_report(path, dict(facts))
+    report.write_report(path, dict(facts))
