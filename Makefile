@@ -13,6 +13,8 @@ export PATH := $(CURDIR)/.tools/uv/bin:$(PATH)
 endif
 UV_FILE := $(filter .tools/%,$(UV))
 RUN := $(UV) run --locked --quiet
+# Imports are most of what a short test costs.
+export UV_COMPILE_BYTECODE := 1
 WORKERS ?= auto
 
 .PHONY: help
@@ -43,4 +45,4 @@ lint: | $(UV_FILE) ## ruff, mypy, shellcheck
 
 .PHONY: bench
 bench: | $(UV_FILE) ## measure against an empty template and against plain scripts
-	$(RUN) python benchmarks/run.py
+	$(RUN) python -m benchmarks

@@ -1,4 +1,4 @@
-"""Makes the big tables that are measured on: seeded, with numbers, categories, dates and missing values."""
+"""Makes the big tables that are measured on: seeded, of numbers, categories and dates."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROWS_AT_ONCE = 200_000
 
 
 def write(path: Path, rows: int, seed: int = 0) -> None:
-    """A CSV of 19 numbers, 8 categories, 2 dates and a binary target that depends on some of them."""
+    """A CSV: 19 numbers, 8 categories, 2 dates, a binary target that depends on some of them."""
     rng = np.random.default_rng(seed)
     writer = None
     for start in range(0, rows, ROWS_AT_ONCE):
@@ -37,7 +37,9 @@ def _block(rng: np.random.Generator, rows: int) -> pa.Table:
         score += (codes % 3 - 1) * (0.3 if i < 3 else 0.0)
         names = pa.array([f"level {j} of {i}" for j in range(4 + 6 * i)])
         codes_or_missing = pa.array(codes, mask=rng.random(rows) < 0.02)
-        columns[f"category_{i}"] = pa.DictionaryArray.from_arrays(codes_or_missing, names).cast(pa.string())
+        columns[f"category_{i}"] = pa.DictionaryArray.from_arrays(codes_or_missing, names).cast(
+            pa.string()
+        )
     for i in range(2):
         days = rng.integers(15_000, 20_000, rows)
         score += np.sin(days / 58) * 0.4

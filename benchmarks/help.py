@@ -21,7 +21,9 @@ def main() -> None:
 
         def seconds(*arguments: str) -> float:
             began = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], cwd=repository, check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, *arguments], cwd=repository, check=True, capture_output=True
+            )
             return time.perf_counter() - began
 
         _, ours, bare = paired(

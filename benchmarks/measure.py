@@ -24,7 +24,7 @@ class Cost:
 
 
 class _Watcher(threading.Thread):
-    """Follows the peak memory of processes, by their process id or by a mark in their command line."""
+    """Follows the peak memory of processes, by process id or a mark in the command line."""
 
     def __init__(self, pid: int, mark: str | None) -> None:
         super().__init__(daemon=True)
@@ -35,7 +35,9 @@ class _Watcher(threading.Thread):
         while not self.over.wait(0.1):
             for process in psutil.process_iter():
                 try:
-                    ours = process.pid == self.pid or (self.mark and self.mark in " ".join(process.cmdline()))
+                    ours = process.pid == self.pid or (
+                        self.mark and self.mark in " ".join(process.cmdline())
+                    )
                     if ours:
                         self.peak = max(self.peak, peak_memory(process))
                 except psutil.Error:
@@ -43,7 +45,7 @@ class _Watcher(threading.Thread):
 
 
 def peak_memory(process: psutil.Process) -> int:
-    """A process's largest resident memory so far (bytes): the kernel's own figure where it keeps one."""
+    """A process's largest resident memory so far (bytes)."""
     status = Path(f"/proc/{process.pid}/status")
     if status.exists():
         for line in status.read_text().splitlines():
@@ -54,7 +56,11 @@ def peak_memory(process: psutil.Process) -> int:
 
 
 def cost(
-    command: Sequence[str], cwd: Path, *, mark: str | None = None, env: Mapping[str, str] | None = None
+    command: Sequence[str],
+    cwd: Path,
+    *,
+    mark: str | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> tuple[Cost, str]:
     """Runs a command; what it cost and what it printed.
 
@@ -69,7 +75,13 @@ def cost(
     """
     began = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+        command,
+        cwd=cwd,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     )
     watcher = _Watcher(process.pid, mark)
     watcher.start()
@@ -82,12 +94,18 @@ def cost(
     return Cost(seconds, watcher.peak), out
 
 
-def paired(ours: Callable[[], float], theirs: Callable[[], float], rounds: int) -> tuple[float, float, float]:
-    """(median ratio, our median, their median) of interleaved rounds, the first of each left out."""
+def paired(
+    ours: Callable[[], float], theirs: Callable[[], float], rounds: int
+) -> tuple[float, float, float]:
+    """(median ratio, our median, their median) of interleaved rounds after a first one."""
     ours(), theirs()
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     ratios = [a / b for a, b in pairs]
-    return statistics.median(ratios), statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+    return (
+        statistics.median(ratios),
+        statistics.median(a for a, _ in pairs),
+        statistics.median(b for _, b in pairs),
+    )
 
 
 def line(what: str, value: float, goal: float | None, detail: str) -> str:

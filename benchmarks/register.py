@@ -19,7 +19,15 @@ def main() -> None:
         table = Path(folder) / "big.csv"
         big_table.write(table, ROWS)
         size = table.stat().st_size / 1e9
-        command = [python(repository), "src/data.py", "--local", "--path", str(table), "--target", "bought"]
+        command = [
+            python(repository),
+            "src/data.py",
+            "--local",
+            "--path",
+            str(table),
+            "--target",
+            "bought",
+        ]
         first, _ = cost(command, repository)
         again, _ = cost(command, repository)
         detail = f"{size:.2f} GB in {first.seconds:.0f} s; the second time {again.seconds:.0f} s"

@@ -1,4 +1,4 @@
-"""Rendering, against an empty one-file template: what the template adds to cookiecutter's own time."""
+"""Rendering, against an empty one-file template: what is added to cookiecutter's own time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,15 @@ def main() -> None:
         (empty / "cookiecutter.json").write_text('{"name": "empty"}', encoding="utf-8")
         (empty / "{{cookiecutter.name}}" / "README.md").write_text("empty\n", encoding="utf-8")
         ours = work / "template"
-        shutil.copytree(ROOT, ours, ignore=shutil.ignore_patterns(".git", ".venv*", ".cache", ".*_cache", "tests"))
-        for name, goal, git in (("in a git repository", 1.15, True), ("with git init and commit", 1.25, False)):
+        shutil.copytree(
+            ROOT,
+            ours,
+            ignore=shutil.ignore_patterns(".git", ".venv*", ".cache", ".*_cache", "tests"),
+        )
+        for name, goal, git in (
+            ("in a git repository", 1.15, True),
+            ("with git init and commit", 1.25, False),
+        ):
             inside = work / f"inside-{git}"
             inside.mkdir()
             if git:
@@ -33,7 +40,15 @@ def main() -> None:
 
             def render(template: Path, inside: Path = inside) -> float:
                 target = Path(tempfile.mkdtemp(dir=inside))
-                command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", "-o", str(target)]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "cookiecutter",
+                    "--no-input",
+                    "--default-config",
+                    "-o",
+                    str(target),
+                ]
                 began = time.perf_counter()
                 subprocess.run([*command, str(template)], check=True, capture_output=True)
                 seconds = time.perf_counter() - began
@@ -41,7 +56,10 @@ def main() -> None:
                 return seconds
 
             ratio, a, b = paired(lambda: render(ours), lambda: render(empty), ROUNDS)
-            print(line(f"render {name}: wall time", ratio, goal, f"{a:.2f} s against {b:.2f} s"), flush=True)
+            print(
+                line(f"render {name}: wall time", ratio, goal, f"{a:.2f} s against {b:.2f} s"),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -20,7 +20,16 @@ def render(folder: Path) -> Path:
 
 def render_only(folder: Path) -> Path:
     """The defaults rendered below `folder`."""
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", "--default-config", "-o", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "cookiecutter",
+        "--no-input",
+        "--default-config",
+        "-o",
+        str(folder),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return folder / SLUG
 

@@ -1,4 +1,4 @@
-"""`model.py --local` on 1,000,000 rows × 30 columns, against a plain script with the same Pipeline."""
+"""`model.py --local` on 1,000,000 rows of 30 columns, against a plain script, same Pipeline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ def main() -> None:
 
         def ours() -> Cost:
             """The driver and its job; figures apart."""
-            command = [python(repository), "src/model.py", "--local", "--json", "--force", "--replace-reigning"]
+            command = [
+                python(repository),
+                "src/model.py",
+                "--local",
+                "--json",
+                "--force",
+                "--replace-reigning",
+            ]
             whole, out = cost(command, repository, mark=f"{PACKAGE}.train")
             run = repository / ".local-workspace" / "runs" / json.loads(out)["run_id"]
             metrics = json.loads((run / "outputs" / "metrics.json").read_text(encoding="utf-8"))
@@ -41,10 +48,16 @@ def main() -> None:
             return cost(command, repository, env=env)[0]
 
         pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
-        a, b = (statistics.median(side.seconds for side in sides) for sides in zip(*pairs, strict=True))
+        a, b = (
+            statistics.median(side.seconds for side in sides) for sides in zip(*pairs, strict=True)
+        )
         time = statistics.median(x.seconds / y.seconds for x, y in pairs)
         memory = statistics.median(x.peak / y.peak for x, y in pairs)
-        print(line("model.py on 1,000,000 rows: wall time", time, 1.15, f"{a:.1f} s against {b:.1f} s"))
+        print(
+            line(
+                "model.py on 1,000,000 rows: wall time", time, 1.15, f"{a:.1f} s against {b:.1f} s"
+            )
+        )
         peaks = f"{pairs[0][0].peak / 1e6:.0f} MB against {pairs[0][1].peak / 1e6:.0f} MB"
         print(line("model.py on 1,000,000 rows: peak memory", memory, 1.2, peaks), flush=True)
 

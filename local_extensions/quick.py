@@ -9,10 +9,15 @@ Compiling each with Jinja is most of what a template adds to cookiecutter's own 
 * text whose only Jinja is `{{ cookiecutter.name }}` or `{{ cookiecutter.name | filter }}`, the
   filter being one of ours, is put together from its pieces;
 * everything else is Jinja's.
+
+Where the folder is new, what lies under `_copy_when_new` is not even that: cookiecutter copies it.
+It does so over whatever is there, and puts whole folders in place of old ones, so that an existing
+folder is rendered file by file. cruft does not say where it renders, and never copies.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -23,6 +28,7 @@ from jinja2.runtime import Context
 
 Filters = Mapping[str, Callable[[Any], str]]
 SUBSTITUTION = re.compile(r"\{\{ ?cookiecutter(?:\.(\w+))?(?: \| (\w+))? ?\}\}")
+FOLDER = "{{cookiecutter.project_slug}}"
 DELIMITER = re.compile(r"\{[{%#]")
 
 
@@ -50,11 +56,26 @@ def pieces_of(source: str, filters: Filters) -> Pieces | None:
     if "cookiecutter" not in source:
         return Pieces([source], filters)
     pieces: list[str | None] = SUBSTITUTION.split(source)
-    if any(DELIMITER.search(text or "") for text in pieces[::3]):
+    texts = [text or "" for text in pieces[::3]]
+    # A brace right before another two is one of Jinja's dictionaries.
+    if any(DELIMITER.search(text) for text in texts) or any(t.endswith("{") for t in texts[:-1]):
         return None
     if any(name and name not in filters for name in pieces[2::3]):
         return None
     return Pieces(pieces, filters)
+
+
+class Folder(Pieces):
+    """The name of the folder, which is rendered once and first: the moment to look for it."""
+
+    def render(self, context: Context, *_: Any, **__: Any) -> Iterable[str]:
+        """Return the name; have cookiecutter copy what it may if there is no such folder yet."""
+        answers = context.resolve("cookiecutter")
+        name = answers["project_slug"]
+        where = answers.get("_output_dir")
+        if where and not os.path.exists(os.path.join(where, name)):
+            answers["_copy_without_render"] = answers.get("_copy_when_new", [])
+        return [name]
 
 
 class QuickTemplate(Template):
@@ -80,9 +101,10 @@ def install(environment: Environment, filters: Filters) -> None:
     compile_with_jinja: Any = environment.compile
 
     def compile_quickly(source: Any, name: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        pieces = pieces_of(source, filters) if isinstance(source, str) else None
-        if pieces:
-            return pieces
+        if isinstance(source, str):
+            pieces = Folder([], filters) if source == FOLDER else pieces_of(source, filters)
+            if pieces:
+                return pieces
         try:
             return compile_with_jinja(source, name, *args, **kwargs)
         except TemplateSyntaxError as error:

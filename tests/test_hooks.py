@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,21 @@ def test_an_existing_folder_keeps_what_it_has(cli: Cli, tmp_path: Path) -> None:
     assert git("ls-files", folder=project) == ""
 
 
+def test_rendering_again_over_a_repository_loses_nothing(cli: Cli, tmp_path: Path) -> None:
+    cli(cwd=tmp_path)
+    project = tmp_path / "penguins-model"
+    added = ["src/aml/own.py", "src/penguins_model/own.py", "data/own.csv", "docs/own.md"]
+    for name in added:
+        (project / name).write_text("mine\n", encoding="utf-8")
+    (project / "src" / "aml" / "gate.py").unlink()
+
+    done = cli("-f", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert git("status", "--porcelain", folder=project).split("\n") == [
+        f"?? {name}" for name in sorted(added)
+    ]
+
+
 def test_paths_with_spaces(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "my own projects"
     folder.mkdir()
@@ -149,18 +165,27 @@ def test_bootstrap_that_does_not_exist_yet_is_said(cli: Cli, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the next steps there need uv rather than make")
-def test_every_path_of_the_message_exists(cli: Cli, tmp_path: Path) -> None:
+@pytest.mark.parametrize("uv", [True, False], ids=["uv on PATH", "no uv"])
+def test_what_to_type_next_is_there(uv: bool, cli: Cli, tmp_path: Path) -> None:
     said = cli(cwd=tmp_path).stdout
     project = tmp_path / "penguins-model"
     for name in ("src/model.py", "requirements-dev.txt"):
         assert name in said
         assert (project / name).exists()
-    targets = subprocess.run(
-        ["make", "-n", "setup", f"PYTHON={sys.executable}"],
+
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ["sh", "sed", "awk", "make"] + ["uv"] * uv:
+        found = shutil.which(name) or sys.executable  # any program will do for uv
+        (tools / name).symlink_to(found)
+    planned = subprocess.run(
+        ["make", "-n", "setup"],
         cwd=project,
-        env=environment(),
+        env=environment(PATH=str(tools)),
         capture_output=True,
         encoding="utf-8",
-        check=False,
-    )
-    assert targets.returncode == 0, targets.stderr
+        check=True,
+    ).stdout
+    assert ("pip install --quiet --disable-pip-version-check uv==" in planned) is not uv
+    program = "uv" if uv else ".tools/uv/bin/uv"
+    assert f"\n{program} pip sync" in planned

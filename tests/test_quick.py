@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,8 @@ def quick() -> Environment:
 
 @given(st.lists(st.sampled_from(PARTS)).map("".join))
 def test_the_shortcut_agrees_with_jinja(source: str) -> None:
-    if pieces_of(source, FILTERS) is None or "{{{" in source:
+    plain = "cookiecutter" not in source  # where braces mean nothing, as below
+    if pieces_of(source, FILTERS) is None or (plain and "{{" in source):
         return
     expected = jinja().from_string(source).render(cookiecutter=ANSWERS)
     assert quick().from_string(source).render(cookiecutter=ANSWERS) == expected
@@ -59,6 +62,19 @@ def test_an_unknown_answer_is_an_error() -> None:
 def test_broken_jinja_in_an_answer_is_one_line() -> None:
     with pytest.raises(FailedHookException, match="An answer holds broken Jinja"):
         quick().from_string("{% cookiecutter")
+
+
+def test_what_is_copied_into_a_new_folder_is_all_that_holds_no_answer(template: Path) -> None:
+    patterns = json.loads((template / "cookiecutter.json").read_text())["_copy_when_new"]
+    names = [path for path in (template / FOLDER).rglob("*") if path.is_file()]
+    used = set()
+    for path in names:
+        name = path.relative_to(template / FOLDER)
+        reached = [name.as_posix(), *(folder.as_posix() for folder in name.parents)]
+        by = {pattern for pattern in patterns for part in reached if fnmatch(part, pattern)}
+        assert bool(by) == ("cookiecutter" not in path.read_text(encoding="utf-8")), name
+        used |= by
+    assert used == set(patterns)
 
 
 def test_only_the_licence_needs_jinja_itself(template: Path) -> None:

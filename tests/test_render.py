@@ -156,3 +156,10 @@ def test_locks_agree_with_the_constraints(default: BakedProject) -> None:
         assert wrong == [], name
     train = set(exact.findall(default.text("requirements-train.txt")))
     assert train <= set(exact.findall(default.text("requirements-dev.txt")))
+
+
+@pytest.mark.parametrize("package", ["penguins_model", "a", "z", "x" * 40])
+def test_lint_does_not_hang_on_the_packages_name(package: str, bake: Bake) -> None:
+    project = bake(package_name=package) if package != "penguins_model" else bake()
+    run("ruff", "check", "--no-cache", str(project.path))
+    run("ruff", "format", "--no-cache", "--check", str(project.path))
