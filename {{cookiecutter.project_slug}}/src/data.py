@@ -33,7 +33,12 @@ def register(context: driver.Context) -> dict[str, Any]:
     from aml.progress import Progress
     from aml.settings import SettingsError
 
-    from {{ cookiecutter.package_name }}.profile import Profile, check_target, infer_task, profile_table
+    from {{ cookiecutter.package_name }}.profile import (
+        Profile,
+        check_target,
+        infer_task,
+        profile_table,
+    )
     from {{ cookiecutter.package_name }}.table import TableError
 
     settings, platform, say = context.settings, context.platform, context.say

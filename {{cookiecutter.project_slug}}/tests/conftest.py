@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+# Threads that wait for each other sleep: tests share their cores with others.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
     ".git",

@@ -118,6 +118,14 @@ def test_a_row_may_hold_anything(rows: tuple[Any, ...], estimator: str) -> None:
     assert np.allclose(one_by_one, expected)
 
 
+def test_an_estimator_that_takes_no_sparse_rows_gets_none(rows: tuple[Any, ...]) -> None:
+    """One text of few categories, each apart, would be mostly zeros."""
+    X, y, X_test, _ = rows
+    path = "sklearn.naive_bayes.GaussianNB"
+    model = build_pipeline(SCHEMA, ["town"], path, {}, "classification", 0)
+    assert len(model.fit(X[["town"]], y).predict(X_test)) == len(X_test)
+
+
 def test_a_date_becomes_its_parts() -> None:
     """Year to weekday and days since 1970; the hour only where the file's format can hold one."""
     dates = pd.Series(["1970-01-02", "2024-02-29 18:00", None], dtype="datetime64[s]")
@@ -146,15 +154,16 @@ def test_columns_that_say_nothing_are_left_out_and_named() -> None:
         "id": pa.array([f"id-{i}" for i in range(rows)]).dictionary_encode(),
         "number": pa.array([float(i) for i in range(rows)]),
         "some": pa.array([None, "x"] * (rows // 2)).dictionary_encode(),
+        "few": pa.array([f"w{i}" if i < 50 else None for i in range(rows)]).dictionary_encode(),
         "town": pa.array([f"t{i % 50}" for i in range(rows)]).dictionary_encode(),
         "out": pa.array([float(i) for i in range(rows)]),
     }
-    types = dict.fromkeys(("word", "id", "some", "town"), "category")
+    types = dict.fromkeys(("word", "id", "some", "few", "town"), "category")
     schema = Schema(tuple(Column(n, types.get(n, "number")) for n in columns), "y")
     # the table in pieces, as a large file is read
     table = pa.concat_tables([pa.table(columns).slice(i, 50) for i in range(0, rows, 50)])
     names, notes = select_features(table, schema, ["out"])
-    assert names == ["number", "some", "town"]
+    assert names == ["number", "some", "few", "town"]
     words = {"same": "always", "void": "missing", "word": "always", "id": "200", "out": "drop"}
     assert len(notes) == len(words)
     for note, (name, word) in zip(notes, words.items(), strict=True):
@@ -221,10 +230,12 @@ def test_a_wrong_estimator_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("estimator", ["auto", LOGISTIC])
+@pytest.mark.parametrize("estimator", ["auto", LOGISTIC, ENSEMBLE + "RandomForestClassifier"])
 def test_only_parts_that_convert_to_onnx_with_the_same_numbers(estimator: str) -> None:
-    """skl2onnx converts these two silently wrong."""
+    """skl2onnx gets others silently wrong, such as missing values in a forest."""
     model = build_pipeline(SCHEMA, NAMES, estimator, {}, "classification", 0)
+    numbers = {name: part for name, part, _ in model["columns"].transformers}["numbers"]
+    assert (numbers == "passthrough") == (estimator == "auto")
     for name, value in model.get_params(deep=True).items():
         assert not (name.endswith("max_categories") and value is not None), name
         assert not (name.endswith("categorical_features") and value != "from_dtype"), name

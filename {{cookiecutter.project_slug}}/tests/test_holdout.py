@@ -76,8 +76,8 @@ def test_the_type_of_a_column_does_not_matter(values: list[int | None]) -> None:
     assert all(one == hashes[0] for one in hashes)
 
 
-def test_booleans_dates_and_zeros_have_one_form() -> None:
-    """true, yes and 1; -0.0 and 0.0; a day and its midnight are each the same value."""
+def test_each_value_has_one_form() -> None:
+    """true, yes and 1; -0.0 and 0.0; each NaN; a day and its midnight: one value each."""
     seconds = pa.array([0, 86_400], pa.int64())
 
     def of(values: Any) -> list[int]:
@@ -85,6 +85,8 @@ def test_booleans_dates_and_zeros_have_one_form() -> None:
         return hashes
 
     assert of(pa.array([True, False])) == of(pa.array([1.0, -0.0])) == of(pa.array(["Yes", "no"]))
+    bits = np.array([0xFFF8000000000001, 0x7FF8000000000000], dtype=np.uint64)
+    assert of(pa.array(bits.view(np.float64))) == of(pa.array([None, None], pa.string()))
     assert of(seconds) == of(seconds.cast(pa.timestamp("s"))) == of(pa.array([0, 1], pa.date32()))
 
 

@@ -1,1 +1,1 @@
-"""The model: how the table is read, features, training, evaluation and figures. Knows nothing of Azure."""
+"""The model: table, features, training, evaluation, figures. Knows nothing of Azure."""

@@ -165,19 +165,22 @@ def _encoders(model: Any) -> tuple[Any, Any]:
     """What texts and numbers pass through before `model`.
 
     Only parts that skl2onnx turns into the same numbers. It gets these silently wrong:
-    HistGradientBoosting's own `categorical_features`, OneHotEncoder's `max_categories`.
+    HistGradientBoosting's own `categorical_features`, OneHotEncoder's `max_categories`, and missing
+    values in scikit-learn's other trees.
     """
+    fill = SimpleImputer(strategy="median")
     if _tag(model, "allow_nan"):
-        # Trees split an order of codes as well as any, and find their own side for what is missing.
+        # Trees split an order of codes as well as any, and need no number scaled.
         encoder = OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
         )
-        return encoder, "passthrough"
+        kind = type(model)
+        own_side = "HistGradient" in kind.__name__ or not kind.__module__.startswith("sklearn.")
+        return encoder, "passthrough" if own_side else fill
     # Others need each category apart, numbers of one size, and nothing missing (a missing text is a
     # category of its own, an unknown one is none of them).
-    fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    scaler = Pipeline([("fill", fill), ("scale", StandardScaler())])
-    return OneHotEncoder(handle_unknown="ignore"), scaler
+    scaled = Pipeline([("fill", fill), ("scale", StandardScaler())])
+    return OneHotEncoder(handle_unknown="ignore"), scaled
 
 
 def _tag(model: Any, name: str) -> bool:
