@@ -36,7 +36,7 @@ def run(folder: Path, *arguments: str, **variables: str) -> dict[str, Any]:
     """Run the job in `folder`, in a process of its own; the answer is its metrics.json and log."""
     folder.mkdir(parents=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", main.__module__, *arguments],
         cwd=folder,
         env={**kept, "PYTHONPATH": str(ROOT / "src"), **variables},

@@ -1,16 +1,9 @@
-"""Draws figures as SVG that a page can take in: small, text as text, one figure for light and dark.
-
-Figures are drawn in stand-in colours, which `tidy_svg` replaces by CSS variables (`--fg`,
-`--muted`, `--grid`, `--surface`, `--series-1` … `--series-6`); each carries its light value as a
-fallback, so that the file also stands alone. Nothing in a label is parsed as mathematics or markup.
-"""
+"""Opens figures in the house style. Nothing in a label is parsed as mathematics or markup."""
 
 from __future__ import annotations
 
 import io
-import re
 import warnings
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,10 +14,9 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 
-from .wording import clean, tick
+from .svg import FG, GRID, MUTED, tidy_svg
+from .wording import tick
 
-FG, MUTED, GRID, SURFACE = "#00fe01", "#00fe02", "#00fe03", "#00fe04"
-SERIES = ("#00fe11", "#00fe12", "#00fe13", "#00fe14", "#00fe15", "#00fe16")
 # Line styles go with the colours, so that a curve is known without seeing colour.
 DASHES: tuple[Any, ...] = (
     "-",
@@ -34,21 +26,7 @@ DASHES: tuple[Any, ...] = (
     (0, (9, 3)),
     (0, (3, 1, 1, 1)),
 )
-VARIABLES = {
-    FG: "var(--fg,#1c2024)",
-    MUTED: "var(--muted,#5b6470)",
-    GRID: "var(--grid,#dfe3e8)",
-    SURFACE: "var(--surface,#fff)",
-    SERIES[0]: "var(--series-1,#0b64b4)",
-    SERIES[1]: "var(--series-2,#b8480a)",
-    SERIES[2]: "var(--series-3,#0b7a5b)",
-    SERIES[3]: "var(--series-4,#98438a)",
-    SERIES[4]: "var(--series-5,#7d6200)",
-    SERIES[5]: "var(--series-6,#56606b)",
-}
 GUESS: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 3))}
-FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
-SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
@@ -76,8 +54,6 @@ STYLE = {
     "ytick.color": MUTED,
     "ytick.major.size": 0,
 }
-ET.register_namespace("", SVG)
-ET.register_namespace("xlink", XLINK)
 
 
 @dataclass(frozen=True)
@@ -125,66 +101,6 @@ def drawing(name: str, height: float = 3.3) -> Iterator[Drawing]:
         yield Drawing(name, height)
 
 
-def tidy_svg(raw: bytes, name: str, title: str, alt: str) -> str:
-    """Makes matplotlib's SVG fit to stand inside a page, beside others.
-
-    Ids carry the figure's name and only those that are used remain; size comes from the page;
-    a title and a description say what is seen.
-    """
-    root = ET.fromstring(raw)  # noqa: S314 - our own output
-    width, height = root.attrib.pop("width"), root.attrib.pop("height")
-    root.attrib.pop("version", None)
-    for parent in (root, *root.findall(f"{{{SVG}}}defs")):
-        for tag in ("metadata", "style"):  # its <style> would reach out to the whole page
-            for child in parent.findall(f"{{{SVG}}}{tag}"):
-                parent.remove(child)
-    used = set(re.findall(rb"(?:url\(|href=\")#([\w-]+)", raw))
-    for node in root.iter():
-        _tidy_node(node, name, used)
-    root.set("role", "img")
-    root.set("aria-labelledby", f"{name}-title {name}-desc")
-    root.set("viewBox", f"0 0 {width.removesuffix('pt')} {height.removesuffix('pt')}")
-    style = f"font-family:{FONT};stroke-linejoin:round;stroke-linecap:butt;width:100%;height:auto"
-    root.set("style", style)
-    for index, (tag, text) in enumerate((("title", title), ("desc", alt))):
-        node = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{tag}"})
-        node.text = clean(text)
-        root.insert(index, node)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _tidy_node(node: ET.Element, name: str, used: set[bytes]) -> None:
-    """Prefixes or drops ids, rounds coordinates, brings in the CSS variables, drops blanks."""
-    if node.tag.endswith("}text"):
-        node.set("style", re.sub(r"font: ?([\d.]+px)[^;]*", r"font-size:\1", node.get("style", "")))
-    elif node.text and not node.text.strip():
-        node.text = None
-    node.tail = None
-    for key, value in list(node.items()):
-        if key == "id":
-            if value.encode() in used:
-                node.set(key, f"{name}-{value}")
-            else:
-                del node.attrib[key]
-        elif key in ("clip-path", f"{{{XLINK}}}href"):
-            node.set(key, value.replace("#", f"#{name}-"))
-        elif key in ("d", "x", "y", "transform", "points"):
-            value = re.sub(
-                r"-?\d+\.\d{3,}", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), value
-            )
-            node.set(key, re.sub(r"\s+", " ", value).strip())
-        elif key in ("style", "fill", "stroke"):
-            value = re.sub(r"font-family:[^;]*;?", "", value)
-            node.set(key, re.sub(r"#00fe\d\d", lambda m: VARIABLES[m[0]], value).replace(": ", ":"))
-    uses = [child for child in node if child.tag == f"{{{SVG}}}use"]
-    styles = {child.get("style", "") for child in uses}
-    if len(uses) > 1 and len(styles) == 1:  # a cloud of points: say its style once
-        style = re.sub(r"#00fe\d\d", lambda m: VARIABLES[m[0]], styles.pop()).replace(": ", ":")
-        node.set("style", style)
-        for child in uses:
-            child.attrib.pop("style", None)
-
-
 def thin(x: np.ndarray, y: np.ndarray, keep: int = 300) -> tuple[np.ndarray, np.ndarray]:
     """At most `keep` points of a curve, evenly spread along its length; the ends stay."""
     if len(x) <= keep:
@@ -194,6 +110,11 @@ def thin(x: np.ndarray, y: np.ndarray, keep: int = 300) -> tuple[np.ndarray, np.
     index = np.unique(np.searchsorted(length, np.linspace(0, length[-1], keep)))
     index = np.unique(np.concatenate([[0], index.clip(0, len(x) - 1), [len(x) - 1]]))
     return x[index], y[index]
+
+
+def name_below(draw: Drawing, text: str) -> None:
+    """Names the axis below, centred on the whole figure, which has room for long names."""
+    draw.canvas.supxlabel(text, fontsize=STYLE["font.size"], color=MUTED)
 
 
 def labels(axes: Any, x: str, y: str) -> None:

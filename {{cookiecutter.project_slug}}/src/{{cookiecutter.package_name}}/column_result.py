@@ -1,4 +1,4 @@
-"""What the scans of a table's columns come to: each column's type and statistics, the target's."""
+"""What the scans of a table's columns come to: each column's type and statistics."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ import numpy as np
 import pyarrow as pa
 
 from .column_scan import TextScan, TypedScan
-from .column_types import DATE_FORMATS, NUMBERS, decimal_of, parse_booleans, parse_numbers
+from .column_types import (
+    DATE_FORMATS,
+    NUMBERS,
+    decimal_of,
+    parse_booleans,
+    parse_dates,
+    parse_numbers,
+)
 from .schema import shorten
 
 TOP = 10  # most frequent values kept of a category
-CLASSES = 200  # classes a target may have to be listed
-_BINS = 24
 _LONGEST_VALUE = 80  # characters kept of a frequent value
 
 Scan = TextScan | TypedScan
@@ -43,44 +48,11 @@ class ColumnProfile:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ColumnProfile:
         """Return what `asdict` made, also after a way through JSON."""
-        return cls(**{**values, "top": _pairs(values["top"])})
+        return cls(**{**values, "top": pairs(values["top"])})
 
 
-@dataclass(frozen=True)
-class Target:
-    """The target's distribution.
-
-    `classes` are all values with their rows, the most frequent first; None if more than CLASSES.
-    `rarest` is the value with the fewest rows. `quantiles` and `histogram` are of numbers only:
-    5 %, 25 %, 50 %, 75 %, 95 %, and {"edges", "counts"}; `sampled` says from how many values they
-    were estimated, None if from all.
-    """
-
-    name: str
-    type: str
-    missing: int
-    distinct: int | None
-    whole: bool = False  # whether it is counted and all its values are whole numbers
-    classes: tuple[tuple[Any, int], ...] | None = None
-    rarest: tuple[Any, int] | None = None
-    quantiles: dict[str, float] | None = None
-    histogram: dict[str, list[float]] | None = None
-    sampled: int | None = None
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Target:
-        """Return what `asdict` made, also after a way through JSON."""
-        classes, rarest = values["classes"], values["rarest"]
-        return cls(
-            **{
-                **values,
-                "classes": None if classes is None else _pairs(classes),
-                "rarest": None if rarest is None else (rarest[0], rarest[1]),
-            }
-        )
-
-
-def _pairs(values: Sequence[Sequence[Any]]) -> tuple[tuple[Any, int], ...]:
+def pairs(values: Sequence[Sequence[Any]]) -> tuple[tuple[Any, int], ...]:
+    """Return JSON's lists of (value, rows) as tuples."""
     return tuple((value, count) for value, count in values)
 
 
@@ -151,25 +123,25 @@ def _type_of(
 def _profile(scan: Scan, type_: str, form: str | None) -> ColumnProfile:
     counts: Mapping[Any, int] = {}
     if not scan.counter.full:
-        counts = _typed_counts(scan, type_, form)
+        counts = typed_counts(scan, type_, form)
     facts = (scan.name, type_, form, scan.missing, None if scan.counter.full else len(counts))
     if type_ == "number" and scan.moments.n:
         m = scan.moments
-        return ColumnProfile(*facts, *map(_json, (m.low, m.high, m.mean, m.std)))
+        return ColumnProfile(*facts, *map(plain, (m.low, m.high, m.mean, m.std)))
     if type_ == "date":
         bounds = scan.dates.get(form or "") if isinstance(scan, TextScan) else scan.dates
         low, high = bounds or (None, None)
-        return ColumnProfile(*facts, _json(low), _json(high))
-    top = nsmallest(TOP, counts.items(), key=_by_count)
+        return ColumnProfile(*facts, plain(low), plain(high))
+    top = nsmallest(TOP, counts.items(), key=by_count)
     return ColumnProfile(*facts, top=tuple((shorten(v, _LONGEST_VALUE), n) for v, n in top))
 
 
-def _by_count(item: tuple[Any, int]) -> tuple[int, str]:
+def by_count(item: tuple[Any, int]) -> tuple[int, str]:
     """Sort values by their rows, the most frequent first, equal ones by name."""
     return -item[1], str(item[0])
 
 
-def _typed_counts(scan: Scan, type_: str, form: str | None) -> Mapping[Any, int]:
+def typed_counts(scan: Scan, type_: str, form: str | None) -> Mapping[Any, int]:
     """Return the counted values as the type has them: "1.0" and "1" are one number."""
     counts = scan.counter.counts
     values: Sequence[Any] = list(counts)
@@ -179,6 +151,8 @@ def _typed_counts(scan: Scan, type_: str, form: str | None) -> Mapping[Any, int]
             values = (parse_numbers(texts, form) or pa.array([])).to_pylist()
         elif type_ == "boolean":
             values = (parse_booleans(texts) or pa.array([])).to_pylist()
+        elif type_ == "date":
+            values = (parse_dates(texts, form) or pa.array([])).to_numpy().tolist()
     if type_ == "boolean":
         values = ["true" if value else "false" for value in values]
     tally: Tally[Any] = Tally()
@@ -187,51 +161,7 @@ def _typed_counts(scan: Scan, type_: str, form: str | None) -> Mapping[Any, int]
     return tally
 
 
-def target_profile(scan: Scan, profile: ColumnProfile) -> Target:
-    """Return the distribution of the target."""
-    facts: dict[str, Any] = {"name": profile.name, "type": profile.type, "missing": profile.missing}
-    counts: Mapping[Any, int] = {}
-    if not scan.counter.full:
-        counts = _typed_counts(scan, profile.type, profile.format)
-    ranked = [(_json(value), n) for value, n in sorted(counts.items(), key=_by_count)]
-    numbers = profile.type == "number" and profile.min is not None and scan.sample is not None
-    whole = bool(counts) and all(isinstance(value, int) for value, _ in ranked)
-    return Target(
-        **facts,
-        distinct=profile.distinct,
-        whole=whole and profile.type == "number",
-        classes=tuple(ranked) if counts and len(ranked) <= CLASSES else None,
-        rarest=ranked[-1] if ranked else None,
-        **(_spread(scan, profile, counts) if numbers else {}),
-    )
-
-
-def _spread(scan: Scan, profile: ColumnProfile, counts: Mapping[Any, int]) -> dict[str, Any]:
-    """Return the quantiles and the histogram of a numeric target."""
-    low, high = profile.min, profile.max
-    if (
-        scan.sample is None
-        or not isinstance(low, (int, float))
-        or not isinstance(high, (int, float))
-    ):
-        return {}
-    values = scan.sample.values
-    # ends well beyond float's range leave no width to cut into bins
-    if not len(values) or not math.isfinite(high - low):
-        return {}
-    amounts, edges = np.histogram(values, bins=_BINS, range=(low, high))
-    shares = (5, 25, 50, 75, 95)
-    return {
-        "quantiles": {
-            str(share): float(value)
-            for share, value in zip(shares, np.percentile(values, shares), strict=True)
-        },
-        "histogram": {"edges": edges.tolist(), "counts": amounts.tolist()},
-        "sampled": len(values) if scan.sample.seen > len(values) else None,
-    }
-
-
-def _json(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a number or a date as JSON has it: whole numbers as int, no NaN, ISO dates."""
     if isinstance(value, datetime):
         return value.isoformat()

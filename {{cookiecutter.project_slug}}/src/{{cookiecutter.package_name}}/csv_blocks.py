@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from .csv_dialect import Progress, find_delimiter, find_encoding, pieces, read_head
+from .csv_quotes import stray_quote, whole_records
 from .schema import TableError, check_names, names_text, shorten
 
 BLOCK = 8 << 20  # bytes of text held at a time
@@ -107,7 +107,7 @@ class CsvSource:
         head = read_head(path, self.encoding)
         self.delimiter = delimiter or find_delimiter(head)
         self.names = self._header(head)
-        self._old_mac = "\n" in head and b"\n" not in next(pieces(path, self.encoding), b"")
+        self._old_mac = "\r" in head and "\n" not in head
 
     def _header(self, head: str) -> list[str]:
         """Return the stripped names of the first record that is not blank."""
@@ -137,8 +137,14 @@ class CsvSource:
                     self._check_length(rest, line)
                     continue
                 line, rest, header = line + rest.count(b"\n", 0, cut), rest[cut:], False
-            self._check_quotes(rest, line)
-            cut = _whole_records(rest)
+            stray = stray_quote(rest, self.delimiter)
+            if stray is not None:
+                line += rest.count(b"\n", 0, stray)
+                raise TableError(
+                    f"{self.file}: line {line} has a quote inside a value; quote the whole value "
+                    'and write the quote doubled: "5"" pipe"'
+                )
+            cut = whole_records(rest)
             if cut:
                 yield self._checked(rest[:cut], line)
                 line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
@@ -189,44 +195,6 @@ class CsvSource:
                 f"{self.file}: the record on line {line} does not end within "
                 f"{_LONGEST_RECORD >> 20} MB; is a quote left open there?"
             )
-
-    def _check_quotes(self, text: bytes, line: int) -> None:
-        """Raise TableError for a quote that neither opens, closes nor is doubled in a value.
-
-        Quotes are taken in pairs. If each opening one follows a delimiter or a line's end (or the
-        quote it doubles), and each closing one stands before such, the pairs are the fields.
-        """
-        if b'"' not in text:
-            return
-        edges = np.zeros(256, bool)
-        edges[[*self.delimiter.encode(), *b'\r\n"']] = True
-        symbols = np.frombuffer(text, np.uint8)
-        quotes = np.flatnonzero(symbols == ord('"'))
-        opening, closing = quotes[0::2], quotes[1::2]
-        wrong = opening[(opening > 0) & ~edges[symbols[opening - 1]]]
-        inside = closing[closing < len(text) - 1]
-        stray = np.concatenate([wrong, inside[~edges[symbols[inside + 1]]]])
-        # an opening quote that follows a quote must double the closing one right before it
-        if len(stray):
-            line += text.count(b"\n", 0, int(stray.min()))
-            raise TableError(
-                f"{self.file}: line {line} has a quote inside a value; quote the whole value "
-                'and write the quote doubled: "5"" pipe"'
-            )
-
-
-def _whole_records(text: bytes) -> int:
-    """Return how many bytes at the front are whole records: up to a line end outside quotes."""
-    cut = text.rfind(b"\n") + 1
-    if b'"' not in text:
-        return cut
-    quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == ord('"'))
-    while cut:
-        before = int(np.searchsorted(quotes, cut))
-        if before % 2 == 0:
-            return cut
-        cut = text.rfind(b"\n", 0, int(quotes[before - 1])) + 1
-    return 0
 
 
 def need_columns(file: str, names: list[str], wanted: Sequence[str]) -> None:

@@ -97,15 +97,14 @@ def find_encoding(path: Path) -> str:
 
 
 def read_head(path: Path, encoding: str) -> str:
-    """Return about the first megabyte of the file as text, with "\\n" for its line ends."""
+    """Return about the first megabyte of the file as text."""
     head = next(pieces(path, encoding, size=_HEAD), b"")
-    text = head.decode("utf-8", errors="replace")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return head.decode("utf-8", errors="replace")
 
 
 def find_delimiter(head: str) -> str:
     """Return the delimiter under which the most rows have as many fields as the header."""
-    lines = head.lstrip("\n")
+    lines = head.lstrip("\r\n")
     best, best_score = DELIMITERS[0], (0.0, 0)
     for delimiter in DELIMITERS:
         counts = []

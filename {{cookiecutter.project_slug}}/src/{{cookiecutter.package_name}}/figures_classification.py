@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.patches import Rectangle
 from sklearn.metrics import confusion_matrix
 
-from .canvas import FG, GUESS, SERIES, Figure, drawing, labels
+from .canvas import GUESS, Figure, drawing, labels
+from .svg import FG, SERIES
 from .wording import number, short
 
 MOST_CLASSES = 12  # rows of a confusion matrix that can still be read

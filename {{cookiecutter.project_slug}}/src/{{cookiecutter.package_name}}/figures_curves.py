@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
 
-from .canvas import DASHES, GUESS, SERIES, Drawing, Figure, drawing, labels, thin
+from .canvas import DASHES, GUESS, Drawing, Figure, drawing, labels, thin
+from .svg import SERIES
 from .wording import listing, short
 
 MOST_CURVES = 6  # in one plot; of more classes the most frequent are taken

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from .canvas import FG, SERIES, Figure, drawing, labels
+from .canvas import Figure, drawing, labels, name_below
+from .svg import FG, SERIES
 from .wording import MINUS, number, short
 
 MOST_POINTS = 800  # more rows than this are counted in hexagons: a figure stays under 150 KB
@@ -30,10 +31,11 @@ def predicted_actual(
             _cloud(axes, truth, values, SERIES[0 if name == "this model" else 1], (low, high) * 2)
             axes.plot([low, high], [low, high], **LINE)
             axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-            labels(axes, f"actual {short(target)}", "predicted" if axes is grid[0] else "")
+            labels(axes, "", "predicted" if axes is grid[0] else "")
             axes.locator_params(nbins=5)
             if len(panels) > 1:
                 axes.set_title(f"{name}, R² {_r2(truth, values):.3f}", fontsize=9.5, loc="left")
+        name_below(draw, f"actual {short(target)}")
         words = [
             f"{name}: R² {_r2(truth, values):.3f}, mean absolute error "
             f"{number(mean_absolute_error(truth, values))}, half of the rows within "

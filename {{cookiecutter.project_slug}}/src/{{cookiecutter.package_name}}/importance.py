@@ -12,7 +12,8 @@ import pandas as pd
 from sklearn.metrics import r2_score, roc_auc_score
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from .canvas import FG, SERIES, Figure, drawing, labels
+from .canvas import Figure, drawing, labels, name_below
+from .svg import FG, SERIES
 from .wording import listing, number, short
 
 BUDGET_SECONDS = 4.0
@@ -155,7 +156,7 @@ def _scorer(
                 return 0.5
             return float(roc_auc_score(positive, score))
 
-        return "area under the ROC curve", lambda rows: model.predict_proba(rows)[:, 1], area
+        return "ROC AUC", lambda rows: model.predict_proba(rows)[:, 1], area
     return "balanced accuracy", lambda rows: as_text(model.predict(rows)), _balanced_accuracy
 
 
@@ -179,7 +180,8 @@ def draw_importance(importance: Importance) -> Figure:
         axes.barh(place, mean[order], height=0.62, color=SERIES[0], alpha=0.75)
         style: dict[str, Any] = {"fmt": "none", "ecolor": FG, "elinewidth": 0.9, "capsize": 2}
         axes.errorbar(mean[order], place, xerr=spread[order], **style)
-        labels(axes, f"loss of {importance.score} when shuffled", "")
+        labels(axes, "", "")
+        name_below(draw, f"loss of {importance.score} when shuffled")
         axes.locator_params(axis="x", nbins=6)
         axes.grid(False, axis="y")
         axes.set_yticks(place, names, color=FG)

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from .ahead import WORKERS, ahead
-from .column_result import ColumnProfile, Target, column_profiles, target_profile
+from .column_result import ColumnProfile, column_profiles
 from .column_scan import TextScan, TypedScan
 from .column_types import CANDIDATES, DATE_FORMATS, NUMBERS, without
 from .convert import as_plain, convert, misfit
@@ -20,6 +20,7 @@ from .parquet_source import ParquetSource, is_text, natural_type
 from .profile_text import profile_text
 from .schema import DEFAULT_MISSING, TYPES, Column, Schema, TableError, no_such_column
 from .source import file_kind
+from .target_profile import Target, target_profile
 from .task import check_target, infer_task
 
 __all__ = ["ColumnProfile", "Profile", "Target", "check_target", "infer_task", "profile_table"]

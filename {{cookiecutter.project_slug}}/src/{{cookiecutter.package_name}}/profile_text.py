@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from .schema import shorten
 
 if TYPE_CHECKING:
-    from .column_result import ColumnProfile, Target
+    from .column_result import ColumnProfile
     from .profile import Profile
+    from .target_profile import Target
 
 _COLUMNS = 40  # shown at most
 _CLASSES = 12

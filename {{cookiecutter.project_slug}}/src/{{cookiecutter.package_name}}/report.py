@@ -122,5 +122,4 @@ def _regression(
 
 def _profile(profile: Mapping[str, Any] | None, task: str) -> Iterator[tuple[str, Draw]]:
     if profile:
-        yield "target", lambda: data.target_distribution(profile, task)
-        yield "missing", lambda: data.missing_values(profile)
+        yield "profile", lambda: data.profile_figure(profile, task)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .column_result import CLASSES
 from .schema import TableError, shorten
+from .target_profile import CLASSES
 
 if TYPE_CHECKING:
     from .profile import Profile
