@@ -33,13 +33,13 @@ def register(context: driver.Context) -> dict[str, Any]:
     from aml.progress import Progress
     from aml.settings import SettingsError
 
-    from {{ cookiecutter.package_name }}.profile import (
+    from {{ cookiecutter.package_name }}.table import TableError
+    from {{ cookiecutter.package_name }}.table.profile import (
         Profile,
         check_target,
         infer_task,
         profile_table,
     )
-    from {{ cookiecutter.package_name }}.table import TableError
 
     settings, platform, say = context.settings, context.platform, context.say
     data, training = settings.data, settings.training

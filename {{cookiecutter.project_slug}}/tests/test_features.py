@@ -21,8 +21,8 @@ from {{ cookiecutter.package_name }}.features import (
     build_pipeline,
     select_features,
 )
-from {{ cookiecutter.package_name }}.frame import to_frame
-from {{ cookiecutter.package_name }}.schema import Column, Schema, TableError
+from {{ cookiecutter.package_name }}.table.frame import to_frame
+from {{ cookiecutter.package_name }}.table.schema import Column, Schema, TableError
 
 SCHEMA = Schema(
     (

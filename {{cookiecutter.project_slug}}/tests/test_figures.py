@@ -21,7 +21,8 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from {{ cookiecutter.package_name }} import canvas, importance, report, wording
+from {{ cookiecutter.package_name }} import report
+from {{ cookiecutter.package_name }}.figures import canvas, importance, wording
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = ["<script>alert(1)</script>", "$x^2$ 🐧 \x07\n& line " + "é" * 300]

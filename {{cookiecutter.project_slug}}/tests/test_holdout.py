@@ -16,7 +16,7 @@ from {{ cookiecutter.package_name }}.holdout import (
     holdout_mask,
     row_hashes,
 )
-from {{ cookiecutter.package_name }}.schema import TableError
+from {{ cookiecutter.package_name }}.table.schema import TableError
 
 NUMBERS = st.none() | st.integers(-(2**53), 2**53) | st.sampled_from([0.0, -0.0, 0.1, 1e300])
 TEXTS = st.none() | st.text(max_size=5) | st.sampled_from(["1", "1.0", " 2 ", "nan", "inf", "yes"])

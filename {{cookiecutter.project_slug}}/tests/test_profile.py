@@ -12,16 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }} import column_stats, csv_blocks, csv_dialect
-from {{ cookiecutter.package_name }}.ahead import WORKERS, ahead
-from {{ cookiecutter.package_name }}.profile import (
+from {{ cookiecutter.package_name }}.table import (
+    TableError,
+    column_stats,
+    csv_blocks,
+    csv_dialect,
+    read_frame,
+)
+from {{ cookiecutter.package_name }}.table.ahead import WORKERS, ahead
+from {{ cookiecutter.package_name }}.table.profile import (
     ColumnProfile,
     Profile,
     check_target,
     infer_task,
     profile_table,
 )
-from {{ cookiecutter.package_name }}.table import TableError, read_frame
 
 ROWS = 24
 

@@ -16,17 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from {{ cookiecutter.package_name }} import csv_blocks
-from {{ cookiecutter.package_name }}.profile import profile_table
 from {{ cookiecutter.package_name }}.table import (
     Column,
     Schema,
     TableError,
+    csv_blocks,
     iter_tables,
     read_frame,
     read_table,
     to_frame,
 )
+from {{ cookiecutter.package_name }}.table.profile import profile_table
 
 COLUMNS = (
     Column("size", "number"),

@@ -22,10 +22,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from {{ cookiecutter.package_name }}.asset import open_asset
-from {{ cookiecutter.package_name }}.frame import to_frame
 from {{ cookiecutter.package_name }}.holdout import holdout_mask
 from {{ cookiecutter.package_name }}.reigning import evaluate_reigning
 from {{ cookiecutter.package_name }}.table import read_table
+from {{ cookiecutter.package_name }}.table.frame import to_frame
 from {{ cookiecutter.package_name }}.train import main
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -153,9 +153,8 @@ def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, An
     for figure in json.loads(raw) if raw else []:
         svg = platform.read_output(run.id, figure["file"])
         if svg is not None:
-            figures.append(
-                (svg.decode("utf-8"), figure["title"], figure["alt"], figure.get("caption", ""))
-            )
+            text = svg.decode("utf-8", "replace")
+            figures.append((text, figure["title"], figure["alt"], figure.get("caption", "")))
     data = platform.find_data(run.tags["data_name"], run.tags["data_version"])
     model = {"name": run.model_name, "version": verdict.model.version if verdict.model else None}
     commit = run.tags.get("git_commit")

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from .profile import Profile, profile_table
-from .schema import Schema, TableError
+from .table.profile import Profile, profile_table
+from .table.schema import Schema, TableError
 
 KNOWLEDGE = ("schema.json", "profile.json")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
 
-from .schema import TableError
+from .table.schema import TableError
 
 AUTO = {
     "classification": "sklearn.ensemble.HistGradientBoostingClassifier",

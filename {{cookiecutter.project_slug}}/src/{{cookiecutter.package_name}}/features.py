@@ -21,7 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
 from .estimators import make_estimator
-from .schema import Schema, TableError
+from .table.schema import Schema, TableError
 
 # A text column with more distinct values than this, in over half of its rows, names the row.
 IDENTIFIER_VALUES = 50

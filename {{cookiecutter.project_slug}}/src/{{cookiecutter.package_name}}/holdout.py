@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.util import hash_array
 
-from .schema import TableError
+from .table.schema import TableError
 
 Hashes = NDArray[np.uint64]
 

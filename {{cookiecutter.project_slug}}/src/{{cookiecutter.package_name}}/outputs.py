@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from .schema import Column, Schema
+from .table.schema import Column, Schema
 
 EXAMPLE_ROWS = 1_000
 

@@ -1,7 +1,7 @@
 """The figures of a run: SVGs below `figures/`, and `figures.json` that says what is seen in them.
 
 The page that shows them is composed elsewhere, from these files. To add a figure of your own, draw
-it as the `figures_*` modules do and yield it from `_classification` or `_regression`.
+it as the modules of `figures/` do and yield it from `_classification` or `_regression`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import figures_classification as classification
-from . import figures_curves as curves
-from . import figures_data as data
-from . import figures_regression as regression
-from .canvas import Figure
-from .importance import draw_importance, measure
+from .figures import classification, curves, data, regression
+from .figures.canvas import Figure
+from .figures.importance import draw_importance, measure
 
 Draw = Callable[[], "Figure | None"]
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from .frame import to_frame
-from .profile import Profile, check_target, infer_task
+from .table.frame import to_frame
+from .table.profile import Profile, check_target, infer_task
 
 
 def resolve_task(profile: Profile, task: str, min_class_rows: int) -> tuple[str, str]:

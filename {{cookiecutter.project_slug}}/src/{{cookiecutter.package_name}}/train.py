@@ -28,13 +28,13 @@ from .asset import open_asset
 from .estimators import plain_parameters, resolve_estimator
 from .evaluate import Evaluation, chance_level, evaluate
 from .features import build_pipeline, select_features
-from .frame import to_frame
 from .holdout import check_sides, holdout_identity, holdout_mask
 from .outputs import example_row, input_schema, write_json
 from .reigning import evaluate_reigning
-from .schema import TableError
 from .stages import Stages
 from .table import read_table
+from .table.frame import to_frame
+from .table.schema import TableError
 from .target import drop_missing_target, resolve_task, target_values
 from .tracking import track
 

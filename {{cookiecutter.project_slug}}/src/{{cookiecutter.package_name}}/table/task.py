@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .profile import Profile
 
 FEW = 10  # distinct whole numbers that are taken for classes
-_OVERRIDE = "set model.task in config.yml to choose otherwise"
+_OVERRIDE = "set training.task in config.yml to choose otherwise"
 
 
 def infer_task(profile: Profile) -> tuple[str, str]:
@@ -52,19 +52,19 @@ def check_target(profile: Profile, task: str, min_class_rows: int) -> None:
     if task == "regression" and target.type in ("category", "date"):
         raise TableError(
             f"{profile.file}: the target {target.name!r} is a {target.type}, so regression cannot "
-            "predict it; set model.task to classification, or choose another column"
+            "predict it; set training.task to classification, or choose another column"
         )
     if task != "classification":
         return
     if target.rarest is None:
         raise TableError(
             f"{profile.file}: the target {target.name!r} has too many different values for "
-            "classification; set model.task to regression, or choose another column"
+            "classification; set training.task to regression, or choose another column"
         )
     value, rows = target.rarest
     if rows < min_class_rows:
         raise TableError(
             f"{profile.file}: class {shorten(value)!r} of the target {target.name!r} has {rows} "
             f"row{'s' if rows != 1 else ''}, at least {min_class_rows} are needed: bring more of "
-            "them, or merge or leave out the class (or lower model.min_class_rows)"
+            "them, or merge or leave out the class (or lower training.min_class_rows)"
         )
