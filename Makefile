@@ -27,7 +27,7 @@ help: ## say what there is
 
 .PHONY: demo
 demo: | $(UV_FILE) ## render the defaults and run the whole local lifecycle on them
-	$(RUN) python tools/demo.py
+	$(RUN) --no-dev python tools/demo.py
 
 .PHONY: test test-fast
 test: lint ## lint, then every test
