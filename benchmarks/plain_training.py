@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 
 package = sys.argv[4]
 features = importlib.import_module(f"{package}.features")
-schema_module = importlib.import_module(f"{package}.schema")
+schema_module = importlib.import_module(f"{package}.table")
 
 table, target = sys.argv[1], sys.argv[2]
 schema = schema_module.Schema.from_dict(json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")))

@@ -37,7 +37,7 @@ INSTALLED = _words("""
     adal alembic annotated_doc annotated_types anyio attr attrs azure azureml
     azureml_inference_server_http backports bcrypt cachetools certifi cffi cfgv charset_normalizer
     click cloudpickle contextlib2 contourpy coverage cryptography cycler databricks dateutil
-    deprecated distlib docker dotenv fastapi fastjsonschema filelock flask fonttools git gitdb
+    deprecated distlib docker dotenv execnet fastapi fastjsonschema filelock flask fonttools git gitdb
     google greenlet h11 hypothesis identify idna importlib_metadata iniconfig isodate jinja2
     jmespath joblib jsonpickle jsonschema jwt kiwisolver knack librt mako markupsafe marshmallow
     matplotlib mlflow mltable mpl_toolkits msal msrest msrestazure mypy mypy_extensions mypyc ndg
@@ -47,7 +47,7 @@ INSTALLED = _words("""
     python_discovery pytz requests requests_oauthlib ruff scipy secretstorage setuptools six
     skl2onnx sklearn smmap sortedcontainers sqlalchemy sqlparse starlette tabulate threadpoolctl
     tomli tqdm typing_extensions typing_inspection tzdata urllib3 uv uvicorn virtualenv wheel
-    wrapt yaml zipp
+    wrapt xdist yaml zipp
 """)
 # Names in which nothing may be chosen freely: the folder is made on Windows and macOS as well.
 TAKEN = OURS | INSTALLED | OTHER_STDLIB | {name.lower() for name in sys.stdlib_module_names}

@@ -47,7 +47,7 @@ def main() -> None:
     """Fit on the rows that are not held out, score on those that are."""
     name, path, asset, package = sys.argv[1:]
     X, y, texts = {"cars": cars, "weather": weather, "subscriptions": subscriptions}[name](path)
-    schema = importlib.import_module(f"{package}.schema").Schema.from_dict(
+    schema = importlib.import_module(f"{package}.table").Schema.from_dict(
         json.loads(Path(asset, "schema.json").read_text(encoding="utf-8"))
     )
     table = importlib.import_module(f"{package}.table").read_table(Path(path), schema)

@@ -21,6 +21,7 @@ from tests.generated.conftest import ReadyProject
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("lifecycle"),  # the tests share a repository
     pytest.mark.skipif(os.name == "nt", reason="set up with make"),
 ]
 BY_HAND = str(Path(__file__).with_name("by_hand.py"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import content, gate
 from .platform import FINISHED, EnvironmentDefinition, Job, Model, Platform, Run, WorkError
-from .settings import Settings, SettingsError
+from .settings import Settings, SettingsError, Training
 
 METRICS = "metrics.json"
 
@@ -72,10 +72,21 @@ def training_job(settings: Settings, platform: Platform, experiment: str) -> Job
             "environment_name": environment.name,
             "environment_version": environment.version,
             "code_version": code_version,
+            "settings": json.dumps(changed_settings(settings)),
             "git_commit": git["commit"] if git else "",
             "git_dirty": str(git["dirty"]).lower() if git else "",
         },
     )
+
+
+def changed_settings(settings: Settings) -> dict[str, Any]:
+    """The settings of the training that are not the defaults, by their dotted keys."""
+    usual = asdict(Training())
+    return {
+        f"training.{key}": value
+        for key, value in asdict(settings.training).items()
+        if value != usual[key]
+    }
 
 
 @dataclass(frozen=True)
@@ -175,6 +186,7 @@ def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, An
             "version": run.tags["environment_version"],
         },
         "code_version": run.tags["code_version"],
+        "settings": json.loads(run.tags.get("settings", "{}")),
         "git": {"commit": commit, "dirty": run.tags.get("git_dirty") == "true"} if commit else None,
         "model": model,
         "decision": verdict.decision.to_dict(),

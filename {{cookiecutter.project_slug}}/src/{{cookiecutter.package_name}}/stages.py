@@ -41,4 +41,4 @@ class Stages:
             done.set()
             voice.join()
         self.seconds[name] = round(time.perf_counter() - start, 3)
-        self.say(f"{words} … {self.seconds[name]:.1f} s")
+        self.say(f"done in {self.seconds[name]:.1f} s")

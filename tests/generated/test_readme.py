@@ -1,0 +1,102 @@
+"""Every command that a README prints is run as it is printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, environment
+from tests.generated import tables
+from tests.generated.conftest import ReadyProject
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="the POSIX side of the READMEs"),
+]
+
+
+def commands(readme: Path) -> list[str]:
+    """The lines of the ```console blocks."""
+    blocks = re.findall(r"^```console\n(.*?)^```", readme.read_text(encoding="utf-8"), re.M | re.S)
+    return [line for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def customers(folder: Path) -> None:
+    """The table that the READMEs speak of: customers.csv with a column `churned`."""
+    made = tables.subscriptions(folder)
+    text = made.path.read_text(encoding="latin-1").replace(made.target, "churned", 1)
+    (folder / "customers.csv").write_text(text, encoding="latin-1")
+
+
+def test_the_rendered_readme(ready: ReadyProject, tmp_path: Path) -> None:
+    project = ReadyProject(tmp_path / "repository")
+    shutil.copytree(ready.path, project.path, symlinks=True)
+    customers(project.path)
+    lines = commands(project.path / "README.md")
+    assert len(lines) >= 5
+    for line in lines:
+        assert line.startswith("python src/"), line
+        done = project.run(project.python, *shlex.split(line)[1:])
+        assert done.returncode == 0, line + done.stdout + done.stderr
+    assert "model: penguins-model-churned:1" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_target_that_is_named_exists(name: str, ready: ReadyProject) -> None:
+    for folder in (ROOT, ready.path):
+        if not (folder / name).exists():
+            continue
+        text = (folder / name).read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:`|^)make ([a-z-]+)", text, re.M))
+        known = set(re.findall(r"^([a-z-]+):", (folder / "Makefile").read_text(), re.M))
+        known |= set(re.findall(r"^([a-z-]+) [a-z-]+:", (folder / "Makefile").read_text(), re.M))
+        inside = set(re.findall(r"^([a-z-]+)[ :]", (ready.path / "Makefile").read_text(), re.M))
+        assert named <= known | inside, named - known
+
+
+def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
+    """From the template to a model of one's own table, by the lines of the README."""
+    customers(tmp_path)
+    lines = commands(ROOT / "README.md")
+    start = lines.index("cookiecutter gh:org/aml-template")
+    script = [
+        # What the lines take from the machine: the command, and the answers to its questions.
+        f"cookiecutter() {{ uv run --no-sync --project {shlex.quote(str(ROOT))} "
+        f"cookiecutter --no-input --default-config {shlex.quote(str(template))}; }}",
+        *lines[start : start + 3],
+        "cp ../customers.csv .",
+        *[line for line in lines[start + 3 :] if "src/" in line],
+    ]
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(script)],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "model: penguins-model-sex:1" in done.stdout
+    assert "model: penguins-model-churned:1" in done.stdout
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["uv", "run", "--no-sync", "python", "tools/demo.py", str(tmp_path)],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "penguins-model-sex version 1" in done.stdout
+    report = re.search(r"report +(.*report\.html)", done.stdout)
+    assert report
+    assert Path(report.group(1)).is_file()
