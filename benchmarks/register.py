@@ -5,9 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from benchmarks import big_table
 from benchmarks.measure import cost, line
-from benchmarks.rendered import python, render
+from benchmarks.rendered import make_table, python, render
 
 ROWS = 4_000_000  # about 270 bytes each
 
@@ -17,7 +16,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         repository = render(Path(folder))
         table = Path(folder) / "big.csv"
-        big_table.write(table, ROWS)
+        make_table(repository, table, ROWS)
         size = table.stat().st_size / 1e9
         command = [
             python(repository),

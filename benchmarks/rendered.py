@@ -40,6 +40,12 @@ def python(repository: Path) -> str:
     return str(repository / ".venv" / scripts)
 
 
+def make_table(repository: Path, path: Path, rows: int) -> None:
+    """A big table, made by the repository's interpreter, which has what that takes."""
+    script = str(Path(__file__).with_name("big_table.py"))
+    subprocess.run([python(repository), script, str(path), str(rows)], check=True)
+
+
 def drive(repository: Path, driver: str, *arguments: str) -> dict[str, object]:
     """A driver's JSON answer."""
     command = [python(repository), f"src/{driver}.py", "--local", "--json", *arguments]
