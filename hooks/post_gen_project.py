@@ -13,6 +13,8 @@ HERE = os.getcwd()
 # Set while git itself runs us, say from a hook: they would point at another repository.
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 STEADY = ("-c", "commit.gpgsign=false", "-c", f"core.hooksPath={os.devnull}", "-c", "gc.auto=0")
+# A hundred small files that can be rendered again: not worth packing, nor waiting for the disk.
+QUICK = ("-c", "core.looseCompression=0", "-c", "core.fsync=none")
 NOBODY = ("-c", "user.name=cookiecutter", "-c", "user.email=cookiecutter@localhost")
 
 
@@ -60,7 +62,7 @@ def first_commit() -> str:
         )
         if not problem and count_files(template) < count_files(HERE) - count_files(".git"):
             return "The folder held files of yours: git is set up, the first commit is left to you."
-        problem = problem or git("-c", "core.safecrlf=false", "add", "-A")
+        problem = problem or git(*QUICK, "-c", "core.safecrlf=false", "add", "-A")
         if not problem:
             commit = ("commit", "-q", "-m", "Start from aml-template")
             problem = git(*STEADY, "-c", "user.useConfigOnly=true", *commit)
