@@ -24,11 +24,11 @@ def build(context: driver.Context) -> dict[str, Any]:
     definition = environment_definition(context.settings)
     say = context.say
     if context.args.dry_run:
-        say(f"would make {definition.name}:{definition.version} on {context.platform.name}, if new")
-        return {
-            "environment": {"name": definition.name, "version": definition.version},
-            "dry_run": True,
-        }
+        environment = context.platform.find_environment(definition)
+        state = "would be created" if environment.created else "is known"
+        say(f"{environment.name}:{environment.version} {state} on {context.platform.name}")
+        named = {"name": environment.name, "version": environment.version}
+        return {"environment": named | {"created": environment.created}, "dry_run": True}
     environment = context.platform.ensure_environment(definition)
     say(f"lock: {definition.lock.name}; private wheels: {len(definition.wheels)}")
     for difference in environment.differences:

@@ -75,7 +75,8 @@ def prepare(context: driver.Context) -> tuple[Job, str, Run | None]:
     if not context.args.dry_run and platform.find_data(settings.data.name) is None:
         say(f"no data asset {settings.data.name} yet: registering {settings.data.path}")
         data.register(context)
-    job = steps.training_job(settings, platform, settings.experiment)
+    dry_run = context.args.dry_run
+    job = steps.training_job(settings, platform, settings.experiment, dry_run=dry_run)
     if differences := job.environment.differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         say(f"warning: not the locked environment: {differences[0]}{more}")

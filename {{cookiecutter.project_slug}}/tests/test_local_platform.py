@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,9 +218,20 @@ def test_secrets_do_not_reach_the_job(shared: Project) -> None:
     assert not [p for p in workspace.rglob("*") if p.is_file() and b"s3cret" in p.read_bytes()]
 
 
-def test_dry_run_starts_nothing(shared: Project) -> None:
-    before = sorted((shared.root / ".local-workspace" / "runs").iterdir())
+def test_dry_run_only_reads(shared: Project) -> None:
+    workspace = shared.root / ".local-workspace"
+    shutil.rmtree(workspace / "environments", ignore_errors=True)
+    code = shared.root / "src" / "other_model" / "new.py"
+    code.write_text("# a change\n", encoding="utf-8")
+    before = sorted(workspace.rglob("*"))
     answer = train(shared, "--dry-run", "--force")
     assert answer.code == 0
     assert answer.json["dry_run"]
-    assert sorted((shared.root / ".local-workspace" / "runs").iterdir()) == before
+    looked = shared.call("environment", *FLAGS, "--dry-run", "--json")
+    assert looked.json["environment"]["created"]
+    table = shared.root / "new.csv"
+    table.write_text("x,Sex\n" + "1,a\n2,b\n" * 20, encoding="utf-8")
+    data = shared.call("data", *FLAGS, "--dry-run", "--json", "--path", str(table))
+    assert data.json["data"]["created"]
+    code.unlink()
+    assert sorted(workspace.rglob("*")) == before

@@ -110,20 +110,26 @@ class LocalPlatform:
 
     # --- environment ----------------------------------------------------------------------------
 
-    def ensure_environment(self, definition: EnvironmentDefinition) -> Environment:
-        """See `Platform.ensure_environment`: here it is the interpreter that runs this."""
+    def find_environment(self, definition: EnvironmentDefinition) -> Environment:
+        """See `Platform.find_environment`: here it is the interpreter that runs this."""
         differences = tuple(lockfile.differences(definition.lock, definition.wheels))
         version = definition.version
         if differences:
             # What runs is not what the lock says: it must not pass for it.
             version += f".differs-{lockfile.identity_of(differences)}"
-        record = self.folder / "environments" / f"{definition.name}-{version}.json"
-        created = not record.is_file()
-        if created:
-            record.parent.mkdir(parents=True, exist_ok=True)
-            known = {"name": definition.name, "version": version, "python": sys.version.split()[0]}
-            write_json(record, known | {"wheels": [wheel.name for wheel in definition.wheels]})
+        created = not self._environment_record(definition.name, version).is_file()
         return Environment(definition.name, version, created, differences)
+
+    def ensure_environment(self, definition: EnvironmentDefinition) -> Environment:
+        """See `Platform.ensure_environment`: there is nothing to build, it is written down."""
+        environment = self.find_environment(definition)
+        if environment.created:
+            record = self._environment_record(environment.name, environment.version)
+            record.parent.mkdir(parents=True, exist_ok=True)
+            known = {"name": environment.name, "version": environment.version}
+            known["python"] = sys.version.split()[0]
+            write_json(record, known | {"wheels": [wheel.name for wheel in definition.wheels]})
+        return environment
 
     # --- runs -----------------------------------------------------------------------------------
 
@@ -246,6 +252,9 @@ class LocalPlatform:
         return str(path)
 
     # --- how ------------------------------------------------------------------------------------
+
+    def _environment_record(self, name: str, version: str) -> Path:
+        return self.folder / "environments" / f"{name}-{version}.json"
 
     def _run_folder(self, run_id: str) -> Path:
         folder = self.folder / "runs" / run_id

@@ -139,6 +139,9 @@ class Platform(Protocol):
         `progress` is called with (bytes done, bytes in all).
         """
 
+    def find_environment(self, definition: EnvironmentDefinition) -> Environment:
+        """The environment of this content; nothing is made: `created` says that it would be."""
+
     def ensure_environment(self, definition: EnvironmentDefinition) -> Environment:
         """The environment of this content; made where it is not known."""
 

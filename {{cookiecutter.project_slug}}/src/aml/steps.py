@@ -31,8 +31,12 @@ def environment_definition(settings: Settings) -> EnvironmentDefinition:
     return EnvironmentDefinition(settings.environment.name, lock, wheels, version)
 
 
-def training_job(settings: Settings, platform: Platform, experiment: str) -> Job:
+def training_job(
+    settings: Settings, platform: Platform, experiment: str, *, dry_run: bool = False
+) -> Job:
     """The job that trains on the newest data asset, with the code as it stands.
+
+    With `dry_run` nothing is copied or made: the job can be looked at, not submitted.
 
     Raises:
         SettingsError: the data asset is not registered, or there is no package.
@@ -49,8 +53,16 @@ def training_job(settings: Settings, platform: Platform, experiment: str) -> Job
             f"{settings.origin('project.package')}: there is no {package / 'train.py'}"
         )
     files = content.code_files(package, settings.root / ".amlignore")
-    code_version, snapshot = content.snapshot(files, settings.root / ".local-workspace" / "code")
-    environment = platform.ensure_environment(environment_definition(settings))
+    folder, definition = (
+        settings.root / ".local-workspace" / "code",
+        environment_definition(settings),
+    )
+    if dry_run:
+        code_version = content.files_identity(files)
+        snapshot, environment = folder / code_version, platform.find_environment(definition)
+    else:
+        code_version, snapshot = content.snapshot(files, folder)
+        environment = platform.ensure_environment(definition)
     training = asdict(settings.training)
     git = content.git_state(settings.root)
     return Job(
