@@ -47,8 +47,10 @@ from .platform import (
 # How long a job's process may take to report that it has begun (s).
 START_LIMIT = 60.0
 POLL_INTERVAL = 0.1
-# What belongs to the drivers alone: a job on this machine has no use for it.
-_SECRETS = ("SPN_PASSWORD", "SPN_ID", "TENANT_ID")
+IMPORT_DELAY = 3.0
+# What a job does not inherit: what belongs to the drivers alone, and what would have it compile the
+# snapshot each time.
+_NOT_INHERITED = ("SPN_PASSWORD", "SPN_ID", "TENANT_ID", "PYTHONDONTWRITEBYTECODE")
 
 
 class LocalPlatform:
@@ -164,8 +166,11 @@ class LocalPlatform:
             (half / LOG_FILE).touch()
         command = [sys.executable, "-m", f"{job.package}.train", *job_arguments(job)]
         self._start(folder, command, self._job_variables(job, run_id))
-        # The registry is written to once the job is done: what that imports, it imports meanwhile.
-        threading.Thread(target=local_registry.import_mlflow, daemon=True).start()
+        # The registry is written to once the job is done: what that imports, it imports meanwhile,
+        # but not while the job is busy with its own imports.
+        later = threading.Timer(IMPORT_DELAY, local_registry.import_mlflow)
+        later.daemon = True
+        later.start()
         return self.get_run(run_id)
 
     def get_run(self, run_id: str) -> Run:
@@ -272,7 +277,7 @@ class LocalPlatform:
 
     def _job_variables(self, job: Job, run_id: str) -> dict[str, str]:
         """The job's environment variables: ours but secrets, and what Azure ML sets too."""
-        inherited = {k: v for k, v in os.environ.items() if k not in _SECRETS}
+        inherited = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         return {
             **inherited,
             **self.registry.variables(job.experiment, {**job.tags, "run_id": run_id}),
