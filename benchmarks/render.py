@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.measure import line, paired
+from benchmarks.rendered import ROOT, render_command
 
-ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 15
 
 
@@ -40,17 +39,9 @@ def main() -> None:
 
             def render(template: Path, inside: Path = inside) -> float:
                 target = Path(tempfile.mkdtemp(dir=inside))
-                command = [
-                    sys.executable,
-                    "-m",
-                    "cookiecutter",
-                    "--no-input",
-                    "--default-config",
-                    "-o",
-                    str(target),
-                ]
+                command = render_command(template, target)
                 began = time.perf_counter()
-                subprocess.run([*command, str(template)], check=True, capture_output=True)
+                subprocess.run(command, check=True, capture_output=True)
                 seconds = time.perf_counter() - began
                 shutil.rmtree(target)
                 return seconds

@@ -20,18 +20,14 @@ def render(folder: Path) -> Path:
 
 def render_only(folder: Path) -> Path:
     """The defaults rendered below `folder`."""
-    command = [
-        sys.executable,
-        "-m",
-        "cookiecutter",
-        "--no-input",
-        "--default-config",
-        "-o",
-        str(folder),
-        str(ROOT),
-    ]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(render_command(ROOT, folder), check=True, capture_output=True)
     return folder / SLUG
+
+
+def render_command(template: Path, folder: Path) -> list[str]:
+    """The command line that renders a template's defaults below `folder`."""
+    flags = ["--no-input", "--default-config", "-o", str(folder)]
+    return [sys.executable, "-m", "cookiecutter", *flags, str(template)]
 
 
 def python(repository: Path) -> str:

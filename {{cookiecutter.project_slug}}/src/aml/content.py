@@ -109,10 +109,13 @@ class new_folder:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes JSON so that a reader sees the old file or the new one, never half of one."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes text in the same way: whole or not at all."""
     half = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    half.write_text(
-        json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    half.write_text(text, encoding="utf-8")
     os.replace(half, path)
 
 

@@ -29,7 +29,7 @@ from typing import Any
 from filelock import FileLock
 
 from . import local_registry, lockfile
-from .content import file_hash, new_folder, read_json, write_json
+from .content import file_hash, new_folder, read_json, write_json, write_text
 from .local_job import CANCEL_FILE, LOCK_FILE, LOG_FILE, STATUS_FILE
 from .platform import (
     FINISHED,
@@ -102,9 +102,7 @@ class LocalPlatform:
                         "rows": definition.profile["rows"],
                     },
                 )
-        pointer = home / f".latest.{uuid.uuid4().hex}"
-        pointer.write_text(definition.version, encoding="utf-8")
-        os.replace(pointer, home / "latest")
+        write_text(home / "latest", definition.version)
         asset = self.find_data(definition.name, definition.version)
         if asset is None:
             raise WorkError(f"{target} holds no asset.json; delete that folder and run this again")

@@ -7,7 +7,6 @@ lives it holds a lock on the run's folder, so that anyone can tell a running job
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from .content import write_json
 
 STATUS_FILE = "status.json"
 LOCK_FILE = "run.lock"
@@ -29,7 +30,7 @@ def supervise(folder: Path, command: list[str]) -> None:
     with FileLock(folder / LOCK_FILE), (folder / LOG_FILE).open("ab") as log:
         began = time.monotonic()
         own_group: dict[str, Any] = {} if sys.platform == "win32" else {"start_new_session": True}
-        _write_status(folder, {"status": "Running"})
+        write_json(folder / STATUS_FILE, {"status": "Running"})
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -46,8 +47,9 @@ def supervise(folder: Path, command: list[str]) -> None:
             time.sleep(0.05)
         status = "Canceled" if canceled else "Completed" if process.returncode == 0 else "Failed"
         seconds = round(time.monotonic() - began, 3)
-        _write_status(
-            folder, {"status": status, "exit_code": process.returncode, "seconds": seconds}
+        write_json(
+            folder / STATUS_FILE,
+            {"status": status, "exit_code": process.returncode, "seconds": seconds},
         )
 
 
@@ -57,13 +59,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)
     else:
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _write_status(folder: Path, status: dict[str, Any]) -> None:
-    """Replaces `status.json` whole."""
-    half = folder / f".{STATUS_FILE}"
-    half.write_text(json.dumps(status), encoding="utf-8")
-    os.replace(half, folder / STATUS_FILE)
 
 
 if __name__ == "__main__":

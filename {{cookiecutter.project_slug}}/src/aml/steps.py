@@ -53,10 +53,8 @@ def training_job(
             f"{settings.origin('project.package')}: there is no {package / 'train.py'}"
         )
     files = content.code_files(package, settings.root / ".amlignore")
-    folder, definition = (
-        settings.root / ".local-workspace" / "code",
-        environment_definition(settings),
-    )
+    folder = settings.root / ".local-workspace" / "code"
+    definition = environment_definition(settings)
     if dry_run:
         code_version = content.files_identity(files)
         snapshot, environment = folder / code_version, platform.find_environment(definition)
