@@ -99,16 +99,20 @@ def paired(
 ) -> tuple[float, float, float]:
     """(median ratio, our median, their median) of interleaved rounds after a first one."""
     ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(rounds)]
-    ratios = [a / b for a, b in pairs]
+    return compare([(ours(), theirs()) for _ in range(rounds)])
+
+
+def compare(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """(median ratio, our median, their median) of rounds measured side by side."""
     return (
-        statistics.median(ratios),
+        statistics.median(a / b for a, b in pairs),
         statistics.median(a for a, _ in pairs),
         statistics.median(b for _, b in pairs),
     )
 
 
-def line(what: str, value: float, goal: float | None, detail: str) -> str:
-    """A row of the table that `make bench` prints."""
-    verdict = "" if goal is None else f"(goal {goal:g}: {'met' if value <= goal else 'missed'})"
+def line(what: str, value: float, goal: float | None, detail: str, *, higher: bool = False) -> str:
+    """A row of the table that `make bench` prints; with `higher` the goal is a least value."""
+    met = goal is not None and (value >= goal if higher else value <= goal)
+    verdict = "" if goal is None else f"(goal {goal:g}: {'met' if met else 'missed'})"
     return f"{what:<58} {value:>8.2f} {verdict:<20} {detail}"

@@ -50,3 +50,15 @@ def drive(repository: Path, driver: str, *arguments: str) -> dict[str, object]:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
     answer: dict[str, object] = json.loads(done.stdout)
     return answer
+
+
+def train_on_big_table(repository: Path, folder: Path, rows: int = 50_000) -> Path:
+    """Trains on a part of the big table; the folder of the registered model."""
+    table = folder / "training.csv"
+    make_table(repository, table, rows)
+    drive(repository, "data", "--path", str(table), "--target", "bought")
+    answer = drive(repository, "model")
+    if not answer["registered"]:
+        sys.exit(f"the model was not registered: {answer['reason']}")
+    run = repository / ".local-workspace" / "runs" / str(answer["run_id"])
+    return run / "outputs" / "model"

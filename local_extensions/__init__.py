@@ -35,6 +35,7 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "package_for": names.package_for,
     "resource_group_for": names.resource_group_for,
     "workspace_for": names.workspace_for,
+    "endpoint_for": names.endpoint_for,
     "service_principal_for": names.service_principal_for,
     "oneline": quoting.oneline,
     "oneline_escaped": quoting.oneline_escaped,

@@ -37,6 +37,15 @@ def workspace_for(slug: str) -> str:
     return f"mlw-{slug}".replace(".", "-")[:33].rstrip("-_")
 
 
+def endpoint_for(slug: str) -> str:
+    """Return the name of an endpoint for `slug`: 3 to 32 lowercase letters, digits and hyphens."""
+    name = re.sub(r"[^a-z0-9]+", "-", str(slug).lower()).strip("-")
+    if not name[:1].isalpha():
+        name = f"model-{name}"
+    name = name[:32].rstrip("-")
+    return name if len(name) > 2 else f"{name}-model"
+
+
 def service_principal_for(slug: str) -> str:
     """Return the name of a service principal for `slug`."""
     return f"sp-{slug}"

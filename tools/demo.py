@@ -1,7 +1,8 @@
 """Render the defaults into a temporary folder and run the local lifecycle there.
 
-Set up, data, environment, model: the commands of the rendered README, nothing beside. The folder
-is kept, to look at. Exits with the code of the first step that fails.
+Set up, data, environment, model, deploy, one scored request: the commands of the rendered README,
+nothing beside. The folder is kept, to look at; the endpoint is not. Exits with the code of the
+first step that fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import requests  # comes with cookiecutter
 from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
@@ -47,10 +49,20 @@ def set_up(folder: Path) -> Path:
     return folder / ".venv" / "bin" / "python"
 
 
-def drive(python: Path, driver: str, folder: Path) -> dict[str, Any]:
+def drive(python: Path, driver: str, folder: Path, *flags: str) -> dict[str, Any]:
     """Run a driver locally; return what it reports."""
-    output = run(str(python), f"src/{driver}.py", "--local", "--json", folder=folder)
+    output = run(str(python), f"src/{driver}.py", "--local", "--json", *flags, folder=folder)
     answer: dict[str, Any] = json.loads(output)
+    return answer
+
+
+def ask(uri: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send the endpoint a request; return its answer."""
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy: the endpoint is on this machine
+        response = session.post(uri, json=body, timeout=60)
+    response.raise_for_status()
+    answer: dict[str, Any] = response.json()
     return answer
 
 
@@ -65,17 +77,37 @@ def main() -> None:
     data = drive(python, "data", folder)["data"]
     environment = drive(python, "environment", folder)["environment"]
     answer = drive(python, "model", folder)
+    if not answer["registered"]:
+        sys.exit(f"The model was not registered: {answer['reason']}")
+    deployed = drive(python, "deploy", folder)
+    scored = ask(deployed["endpoint"]["uri"], deployed["example"])
+    drive(python, "deploy", folder, "--delete")
 
-    model = answer["model"] or {}
+    model, row = answer["model"], deployed["example"]["data"][0]
     print(f"\nThe whole of it took {time.monotonic() - started:.0f} s.\n")
     print(f"  data         {data['name']} version {data['version']}, {data['rows']} rows")
     print(f"  environment  {environment['name']} version {environment['version']}")
     print(f"  run          {answer['run_id']}: {answer['status']}")
     print(f"  model        {model.get('name')} version {model.get('version')}, {answer['reason']}")
     print(f"  report       {answer['report']}")
+    print(f"  endpoint     {deployed['endpoint']['uri']} (stopped again)")
+    print(f"  request      {shortened(row)}")
+    print(f"  prediction   {scored['predictions'][0]}{probability(scored)}")
     print(f"  repository   {folder}")
-    if not answer["registered"]:
-        sys.exit("The model was not registered.")
+
+
+def shortened(row: dict[str, Any]) -> str:
+    """A row in at most 90 characters."""
+    text = json.dumps(row, ensure_ascii=False)
+    return text if len(text) <= 90 else text[:89] + "…"
+
+
+def probability(scored: dict[str, Any]) -> str:
+    """The probability of the predicted class, in words; nothing for a regression."""
+    if "probabilities" not in scored:
+        return ""
+    place = scored["classes"].index(scored["predictions"][0])
+    return f", probability {scored['probabilities'][0][place]:.3f}"
 
 
 if __name__ == "__main__":

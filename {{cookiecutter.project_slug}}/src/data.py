@@ -29,8 +29,8 @@ def arguments() -> driver.Parser:
 def register(context: driver.Context) -> dict[str, Any]:
     """Hashes, profiles and registers the table."""
     from aml.content import file_hash, identity
-    from aml.platform import DataDefinition
     from aml.progress import Progress
+    from aml.records import DataDefinition
     from aml.settings import SettingsError
 
     from {{ cookiecutter.package_name }}.table import TableError

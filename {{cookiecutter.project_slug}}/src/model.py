@@ -9,7 +9,7 @@ import data
 from aml import driver
 
 if TYPE_CHECKING:
-    from aml.platform import Job, Run
+    from aml.records import Job, Run
 
 
 def arguments() -> driver.Parser:
@@ -55,7 +55,7 @@ def train(context: driver.Context) -> dict[str, Any]:
         else:
             say(f"run {run.id} in experiment {run.experiment}: {run.url}")
     if args.no_wait:
-        say(f"not waiting; next: {command(context, 'resume', run)}")
+        say(f"not waiting; next: {command(context, 'model', f'--resume {run.id}')}")
         return record(run, "the run was not waited for")
     if run.status != "Completed":
         run = follow(context, run)
@@ -89,7 +89,9 @@ def follow(context: driver.Context, run: Run) -> Run:
     try:
         return context.platform.wait(run.id, lambda line: context.say(f"  {line}"))
     except KeyboardInterrupt:
-        resume, end = command(context, "resume", run), command(context, "cancel", run)
+        resume, end = (
+            command(context, "model", f"--{way} {run.id}") for way in ("resume", "cancel")
+        )
         raise KeyboardInterrupt(
             f"run {run.id} goes on; `{resume}` waits for it, `{end}` ends it"
         ) from None
@@ -109,6 +111,8 @@ def conclude(context: driver.Context, run: Run) -> dict[str, Any]:
     if verdict.model:
         say(f"model: {verdict.model.name}:{verdict.model.version}")
     say(f"report: {report}")
+    if verdict.model:
+        say(f"next: {command(context, 'deploy')}")
     version = verdict.model.version if verdict.model else None
     return record(run, verdict.decision.reason) | {
         "metrics": metrics,
@@ -160,11 +164,12 @@ def record(run: Run, reason: str) -> dict[str, Any]:
     }
 
 
-def command(context: driver.Context, flag: str, run: Run) -> str:
-    """What a person types to go on with a run."""
+def command(context: driver.Context, name: str, flags: str = "") -> str:
+    """What a person types to go on: a driver, with the flags of this call."""
     args = context.args
-    chosen = ("--local " if args.local else "") + (f"--env {args.env} " if args.env else "")
-    return f"python src/model.py {chosen}--{flag} {run.id}"
+    chosen = ["--local"] if args.local else []
+    chosen += ["--env", args.env] if args.env else []
+    return " ".join([f"python src/{name}.py", *chosen, *flags.split()])
 
 
 def main(argv: list[str] | None = None) -> int:

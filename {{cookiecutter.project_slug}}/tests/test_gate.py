@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aml import gate
-from aml.platform import Model
+from aml.records import Model
 from aml.settings import Bound, Gate, GateRules
 
 RULES = Gate(

@@ -142,6 +142,32 @@ def poison(value: Any) -> Any:
     return EVIL if isinstance(value, str) else value
 
 
+@pytest.mark.parametrize(
+    ("serving", "words"),
+    [
+        (
+            {"twin": True, "reason": "", "rows": 62, "largest_difference": 3.1e-7},
+            "ServingONNX twin, agrees within 3e-7 on 62 rows",
+        ),
+        (
+            {"twin": True, "reason": "", "rows": 62, "largest_difference": 0.0},
+            "ServingONNX twin, agrees exactly on 62 rows",
+        ),
+        (
+            {"twin": False, "reason": "it has <no> way", "rows": 0, "largest_difference": None},
+            "Servingthe scikit-learn model; no twin because it has <no> way",
+        ),
+    ],
+)
+def test_what_answers_requests_is_said(
+    tmp_path: Path, facts: dict[str, Any], serving: dict[str, Any], words: str
+) -> None:
+    """The ONNX twin and how near it comes, or why there is none."""
+    facts["metrics"]["serving"] = serving
+    write_report(tmp_path / "report.html", facts)
+    assert words in Page(tmp_path / "report.html").text
+
+
 def test_asks_for_nothing_from_outside(tmp_path: Path, facts: dict[str, Any]) -> None:
     facts["figures"].append((FOREIGN, "theirs", "a line", ""))
     page = write(tmp_path, facts)

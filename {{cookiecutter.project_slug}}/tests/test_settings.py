@@ -21,6 +21,10 @@ environment:
   name: env
 model:
   name: model
+endpoint:
+  name: service
+  environment:
+    name: env-serve
 experiment: trial
 """
 
@@ -71,39 +75,39 @@ def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
     [
         pytest.param(
             "training:\n  sed: 1\n",
-            ["config.yml:13", "training.sed", "training.seed"],
+            ["config.yml:17", "training.sed", "training.seed"],
             id="wrong key",
         ),
-        pytest.param("trainin: {}\n", ["config.yml:12", "training"], id="wrong section"),
+        pytest.param("trainin: {}\n", ["config.yml:16", "training"], id="wrong section"),
         pytest.param(
-            "training:\n  seed: one\n", ["config.yml:13", "whole number", "'one'"], id="type"
+            "training:\n  seed: one\n", ["config.yml:17", "whole number", "'one'"], id="type"
         ),
         pytest.param(
-            "training:\n  seed: true\n", ["config.yml:13", "whole number"], id="bool is no number"
+            "training:\n  seed: true\n", ["config.yml:17", "whole number"], id="bool is no number"
         ),
-        pytest.param("training:\n  holdout: 1.5\n", ["config.yml:13", "0.01", "0.9"], id="range"),
-        pytest.param("training:\n  holdout: .nan\n", ["config.yml:13", "finite"], id="nan"),
+        pytest.param("training:\n  holdout: 1.5\n", ["config.yml:17", "0.01", "0.9"], id="range"),
+        pytest.param("training:\n  holdout: .nan\n", ["config.yml:17", "finite"], id="nan"),
         pytest.param(
-            "training:\n  task: ranking\n", ["config.yml:13", "classification"], id="choice"
+            "training:\n  task: ranking\n", ["config.yml:17", "classification"], id="choice"
         ),
-        pytest.param("training:\n  drop_columns: id\n", ["config.yml:13", "list"], id="list"),
+        pytest.param("training:\n  drop_columns: id\n", ["config.yml:17", "list"], id="list"),
         pytest.param(
-            "training:\n  drop_columns: [1]\n", ["config.yml:13", "quotes"], id="list of text"
+            "training:\n  drop_columns: [1]\n", ["config.yml:17", "quotes"], id="list of text"
         ),
         pytest.param(
-            "training: 3\n", ["config.yml:12", "settings of its own"], id="section is a value"
+            "training: 3\n", ["config.yml:16", "settings of its own"], id="section is a value"
         ),
-        pytest.param("training:\n  seed: 1\n  seed: 2\n", ["config.yml:14", "twice"], id="twice"),
+        pytest.param("training:\n  seed: 1\n  seed: 2\n", ["config.yml:18", "twice"], id="twice"),
         pytest.param("training: [\n", ["config.yml:", "YAML"], id="not YAML"),
         pytest.param(
-            "azure:\n  client_secret: x\n", ["config.yml:13", "SPN_PASSWORD"], id="secret in file"
+            "azure:\n  client_secret: x\n", ["config.yml:17", "SPN_PASSWORD"], id="secret in file"
         ),
         pytest.param(
             "gate:\n  rules: {a: {primary_metric: m, thresholds: {m: high}}}\n",
-            ["config.yml:13"],
+            ["config.yml:17"],
             id="deep",
         ),
-        pytest.param("gate:\n  tolerance: -1\n", ["config.yml:13", "at least 0"], id="negative"),
+        pytest.param("gate:\n  tolerance: -1\n", ["config.yml:17", "at least 0"], id="negative"),
     ],
 )
 def test_error_names_origin_and_remedy(tmp_path: Path, more: str, said: list[str]) -> None:

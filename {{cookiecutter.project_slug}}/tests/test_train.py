@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -118,9 +119,27 @@ def test_the_record_says_what_was_done(tracked: dict[str, Any]) -> None:
     assert training["parameters"]["random_state"] == 0
     assert training["seconds"].keys() >= {"read", "fit", "evaluate", "figures"}
     log = tracked["log"]
-    assert "[1/6] read" in log and "[6/6] write" in log
+    assert "[1/7] read" in log and "[7/7] write" in log
     assert "left out 11 rows whose 'Sex' is missing" in log
     assert f"fit HistGradientBoostingClassifier on {tracked['rows']['train']} rows x" in log
+
+
+def test_what_a_deployment_needs_is_there(tracked: dict[str, Any]) -> None:
+    """An ONNX twin with its identity, rows with the model's answers, and the words for both."""
+    model = tracked["folder"] / "outputs" / "model"
+    schema = json.loads((model / "schema.json").read_text("utf-8"))
+    digest = hashlib.sha256((model / "model.onnx").read_bytes()).hexdigest()
+    assert schema["onnx"]["sha256"] == digest and "" in schema["missing_values"]
+    assert tracked["serving"]["twin"] and tracked["serving"]["largest_difference"] < 1e-5
+    assert tracked["serving"]["rows"] == tracked["rows"]["test"]
+    shown = json.loads((model / "examples.json").read_text("utf-8"))
+    assert len(shown["data"]) == len(shown["predictions"]) == len(shown["probabilities"]) == 20
+    rows = pd.DataFrame(shown["data"])[schema["features"]]
+    assert 0 < rows.isna().any(axis=1).sum() < 20  # some are complete, others not
+    own = joblib.load(model / "model.joblib")
+    rows = rows.astype({"Date Egg": "datetime64[s]"})
+    assert own.predict(rows).tolist() == shown["predictions"]
+    np.testing.assert_allclose(own.predict_proba(rows), shown["probabilities"])
 
 
 def test_mlflow_has_the_run(tracked: dict[str, Any]) -> None:

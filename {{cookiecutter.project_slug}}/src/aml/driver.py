@@ -100,6 +100,8 @@ def main(
         args = parser.parse_args(argv)
         record = step(_context(args, flags))
         code = int(record.pop("exit_code", 0))
+        if code and "error" in record:
+            print(f"error: {record['error']}", file=sys.stderr)
     except KeyboardInterrupt as interrupt:
         code = _fail(130, str(interrupt) or "interrupted", record)
     except Exception as error:
@@ -149,10 +151,10 @@ def _assignment(text: str) -> tuple[str, Any, str]:
 
 def _explain(error: Exception) -> tuple[int, str]:
     """Exit code and line for an error."""
-    from .platform import WorkError
+    from .records import TableRefused, WorkError
     from .settings import SettingsError
 
-    if isinstance(error, ArgumentError | SettingsError):
+    if isinstance(error, ArgumentError | SettingsError | TableRefused):
         return 2, str(error)
     if isinstance(error, WorkError):
         return 1, str(error)

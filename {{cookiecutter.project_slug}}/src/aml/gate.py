@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .platform import Model
+from .records import Model
 from .settings import Bound, Gate, GateRules
 
 # Metrics of which less is better, by their scikit-learn names and the usual endings.

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from .platform import Model
+from .records import Model
 
 # A version that was deleted keeps its row, in this stage
 # (mlflow.entities.model_registry.STAGE_DELETED_INTERNAL).
@@ -72,11 +72,11 @@ class Registry:
 
     def newest(self, name: str) -> Model | None:
         """The highest version of a model."""
-        return max(self._versions(name), key=lambda model: int(model.version), default=None)
+        return next(reversed(self.versions(name)), None)
 
     def of_run(self, name: str, run_id: str) -> Model | None:
         """The version that a run registered."""
-        found = [model for model in self._versions(name) if model.tags.get("run_id") == run_id]
+        found = [model for model in self.versions(name) if model.tags.get("run_id") == run_id]
         return found[0] if found else None
 
     def register(self, name: str, run_id: str, source: Path, tags: Mapping[str, str]) -> Model:
@@ -97,7 +97,8 @@ class Registry:
         )
         return self._model(name, str(version.version), {**tags, "run_id": run_id})
 
-    def _versions(self, name: str) -> list[Model]:
+    def versions(self, name: str) -> list[Model]:
+        """All versions of a model, the oldest first; a version is compared as a number."""
         rows = self._rows(
             "SELECT v.version, t.key, t.value FROM model_versions v LEFT JOIN model_version_tags t "
             "ON t.name = v.name AND t.version = v.version "
@@ -108,7 +109,7 @@ class Registry:
         tags: dict[str, dict[str, str]] = {}
         for version, key, value in rows:
             tags.setdefault(str(version), {}).update({key: value} if key else {})
-        return [self._model(name, version, of_version) for version, of_version in tags.items()]
+        return [self._model(name, version, tags[version]) for version in sorted(tags, key=int)]
 
     def _model(self, name: str, version: str, tags: Mapping[str, str]) -> Model:
         # Found by its run, not by the stored address: the repository's folder may have been moved.

@@ -1,126 +1,32 @@
-"""The platform a driver works on, and the small records that cross it.
+"""The platform a driver works on.
 
-A driver never asks which platform it holds: `LocalPlatform` (files and processes on this machine)
-and
-Azure ML (through the chosen SDK) offer the same verbs. The records are named as Azure ML names
-things.
+A driver never asks which one it holds: `LocalPlatform` (files and processes on this machine) and
+Azure ML (through the chosen SDK) offer the same verbs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from .records import (
+    DataAsset,
+    DataDefinition,
+    Deployment,
+    DeploymentDefinition,
+    Endpoint,
+    Environment,
+    EnvironmentDefinition,
+    Job,
+    Model,
+    Run,
+)
 
 if TYPE_CHECKING:
     from .settings import Settings
-
-FINISHED = ("Completed", "Failed", "Canceled")
-
-
-class WorkError(Exception):
-    """The work failed: one line that says what, where and what to do (exit 1)."""
-
-
-@dataclass(frozen=True)
-class DataDefinition:
-    """A table to register. `profile` and `schema` are written beside the table's own file."""
-
-    name: str
-    path: Path
-    target: str
-    version: str
-    """Content hash of the file and of how it is read: 12 hex digits."""
-    profile: Mapping[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class DataAsset:
-    """A registered, immutable table."""
-
-    name: str
-    version: str
-    target: str
-    rows: int
-    source: str
-    """Where a job finds it: a folder here, a datastore path on Azure ML."""
-    profile: Mapping[str, Any] = field(repr=False, default_factory=dict)
-
-
-@dataclass(frozen=True)
-class EnvironmentDefinition:
-    """What a training environment is built from."""
-
-    name: str
-    lock: Path
-    wheels: tuple[Path, ...]
-    version: str
-    """Content hash of the lock and of the private wheels: 12 hex digits."""
-
-
-@dataclass(frozen=True)
-class Environment:
-    """An environment that jobs can run in."""
-
-    name: str
-    version: str
-    created: bool
-    """Whether this call made it; False: it was known."""
-    differences: tuple[str, ...] = ()
-    """Locally: what is installed otherwise than the lock says, in words."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """A version of a registered model."""
-
-    name: str
-    version: str
-    source: str
-    """Where a job finds its files: a folder here, an asset id on Azure ML."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """`run_id, data_version, environment_version, code_version, git_commit, metrics, …`."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A training to run: what decides its result, and what it is called."""
-
-    experiment: str
-    package: str
-    """Run as `python -m <package>.train` from the snapshot."""
-    snapshot: Path
-    code_version: str
-    data: DataAsset
-    environment: Environment
-    settings: Mapping[str, Any]
-    reigning: Model | None
-    identity: str
-    """Content hash of code, data, environment and settings: equal jobs give equal results."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A job that was started."""
-
-    id: str
-    experiment: str
-    status: str
-    """As Azure ML says it: `Starting, Running, Completed, Failed, Canceled`."""
-    created: str
-    """ISO 8601, UTC."""
-    seconds: float | None
-    """Wall time, once finished."""
-    identity: str
-    model_name: str
-    tags: Mapping[str, str]
-    reigning: str | None
-    """The version of the reigning model that the run compared itself with."""
-    url: str = ""
-    """Where to look: the run folder here, the studio's page on Azure ML."""
 
 
 class Platform(Protocol):
@@ -182,12 +88,60 @@ class Platform(Protocol):
         """Registers a run's `outputs/model/`, or answers with the version that it registered.
 
         `accept` is asked with the model that reigns at that very moment, so that two trainings at
-        once
-        cannot pass each other unseen; None where it says no.
+        once cannot pass each other unseen; None where it says no.
         """
+
+    def model_versions(self, name: str) -> list[Model]:
+        """All versions of a registered model, the oldest first."""
+
+    def read_model(self, model: Model, path: str) -> bytes | None:
+        """A file of a registered model; None where there is none."""
 
     def save_report(self, run_id: str, write: Callable[[Path], None]) -> str:
         """Keeps the run's report where people look; answers with its address."""
+
+    def find_endpoint(self, name: str) -> Endpoint | None:
+        """An endpoint as it stands, asked now; None if there is none of that name."""
+
+    def hold_endpoint(self, name: str) -> AbstractContextManager[None]:
+        """Keeps others from changing an endpoint meanwhile; `WorkError` where someone does."""
+
+    def create_deployment(
+        self, definition: DeploymentDefinition, say: Callable[[str], None]
+    ) -> Deployment:
+        """Puts together what a deployment runs on. Nothing is started."""
+
+    def start_deployment(self, endpoint: str, deployment: Deployment) -> Deployment:
+        """Starts a deployment beside the one that serves: `Ready` to be asked, or `Failed`."""
+
+    def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
+        """Sends a request to one deployment, serving or not: (HTTP status, body)."""
+
+    def switch(self, endpoint: str, deployment: Deployment) -> Endpoint:
+        """Lets a started deployment serve in place of the present one, which is then stopped.
+
+        `WorkError`: it could not, and what served before serves on.
+        """
+
+    def drop_deployment(self, endpoint: str, deployment: Deployment) -> None:
+        """Stops and forgets a deployment that does not serve."""
+
+    def delete_endpoint(self, name: str) -> bool:
+        """Stops and forgets an endpoint with all behind it; False if there was none."""
+
+    def score_file(
+        self,
+        definition: DeploymentDefinition,
+        source: Path,
+        target: Path,
+        keep: Sequence[str],
+        say: Callable[[str], None],
+        progress: Callable[[int, int], None],
+    ) -> int:
+        """Scores a table into a file, in the model's serving environment; answers with its rows.
+
+        `progress` is called with (bytes done, bytes in all). `TableRefused`: the table will not do.
+        """
 
 
 def job_arguments(job: Job) -> list[str]:

@@ -38,6 +38,7 @@ def inputs(facts: Mapping[str, Any]) -> str:
             ("Told from", esc(training.get("why") or "")),
             ("Estimator", code(training["estimator"]) if training.get("estimator") else ""),
             ("Fitted in", duration(seconds)),
+            ("Serving", _serving(part(metrics, "serving"))),
         ],
         "Run": [
             ("Run", code(facts["run_id"]) if facts.get("run_id") else ""),
@@ -93,6 +94,20 @@ def _named(asset: Mapping[str, Any]) -> str:
     """Name and version of an asset."""
     version = f"version {code(asset['version'])}" if asset.get("version") else ""
     return "<br>".join(line for line in (esc(asset.get("name") or ""), version) if line)
+
+
+def _serving(serving: Mapping[str, Any]) -> str:
+    """Whether an ONNX twin answers requests, and how near it comes; or why none does."""
+    if not serving:
+        return ""
+    if not serving.get("twin"):
+        reason = serving.get("reason")
+        return "the scikit-learn model" + (f"; no twin because {esc(reason)}" if reason else "")
+    words, difference = "ONNX twin", serving.get("largest_difference")
+    if isinstance(difference, int | float):
+        words += f", agrees within {difference:.0e}".replace("e-0", "e-") if difference else ""
+        words += "" if difference else ", agrees exactly"
+    return words + (f" on {whole(serving['rows'])} rows" if serving.get("rows") else "")
 
 
 def _notes(notes: Sequence[Any]) -> str:

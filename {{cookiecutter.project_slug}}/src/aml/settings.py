@@ -110,6 +110,25 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class ServingEnvironment:
+    """What the serving environment is built from, beside the private wheels."""
+
+    name: str = field(metadata={"pattern": ASSET_NAME})
+    lock: str = "requirements-serve.txt"
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """The address that serves the model."""
+
+    # Azure ML's rule for endpoints, which every kind of service accepts.
+    name: str = field(metadata={"pattern": r"[a-z][a-z0-9-]{1,30}[a-z0-9]"})
+    environment: ServingEnvironment
+    port: int = field(default=5001, metadata={"min": 0, "max": 65535})
+    workers: int = field(default=1, metadata={"min": 1, "max": 64})
+
+
+@dataclass(frozen=True)
 class Azure:
     """Where Azure ML is, and who calls. Every field may come from the environment instead."""
 
@@ -131,6 +150,7 @@ class Settings:
     data: Data
     environment: EnvironmentSettings
     model: ModelSettings
+    endpoint: EndpointSettings
     experiment: str = field(metadata={"pattern": ASSET_NAME})
     training: Training = field(default_factory=Training)
     gate: Gate = field(default_factory=Gate)

@@ -9,26 +9,28 @@ from pathlib import Path
 from typing import Any
 
 from . import content, gate
-from .platform import FINISHED, EnvironmentDefinition, Job, Model, Platform, Run, WorkError
+from .platform import Platform
+from .records import FINISHED, EnvironmentDefinition, Job, Model, Run, WorkError
 from .settings import Settings, SettingsError, Training
 
 METRICS = "metrics.json"
 
 
-def environment_definition(settings: Settings) -> EnvironmentDefinition:
-    """The training environment's content: the lock and the private wheels.
+def environment_definition(settings: Settings, *, serving: bool = False) -> EnvironmentDefinition:
+    """An environment's content, the training's or the endpoint's: the lock and the private wheels.
 
     Raises:
-        SettingsError: there is no such lock or folder of wheels.
+        SettingsError: there is no such lock.
     """
-    lock = settings.root / settings.environment.lock
+    which = settings.endpoint.environment if serving else settings.environment
+    lock = settings.root / which.lock
     folder = settings.root / settings.environment.wheels
     if not lock.is_file():
-        origin = settings.origin("environment.lock")
+        origin = settings.origin("endpoint.environment.lock" if serving else "environment.lock")
         raise SettingsError(f"{origin}: there is no lock {lock}; `make lock` writes it")
     wheels = tuple(sorted(folder.glob("*.whl")))
     version = content.environment_version(lock, wheels)
-    return EnvironmentDefinition(settings.environment.name, lock, wheels, version)
+    return EnvironmentDefinition(which.name, lock, wheels, version)
 
 
 def training_job(
@@ -52,14 +54,11 @@ def training_job(
         raise SettingsError(
             f"{settings.origin('project.package')}: there is no {package / 'train.py'}"
         )
-    files = content.code_files(package, settings.root / ".amlignore")
-    folder = settings.root / ".local-workspace" / "code"
     definition = environment_definition(settings)
+    code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
     if dry_run:
-        code_version = content.files_identity(files)
-        snapshot, environment = folder / code_version, platform.find_environment(definition)
+        environment = platform.find_environment(definition)
     else:
-        code_version, snapshot = content.snapshot(files, folder)
         environment = platform.ensure_environment(definition)
     training = asdict(settings.training)
     git = content.git_state(settings.root)
@@ -87,6 +86,17 @@ def training_job(
             "git_dirty": str(git["dirty"]).lower() if git else "",
         },
     )
+
+
+def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:
+    """The package as it stands: (code version, folder of its copy); a dry run copies nothing."""
+    package = settings.root / "src" / settings.project.package
+    files = content.code_files(package, settings.root / ".amlignore")
+    folder = settings.root / ".local-workspace" / "code"
+    if dry_run:
+        version = content.files_identity(files)
+        return version, folder / version
+    return content.snapshot(files, folder)
 
 
 def changed_settings(settings: Settings) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn import metrics as sk
 
+from .class_order import in_class_order
+
 Array = NDArray[Any]
 
 # The metric that decides between two models of equal standing; higher is better in each.
@@ -142,11 +144,10 @@ def _probability(model: Any, X: pd.DataFrame, rows: int, classes: list[Any]) -> 
     """Probabilities in the order of `classes`; and what ranks the rows, if need be without them."""
     if hasattr(model, "predict_proba"):
         probability = np.asarray(model.predict_proba(X), dtype=np.float64)
-        places = encode(np.asarray(getattr(model, "classes_", classes)), classes)
-        complete = sorted(places) == list(range(len(classes)))
-        if complete and probability.shape == (rows, len(classes)):
-            probability = probability[:, np.argsort(places)]
-            return probability, probability
+        own = np.asarray(getattr(model, "classes_", classes)).tolist()
+        ordered = in_class_order(probability, own, classes)
+        if ordered is not None and len(ordered) == rows:
+            return ordered, ordered
     if hasattr(model, "decision_function"):
         scores = np.asarray(model.decision_function(X), dtype=np.float64)
         if scores.shape == ((rows,) if len(classes) == 2 else (rows, len(classes))):

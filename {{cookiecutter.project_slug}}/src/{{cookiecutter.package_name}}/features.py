@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 
+from .dates import expanded_names, has_time, part_values
 from .estimators import make_estimator
 from .table.schema import Schema, TableError
 
@@ -98,15 +99,10 @@ class ExpandDates(TransformerMixin, BaseEstimator):
         """Replace the date columns; with none there is nothing to do and nothing to copy."""
         if not len(self.columns):
             return X
-        numbers = {}
+        numbers: dict[str, Any] = {}
         for name in self.columns:
-            date = pd.to_datetime(X[name])
-            for part in date_parts(name in self.timed):
-                if part == "days":
-                    values = (date - pd.Timestamp(0)).dt.total_seconds() / 86_400
-                else:
-                    values = getattr(date.dt, part)
-                numbers[f"{name}_{part}"] = values.astype("float64")
+            values = part_values(pd.to_datetime(X[name]).to_numpy(), name in self.timed)
+            numbers.update(zip(expanded_names([name], self.timed), values, strict=True))
         rest: pd.DataFrame = X.drop(columns=list(self.columns))
         return pd.concat([rest, pd.DataFrame(numbers, index=X.index)], axis=1)
 
@@ -114,21 +110,6 @@ class ExpandDates(TransformerMixin, BaseEstimator):
         """The names of the columns that `transform` returns, in order."""
         rest = [name for name in self.feature_names_in_ if name not in self.columns]
         return np.asarray(rest + expanded_names(self.columns, self.timed), dtype=object)
-
-
-def date_parts(timed: bool) -> list[str]:
-    """What is made of a date: weekday counts from Monday 0, days from 1970 with the time of day."""
-    return ["year", "month", "day", "weekday", *(["hour"] if timed else []), "days"]
-
-
-def has_time(format: str | None) -> bool:
-    """Whether a date column can hold a time of day: only a text format can rule it out."""
-    return format is None or any(part in format for part in ("%H", "%I", "%T", "%X", "%c"))
-
-
-def expanded_names(columns: Sequence[str], timed: Sequence[str]) -> list[str]:
-    """The names that `ExpandDates` gives to the parts."""
-    return [f"{name}_{part}" for name in columns for part in date_parts(name in timed)]
 
 
 def build_pipeline(

@@ -27,22 +27,31 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def input_schema(
     schema: Schema, names: list[str], task: str, classes: list[Any] | None, example: dict[str, Any]
 ) -> dict[str, Any]:
-    """What schema.json beside the model says: columns it is sent, those it uses, its answer."""
+    """What schema.json beside the model says: columns it is sent, those it uses, its answer.
+
+    An ONNX twin adds its own part, "onnx".
+    """
     return {
         "columns": [{"name": c.name, "type": c.type, "format": c.format} for c in schema.features],
         "features": names,
         "target": schema.target,
         "task": task,
         "classes": classes,
+        "missing_values": list(schema.missing_values),
         "example": example,
     }
 
 
 def example_row(table: pa.Table, schema: Schema) -> dict[str, Any]:
     """A real row as a request to the model would hold it: of the first 1,000 the most complete."""
-    head = table.slice(0, EXAMPLE_ROWS).select([column.name for column in schema.features])
-    best = max(head.to_pylist(), key=lambda row: sum(value is not None for value in row.values()))
-    return {column.name: _plain(best[column.name], column) for column in schema.features}
+    rows = request_rows(table.slice(0, EXAMPLE_ROWS), schema)
+    return max(rows, key=lambda row: sum(value is not None for value in row.values()))
+
+
+def request_rows(table: pa.Table, schema: Schema) -> list[dict[str, Any]]:
+    """The rows of a table as a request holds them: all columns but the target, None is missing."""
+    rows = table.select([column.name for column in schema.features]).to_pylist()
+    return [{c.name: _plain(row[c.name], c) for c in schema.features} for row in rows]
 
 
 def _plain(value: Any, column: Column) -> Any:

@@ -28,6 +28,7 @@ from sklearn.pipeline import Pipeline
 from .asset import open_asset
 from .estimators import plain_parameters, resolve_estimator
 from .evaluate import Evaluation, chance_level, evaluate
+from .examples import examples
 from .features import build_pipeline, select_features
 from .holdout import check_sides, holdout_identity, holdout_mask
 from .outputs import example_row, input_schema, write_json
@@ -79,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 def train(args: argparse.Namespace, settings: dict[str, Any]) -> None:
     """The job, top to bottom. Raises TableError if the data or the settings will not do."""
     outputs, seed = args.outputs, settings["seed"]
-    log = Stages(7 if args.reigning_model else 6)
+    log = Stages(8 if args.reigning_model else 7)
 
     with log.stage("read", f"read {args.data}"):
         asset = open_asset(args.data, args.target)
@@ -123,6 +124,18 @@ def train(args: argparse.Namespace, settings: dict[str, Any]) -> None:
         chance = chance_level(evaluation, y_test, task, classes, seed)
     described = input_schema(schema, names, task, classes, example)
 
+    with log.stage("twin", "make an ONNX twin, and compare its answers"):
+        from .twin import make_twin  # skl2onnx takes its time: not before it is needed
+
+        onnx, serving = make_twin(
+            pipeline, described, held_out, y_test, evaluation, outputs / "model"
+        )
+        if onnx:
+            described["onnx"] = onnx
+            log.say(f"agrees within {serving['largest_difference']:.1g}: the twin will serve")
+        else:
+            log.say(f"the scikit-learn model will serve: {serving['reason']}")
+
     reigning: dict[str, Any] | None = None
     rival: Evaluation | None = None
     if args.reigning_model:
@@ -155,6 +168,8 @@ def train(args: argparse.Namespace, settings: dict[str, Any]) -> None:
         (outputs / "model").mkdir(parents=True, exist_ok=True)
         joblib.dump(pipeline, outputs / "model" / "model.joblib")
         write_json(outputs / "model" / "schema.json", described)
+        shown = examples(held_out, schema, names, evaluation)
+        write_json(outputs / "model" / "examples.json", shown)
 
     estimator = resolve_estimator(settings["estimator"], task)
     training = {
@@ -173,6 +188,7 @@ def train(args: argparse.Namespace, settings: dict[str, Any]) -> None:
         "reigning": reigning,
         "holdout": identity,
         "training": training,
+        "serving": serving,
     }
     write_json(outputs / "metrics.json", record)  # the last of the outputs: all others are there
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from .csv_dialect import Progress
 from .frame import read_frame, to_frame
 from .schema import DEFAULT_MISSING, TYPES, Column, Schema, TableError
 from .source import file_kind, typed_blocks
@@ -36,15 +37,21 @@ def read_table(path: Path, schema: Schema) -> pa.Table:
 
 
 def iter_tables(
-    path: Path, schema: Schema, rows: int = 100_000, require_target: bool = True
+    path: Path,
+    schema: Schema,
+    rows: int = 100_000,
+    require_target: bool = True,
+    also: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the table as `read_table` types it, `rows` rows at a time, in the file's order.
 
-    Memory is bounded. Without `require_target` the target may be absent, and then is here too.
+    Memory is bounded. Without `require_target` the target may be absent, and then is here too. The
+    columns `also` come last, as the file has them. `progress` hears (bytes read, bytes in all).
     """
     held: list[pa.Table] = []
     count = 0
-    for table in typed_blocks(Path(path), schema, require_target):
+    for table in typed_blocks(Path(path), schema, require_target, also, progress):
         held.append(table)
         count += table.num_rows
         if count >= rows:

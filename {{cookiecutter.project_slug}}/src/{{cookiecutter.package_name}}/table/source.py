@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow as pa
 from .ahead import ahead
 from .convert import convert
 from .csv_blocks import Block, CsvSource, need_columns
+from .csv_dialect import Progress
 from .parquet_source import MAGIC, ParquetSource
 from .schema import Schema, TableError
 
@@ -45,8 +46,18 @@ def file_kind(path: Path) -> str:
     return "csv"
 
 
-def typed_blocks(path: Path, schema: Schema, require_target: bool = True) -> Iterator[pa.Table]:
-    """Yield the file's blocks as typed tables; TableError when there is no row at all."""
+def typed_blocks(
+    path: Path,
+    schema: Schema,
+    require_target: bool = True,
+    also: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Iterator[pa.Table]:
+    """Yield the file's blocks as typed tables; TableError when there is no row at all.
+
+    The columns `also` come last, as the file has them: text in a CSV. `progress` hears (bytes read,
+    bytes in all).
+    """
     source: CsvSource | ParquetSource
     if file_kind(path) == "parquet":
         source = ParquetSource(path)
@@ -55,17 +66,22 @@ def typed_blocks(path: Path, schema: Schema, require_target: bool = True) -> Ite
     wanted = [c for c in schema.columns if c.name != schema.target or require_target
               or c.name in source.names]  # fmt: skip
     names = [column.name for column in wanted]
-    need_columns(source.file, source.names, names)
+    need_columns(source.file, source.names, [*names, *also])
+    read = list(dict.fromkeys([*names, *also]))
     missing = schema.missing_values
 
     def typed(part: Block | pa.Table) -> pa.Table:
         block = part if isinstance(part, Block) else None
-        table = part.columns(names, missing) if isinstance(part, Block) else part
+        table = part.columns(read, missing) if isinstance(part, Block) else part
         arrays = [convert(table[c.name], c, missing, source.file, block) for c in wanted]
-        return pa.table(arrays, names=names)
+        return pa.table([*arrays, *(table[name] for name in also)], names=[*names, *also])
 
     parts: Iterable[Block | pa.Table]
-    parts = source.blocks() if isinstance(source, CsvSource) else source.batches(names)
+    parts = (
+        source.blocks(progress=progress)
+        if isinstance(source, CsvSource)
+        else source.batches(read, progress=progress)
+    )
     empty = True
     for table in ahead(typed, parts):
         if table.num_rows:
