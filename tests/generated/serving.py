@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
+from tests.conftest import ROOT
 from tests.generated.conftest import ReadyProject
 
 JSON = {"Content-Type": "application/json"}
@@ -105,6 +106,11 @@ def serve(ready: ReadyProject, folder: Path) -> Served:
     """A repository of one's own in which the sample's model is trained and served."""
     project = ReadyProject(folder / "my repository")
     shutil.copytree(ready.path, project.path, symlinks=True)
+    # The serving environment is kept from one session to the next; its folder names its content.
+    kept = ROOT / ".cache" / "environments"
+    kept.mkdir(parents=True, exist_ok=True)
+    (project.path / ".local-workspace").mkdir(exist_ok=True)
+    (project.path / ".local-workspace" / "environments").symlink_to(kept)
     runs = project.path / ".local-workspace" / "runs"
     served = Served(project, runs)
     code, answer = served.drive("model")

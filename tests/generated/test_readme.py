@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -40,11 +41,31 @@ def test_the_rendered_readme(ready: ReadyProject, tmp_path: Path) -> None:
     customers(project.path)
     lines = commands(project.path / "README.md")
     assert len(lines) >= 5
-    for line in lines:
-        assert line.startswith("python src/"), line
-        done = project.run(project.python, *shlex.split(line)[1:])
-        assert done.returncode == 0, line + done.stdout + done.stderr
-    assert "model: penguins-model-churned:1" in done.stdout
+    said = {}
+    try:
+        for line in lines:
+            assert line.startswith("python src/"), line
+            done = project.run(project.python, *shlex.split(line)[1:])
+            assert done.returncode == 0, line + done.stdout + done.stderr
+            said[line] = done.stdout
+            if line == "python src/deploy.py --local":
+                ask_as_printed(project, done.stdout)
+    finally:
+        project.run(project.python, "src/deploy.py", "--local", "--delete")
+    assert any("model: penguins-model-churned:1" in out for out in said.values())
+
+
+def ask_as_printed(project: ReadyProject, out: str) -> None:
+    """Run the curl line of the README and the one that the driver prints: both get predictions."""
+    address = re.findall(r"http://127\.0\.0\.1:\d+/score", out)[0]
+    text = (project.path / "README.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"`(curl http.*?)`", text)
+    assert "http://127.0.0.1:5001/score" in line  # unless that port is taken, here by another test
+    (printed,) = re.findall(r"^try: (curl .*)$", out, re.M)
+    for command in (line.replace("http://127.0.0.1:5001/score", address), printed):
+        done = project.run("sh", "-c", command, no_proxy="127.0.0.1")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["predictions"][0] in ("FEMALE", "MALE"), done.stdout
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
@@ -71,7 +92,9 @@ def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
         f"cookiecutter --no-input --default-config {shlex.quote(str(template))}; }}",
         *lines[start : start + 3],
         "cp ../customers.csv .",
+        "trap '.venv/bin/python src/deploy.py --local --delete' EXIT",
         *[line for line in lines[start + 3 :] if "src/" in line],
+        "test -s scored.parquet",
     ]
     done = subprocess.run(
         ["bash", "-euc", "\n".join(script)],
@@ -100,3 +123,4 @@ def test_the_demo(tmp_path: Path) -> None:
     report = re.search(r"report +(.*report\.html)", done.stdout)
     assert report
     assert Path(report.group(1)).is_file()
+    assert re.search(r"prediction +(FE)?MALE, probability 0\.\d+", done.stdout)

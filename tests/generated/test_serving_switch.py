@@ -102,10 +102,13 @@ def test_model_that_fails_its_smoke_test_does_not_serve(served: Served, client: 
     model = runs / answer["run_id"] / "outputs" / "model"
     # The files of a model are swapped: schema.json still tells of the other twin's content.
     first = next(path for path in runs.glob("*/outputs/model") if path != model)
-    for name in ("model.joblib", "model.onnx"):
+    own = {name: (model / name).read_bytes() for name in ("model.joblib", "model.onnx")}
+    for name in own:
         (model / name).write_bytes((first / name).read_bytes())
     with client:
         code, refused = served.drive("deploy", "--model-version", version)
+    for name, content in own.items():
+        (model / name).write_bytes(content)
     assert (code, refused["rolled_back"]) == (1, True)
     assert "at training they were" in refused["error"]
     assert served.status()["model"]["version"] == serving
