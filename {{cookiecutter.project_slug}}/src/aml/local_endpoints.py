@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import time
 import uuid
@@ -48,10 +49,11 @@ class LocalEndpoints:
             status, reason = "Stopped", "it was killed or the machine restarted; deploy again"
         elif serving is None:
             status, reason = "Failed", "no deployment has passed yet"
-        elif state["answers"] is None or not _is_healthy(uri):
-            status, reason = "Starting", "its server starts"
-            if state["deaths"]:
-                reason = f"its server died {state['deaths']} times and is started again"
+        elif state["answers"] is None or not (health := _health(uri)):
+            times = f"died {state['deaths']} times and is started again"
+            status, reason = "Starting", f"its server {times if state['deaths'] else 'starts'}"
+        elif health == "busy":
+            reason = f"busy: no answer within {HEALTH_LIMIT:.0f} s"
         wished = (read_json(home / WANTED_FILE) or {}).get("port", 0)
         return Endpoint(name, uri, status, serving, previous, reason, _notes(state, wished))
 
@@ -91,7 +93,7 @@ class LocalEndpoints:
         }
         how = {
             "endpoint": definition.endpoint,
-            "python": str(python),
+            "python": os.path.relpath(python, home),  # the repository's folder may be moved
             "model_folder": model_folder.as_posix(),
             "entry_script": f"{definition.package}/score.py",
             "workers": definition.workers,
@@ -242,14 +244,16 @@ def _has_ended(state: Mapping[str, Any], name: str) -> bool:
     return bool(state["answers"] == name or state["servers"][name]["status"] == "Failed")
 
 
-def _is_healthy(uri: str) -> bool:
-    """Whether a server answers at the endpoint's address."""
+def _health(uri: str) -> str:
+    """Whether a server answers at the endpoint's address: "well", "busy", or "" for not at all."""
     address = urlsplit(uri)
     connection = http.client.HTTPConnection(HOST, address.port, timeout=HEALTH_LIMIT)
     try:
         connection.request("GET", "/")
-        return connection.getresponse().status == 200
+        return "well" if connection.getresponse().status == 200 else ""
+    except TimeoutError:  # connected, and waiting in the queue
+        return "busy"
     except (OSError, http.client.HTTPException):
-        return False
+        return ""
     finally:
         connection.close()

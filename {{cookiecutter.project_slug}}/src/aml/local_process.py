@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -20,6 +21,8 @@ PASSES_SOCKETS = sys.platform != "win32"
 START_LIMIT = 180.0
 STOP_LIMIT = 60.0
 LOG_FILE = "server.log"
+# The server writes three lines for each request; a log of this size begins anew (bytes).
+LOG_SIZE = 50_000_000
 # A traceback's last line, such as "ModuleNotFoundError: No module named 'x'".
 _ERROR = re.compile(r"^(?P<name>[\w.]*(?:Error|Exception|Exit|Interrupt))(?:: (?P<words>.*))?$")
 
@@ -46,13 +49,18 @@ class Server:
             own.close()
             sockets, self.port = [], port or self.port
         self.uri = f"http://{HOST}:{self.port}"
-        self.process = self._start(sockets)
-        self.pid = self.process.pid
+        self.process: subprocess.Popen[bytes] | None = None
+        self._cannot_start = ""
+        try:
+            self.process = self._start(sockets)
+        except (OSError, TypeError, KeyError) as error:  # its files or its Python are gone
+            self._cannot_start = f"it cannot be started: {' '.join(str(error).split())}"
+        self.pid = self.process.pid if self.process else None
         own.close()
 
     def status(self) -> str:
         """`Starting`, `Ready` once it has answered, `Failed` if it ended or took too long."""
-        if self.process.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             return "Failed"
         if not self.ready:
             self.ready = self._answers()
@@ -63,10 +71,12 @@ class Server:
 
     def lives(self) -> bool:
         """Whether the process is there; one that was told to end and does not is killed."""
-        if self.process.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             return False
         if self.stopped and time.monotonic() - self.stopped > STOP_LIMIT:
             self.process.kill()
+        if (self.folder / LOG_FILE).exists() and (self.folder / LOG_FILE).stat().st_size > LOG_SIZE:
+            os.truncate(self.folder / LOG_FILE, 0)  # the server appends: it goes on from there
         return True
 
     def age(self) -> float:
@@ -76,13 +86,16 @@ class Server:
     def stop(self) -> None:
         """Tells it to finish the requests that it has, and to end."""
         self.stopped = self.stopped or time.monotonic()
-        if self.process.poll() is None:
-            self.process.terminate()
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
         if not PASSES_SOCKETS:
             self.process.wait(STOP_LIMIT)  # its port must be free for the next
 
     def reason(self) -> str:
         """Why it does not run, in a line: the first error in its log."""
+        if self.process is None:
+            return self._cannot_start
         if self.age() > START_LIMIT and not self.ready:
             return f"it did not answer within {START_LIMIT:.0f} s"
         try:
@@ -139,7 +152,7 @@ class Server:
         if sys.platform == "win32":
             passed = {"creationflags": subprocess.CREATE_NO_WINDOW}
         command = [
-            deployment["python"],
+            str(self.folder.parents[1] / deployment["python"]),
             str(Path(__file__).with_name("local_server.py")),
             ",".join(map(str, numbers)) or "-",
             str(self.port),
