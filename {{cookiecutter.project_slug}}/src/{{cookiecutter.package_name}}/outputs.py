@@ -14,6 +14,7 @@ import pyarrow as pa
 from .table.schema import Column, Schema
 
 EXAMPLE_ROWS = 1_000
+WHOLE = 2**53  # below this each whole number is a float64 of its own
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -62,4 +63,6 @@ def _plain(value: Any, column: Column) -> Any:
     if column.type == "date":
         text: str = value.isoformat()
         return text.removesuffix("T00:00:00")
+    if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
+        return int(value)  # as a person writes it
     return value
