@@ -170,3 +170,14 @@ def test_a_value_that_does_not_fit_late_in_the_file_leaves_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
     assert batch.main([*given[:-1], str(tmp_path / "out.xlsx")]) == 2
     assert ".parquet or .csv" in capsys.readouterr().err
+
+
+def test_the_input_is_not_written_over(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "table.csv"
+    table.write_bytes(PENGUINS.read_bytes())
+    given = ["--model", str(model), "--input", str(table), "--output", str(table)]
+    assert batch.main(given) == 2
+    assert "place of the input" in capsys.readouterr().err
+    assert table.read_bytes() == PENGUINS.read_bytes()

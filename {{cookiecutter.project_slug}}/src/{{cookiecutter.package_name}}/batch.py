@@ -87,6 +87,8 @@ def score(model: Path, source: Path, output: Path, keep: Sequence[str], said: Sa
     """
     if output.suffix.lower() not in (".parquet", ".csv"):
         raise TableError(f"{output.name}: the output is written as .parquet or .csv")
+    if output.resolve() == source.resolve():
+        raise TableError(f"{output.name}: the output would take the place of the input")
     predictor = Predictor(model, threads=0)
     schema = input_schema(predictor.schema, source)
     names = answer_names(predictor.classes)
