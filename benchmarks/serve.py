@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from benchmarks.measure import line
@@ -71,11 +71,6 @@ def report(rows: int, goal: float, pairs: list[tuple[Round, Round]]) -> None:
     print(line(f"{what}: requests per second", rate, goal, detail, higher=True))
     for name, a, b in (("p50", ours.middle, theirs.middle), ("p99", ours.slowest, theirs.slowest)):
         print(line(f"{what}: {name}", a / b, None, f"{a:.2f} ms against {b:.2f} ms"), flush=True)
-
-
-def astuple(seen: Round) -> tuple[float, float, float]:
-    """A round's numbers."""
-    return seen.rate, seen.middle, seen.slowest
 
 
 def complete_row(model: Path) -> dict[str, object]:

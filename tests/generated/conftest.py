@@ -9,14 +9,19 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cookiecutter.main import cookiecutter
 from filelock import FileLock
 
 from tests.conftest import ROOT, BakedProject, environment
+
+if TYPE_CHECKING:
+    from tests.generated.serving import Served
 
 
 @dataclass(frozen=True)
@@ -86,3 +91,13 @@ def ready(make_ready) -> ReadyProject:  # type: ignore[no-untyped-def]
     """The repository of the default answers, shared: leave it as you found it."""
     project: ReadyProject = make_ready()
     return project
+
+
+@pytest.fixture(scope="module")
+def served(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The sample's model, served in a repository of the module's own; afterwards deleted."""
+    from tests.generated.serving import serve
+
+    endpoint = serve(ready, tmp_path_factory.mktemp("served"))
+    yield endpoint
+    endpoint.drive("deploy", "--delete")

@@ -6,7 +6,6 @@ import csv
 import http.client
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator
 
-from tests.generated.conftest import ReadyProject
-from tests.generated.serving import Served, serve
+from tests.generated.serving import Served
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,14 +39,6 @@ answer["predictions"] = pipeline.predict(frame).tolist()
 answer["probabilities"] = pipeline.predict_proba(frame).tolist()
 print(json.dumps(answer))
 """
-
-
-@pytest.fixture(scope="module")
-def served(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The sample's model, served; leave it as you found it."""
-    endpoint = serve(ready, tmp_path_factory.mktemp("serving"))
-    yield endpoint
-    endpoint.drive("deploy", "--delete")
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.generated.conftest import ReadyProject
-from tests.generated.serving import Served, serve
+from tests.generated.serving import Served
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,14 +36,6 @@ QUICK: dict[str, Any] = {
     "suppress_health_check": list(HealthCheck),
     "derandomize": True,
 }
-
-
-@pytest.fixture(scope="module")
-def served(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The sample's model, served."""
-    endpoint = serve(ready, tmp_path_factory.mktemp("fuzz"))
-    yield endpoint
-    endpoint.drive("deploy", "--delete")
 
 
 @pytest.fixture

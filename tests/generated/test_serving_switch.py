@@ -24,14 +24,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def served(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The sample's model, served; each test may deploy what it likes."""
-    endpoint = serve(ready, tmp_path_factory.mktemp("switch"))
-    yield endpoint
-    endpoint.drive("deploy", "--delete")
-
-
 @pytest.fixture
 def score(served: Served) -> Iterator[Path]:
     """The entry script, restored afterwards."""

@@ -101,10 +101,10 @@ def rollback(context: driver.Context) -> dict[str, Any]:
         return endpoint_record(name, found) | {"dry_run": True}
 
     def rows(model_name: str, version: str) -> Mapping[str, Any]:
-        for model in platform.model_versions(model_name):
-            if model.version == version:
-                return examples_of(context, model)
-        raise WorkError(f"{model_name}:{version} is no longer registered")
+        model = serving.find_version(platform.model_versions(model_name), version)
+        if model is None:
+            raise WorkError(f"{model_name}:{version} is no longer registered")
+        return examples_of(context, model)
 
     return conclude(context, serving.roll_back(platform, name, rows, context.say), None)
 

@@ -117,18 +117,10 @@ class LocalEndpoints:
 
     def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
         """See `Platform.ask`."""
-        address = urlsplit(deployment.uri)
-        connection = http.client.HTTPConnection(
-            address.hostname or HOST, address.port, timeout=ASK_LIMIT
-        )
         try:
-            connection.request("POST", "/score", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return _request(deployment.uri, "POST", "/score", body, ASK_LIMIT)
         except (OSError, http.client.HTTPException) as error:
             raise WorkError(f"{deployment.name} does not answer: {error}") from None
-        finally:
-            connection.close()
 
     def switch(self, endpoint: str, deployment: Deployment) -> Endpoint:
         """See `Platform.switch`."""
@@ -246,14 +238,21 @@ def _has_ended(state: Mapping[str, Any], name: str) -> bool:
 
 def _health(uri: str) -> str:
     """Whether a server answers at the endpoint's address: "well", "busy", or "" for not at all."""
-    address = urlsplit(uri)
-    connection = http.client.HTTPConnection(HOST, address.port, timeout=HEALTH_LIMIT)
     try:
-        connection.request("GET", "/")
-        return "well" if connection.getresponse().status == 200 else ""
+        status, _ = _request(uri, "GET", "/", b"", HEALTH_LIMIT)
+        return "well" if status == 200 else ""
     except TimeoutError:  # connected, and waiting in the queue
         return "busy"
     except (OSError, http.client.HTTPException):
         return ""
+
+
+def _request(uri: str, method: str, path: str, body: bytes, limit: float) -> tuple[int, bytes]:
+    """Sends a request to the server at an address: (HTTP status, body). `limit` is in seconds."""
+    connection = http.client.HTTPConnection(HOST, urlsplit(uri).port, timeout=limit)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     finally:
         connection.close()

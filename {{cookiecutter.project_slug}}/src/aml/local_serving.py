@@ -41,18 +41,18 @@ class Supervisor:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.state: dict[str, Any] = read_json(folder / STATE_FILE) or {}
+        before: dict[str, Any] = read_json(folder / STATE_FILE) or {}
         self.written: dict[str, Any] = {}
         self.socket: socket.socket | None = None
         self.taken: int | None = None
-        self.port = self._open()
+        self.port = self._open(before.get("port"))
         self.candidate: Server | None = None
         self.serving: Server | None = None
         self.next: Server | None = None
         self.leaving: list[Server] = []
         self.reasons: dict[str, str] = {}
-        self.good: str | None = self.state.get("serving")
-        self.previous: str | None = self.state.get("previous")
+        self.good: str | None = before.get("serving")
+        self.previous: str | None = before.get("previous")
         self.deaths = 0
         self.pause_until = 0.0
         self.driver_checked = 0.0
@@ -170,10 +170,10 @@ class Supervisor:
             write_json(self.folder / STATE_FILE, state)
             self.written = state
 
-    def _open(self) -> int:
+    def _open(self, before: int | None) -> int:
         """Opens the endpoint's socket: on its port of before, the one wished for, or a free one."""
         wished = (read_json(self.folder / WANTED_FILE) or {}).get("port", 0)
-        for port in (self.state.get("port"), wished, 0):
+        for port in (before, wished, 0):
             if port is None:
                 continue
             opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,16 @@ def find_model(settings: Settings, platform: Platform, version: str | None) -> M
         )
     if version is None:
         return versions[-1]
-    for model in versions:
-        if model.version == version:
-            return model
+    model = find_version(versions, version)
+    if model is not None:
+        return model
     known = ", ".join(model.version for model in versions[-10:])
     raise SettingsError(f"--model-version {version}: {name} has no such version; there are {known}")
+
+
+def find_version(versions: Iterable[Model], version: str) -> Model | None:
+    """The one of that version; None if there is none."""
+    return next((model for model in versions if model.version == version), None)
 
 
 def deployment_definition(
@@ -114,7 +119,7 @@ def deploy(
         if serves and serves.identity == definition.identity:
             return Outcome(before, False, False, f"{model.name}:{model.version} serves already")
         deployment = platform.create_deployment(definition, say)
-        return _test_and_switch(platform, name, deployment, examples, say)
+        return _test_and_switch(platform, name, before, deployment, examples, say)
 
 
 def roll_back(
@@ -141,18 +146,18 @@ def roll_back(
             raise WorkError(f"endpoint {name} {what}: there is nothing to go back to")
         previous = before.previous
         examples = examples_of(previous.model, previous.model_version)
-        return _test_and_switch(platform, name, previous, examples, say)
+        return _test_and_switch(platform, name, before, previous, examples, say)
 
 
 def _test_and_switch(
     platform: Platform,
     name: str,
+    before: Endpoint | None,
     deployment: Deployment,
     examples: Mapping[str, Any],
     say: Callable[[str], None],
 ) -> Outcome:
     """Starts a deployment beside the present one, tests it, and switches if it passes."""
-    before = platform.find_endpoint(name)
     old = before.serving if before else None
     beside = f" beside version {old.model_version}" if old else ""
     say(f"starting {deployment.name} with {deployment.model}:{deployment.model_version}{beside}")

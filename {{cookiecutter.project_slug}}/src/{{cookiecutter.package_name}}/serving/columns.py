@@ -13,24 +13,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ..table.frame import column_array
+
 Array = NDArray[Any]
 Columns = dict[str, Array]
 
 
 def from_table(table: pa.Table, names: Sequence[str]) -> Columns:
     """Return the named columns of a table that `table.read_table` or `iter_tables` read."""
-    columns: Columns = {}
-    for name in names:
-        values = table[name]
-        if not pa.types.is_dictionary(values.type):
-            columns[name] = np.asarray(values.to_numpy())
-            continue
-        parts = [np.empty(0, object)]
-        for chunk in values.chunks:
-            texts = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
-            parts.append(texts[chunk.indices.fill_null(len(texts) - 1).to_numpy()])
-        columns[name] = np.concatenate(parts)
-    return columns
+    texts: dict[str, str] = {}
+    return {name: column_array(table[name], texts, None) for name in names}
 
 
 def is_missing(values: Array) -> Array:

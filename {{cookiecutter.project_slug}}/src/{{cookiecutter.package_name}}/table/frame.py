@@ -26,7 +26,7 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
     missing is NaN, or NaT in dates. Each column is an array of its own, so nothing is copied twice.
     """
     texts: dict[str, str] = {}
-    return _frame({name: _array(table[name], texts) for name in table.column_names})
+    return _frame({name: column_array(table[name], texts) for name in table.column_names})
 
 
 def read_frame(path: Path, schema: Schema) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def read_frame(path: Path, schema: Schema) -> pd.DataFrame:
     rows = 0
     for table in typed_blocks(path, schema):
         for name, column in columns.items():
-            column[rows : rows + table.num_rows] = _array(table[name], texts)
+            column[rows : rows + table.num_rows] = column_array(table[name], texts)
         rows += table.num_rows
     return _frame({name: column[:rows] for name, column in columns.items()})
 
@@ -55,14 +55,19 @@ def _most_rows(path: Path, schema: Schema) -> int:
     return 1 + sum(max(piece.count(e) for e in ends) for piece in pieces(path, schema.encoding))
 
 
-def _array(column: pa.ChunkedArray, texts: dict[str, str]) -> np.ndarray[Any, Any]:
-    """Return the column as numpy has it; equal texts are one object, kept in `texts`."""
+def column_array(
+    column: pa.ChunkedArray, texts: dict[str, str], missing: float | None = np.nan
+) -> np.ndarray[Any, Any]:
+    """Return the column as numpy has it; equal texts are one object, kept in `texts`.
+
+    A missing text is `missing`; a missing number is NaN, a missing date NaT.
+    """
     if not pa.types.is_dictionary(column.type):
         return np.asarray(column.to_numpy())
     parts = []
     for chunk in column.chunks:
         names = [texts.setdefault(name, name) for name in chunk.dictionary.to_pylist()]
-        values = np.array([*names, np.nan], dtype=object)
+        values = np.array([*names, missing], dtype=object)
         parts.append(values[chunk.indices.fill_null(len(names)).to_numpy()])
     return np.concatenate(parts) if parts else np.empty(0, object)
 
