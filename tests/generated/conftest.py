@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,17 +45,19 @@ class ReadyProject(BakedProject):
         )
 
 
-def set_up_once(project: BakedProject) -> Path:
-    """Run `make setup` for this lock if no earlier session has; return the `.venv`."""
-    lock = project.path / "requirements-dev.txt"
-    home = ROOT / ".cache" / hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+def set_up_once(
+    project: BakedProject, target: str = "setup", locks: Sequence[str] = ("requirements-dev.txt",)
+) -> Path:
+    """Run `make setup` (or setup-azure) for these locks, once; return the `.venv`."""
+    content = b"".join((project.path / lock).read_bytes() for lock in locks)
+    home = ROOT / ".cache" / hashlib.sha256(content).hexdigest()[:12]
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{home}.lock"):
-        if not (home / ".venv" / ".made-from-lock").exists():
-            for name in ("Makefile", "requirements-dev.txt"):
+        if not (home / "made").exists():
+            for name in ("Makefile", *locks):
                 shutil.copy2(project.path / name, home / name)
             made = subprocess.run(
-                ["make", "setup"],
+                ["make", target],
                 cwd=home,
                 env=environment(),
                 capture_output=True,
@@ -63,6 +65,7 @@ def set_up_once(project: BakedProject) -> Path:
                 check=False,
             )
             assert made.returncode == 0, made.stdout + made.stderr
+            (home / "made").touch()
     return home / ".venv"
 
 

@@ -66,7 +66,9 @@ def deploy(context: driver.Context) -> dict[str, Any]:
     settings, platform, say = context.settings, context.platform, context.say
     model = serving.find_model(settings, platform, context.args.model_version)
     dry_run = context.args.dry_run
-    definition = serving.deployment_definition(settings, model, "score.py", dry_run=dry_run)
+    definition = serving.deployment_definition(
+        settings, platform, model, "score.py", dry_run=dry_run
+    )
     if dry_run:
         before = platform.find_endpoint(definition.endpoint)
         old = before.serving if before else None
@@ -178,7 +180,7 @@ def batch(context: driver.Context) -> dict[str, Any]:
         raise driver.ArgumentError(f"--batch {source}: no such file")
     model = serving.find_model(context.settings, context.platform, args.model_version)
     definition = serving.deployment_definition(
-        context.settings, model, "batch.py", dry_run=args.dry_run
+        context.settings, context.platform, model, "batch.py", dry_run=args.dry_run
     )
     done: dict[str, Any] = {"model": model_record(model)}
     done["batch"] = {"input": str(source), "output": str(target)}
@@ -210,7 +212,7 @@ def examples_of(context: driver.Context, model: Model) -> Mapping[str, Any]:
             f"{model.name}:{model.version} has no examples.json, and its data asset {name!r} is "
             "gone: there is nothing to test it with; see docs/contract.md"
         )
-    return {"data": first_rows(Path(data.source))}
+    return {"data": first_rows(context.platform.open_data(data))}
 
 
 def main(argv: list[str] | None = None) -> int:

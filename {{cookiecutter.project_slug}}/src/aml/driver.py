@@ -128,12 +128,11 @@ def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
     ]
     settings = load_settings(ROOT, env=args.env, overrides=overrides)
     out = sys.stderr if args.json else sys.stdout
-    return Context(
-        args,
-        settings,
-        open_platform(settings, local=args.local),
-        lambda line: print(line, file=out, flush=True),
-    )
+
+    def say(line: str) -> None:
+        print(line, file=out, flush=True)
+
+    return Context(args, settings, open_platform(settings, local=args.local, say=say), say)
 
 
 def _assignment(text: str) -> tuple[str, Any, str]:
@@ -159,9 +158,11 @@ def _explain(error: Exception) -> tuple[int, str]:
     if isinstance(error, WorkError):
         return 1, str(error)
     if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("aml"):
+        name = str(error.name).split(".")[0]
+        command = "make setup-azure" if name in ("azureml", "azure", "msrest") else "make setup"
         return (
             1,
-            f"the package {error.name!r} is not installed; run `make setup` (Windows: README.md)",
+            f"the package {error.name!r} is not installed; run `{command}` (Windows: README.md)",
         )
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""

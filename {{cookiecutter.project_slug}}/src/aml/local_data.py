@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from . import lockfile
 from .content import file_hash, new_folder, read_json, write_json, write_text
@@ -14,8 +15,10 @@ from .records import (
     DataDefinition,
     Environment,
     EnvironmentDefinition,
+    StoredData,
     WorkError,
 )
+from .settings import SettingsError
 
 
 class LocalData:
@@ -32,8 +35,7 @@ class LocalData:
         record = read_json(home / version / "asset.json") if version else None
         if record is None:
             return None
-        source = home / version / "content"
-        return DataAsset(**record, source=str(source), profile=read_json(source / "profile.json"))
+        return DataAsset(**record, source=str(home / version / "content"))
 
     def register_data(
         self, definition: DataDefinition, progress: Callable[[int, int], None]
@@ -66,6 +68,34 @@ class LocalData:
         if asset is None:
             raise WorkError(f"{target} holds no asset.json; delete that folder and run this again")
         return asset
+
+    def read_profile(self, asset: DataAsset) -> Mapping[str, Any]:
+        """See `Platform.read_profile`."""
+        return dict(read_json(Path(asset.source, "profile.json")))
+
+    def open_data(self, asset: DataAsset) -> Path:
+        """See `Platform.open_data`."""
+        return Path(asset.source)
+
+    def find_stored(self, datastore: str, path: str) -> StoredData:
+        """See `Platform.find_stored`."""
+        raise SettingsError("this machine has no datastores; with --local a table comes by --path")
+
+    def fetch_stored(
+        self, stored: StoredData, folder: Path, progress: Callable[[int, int], None]
+    ) -> Path:
+        """See `Platform.fetch_stored`."""
+        raise NotImplementedError("nothing is found to be stored on this machine")
+
+    def register_stored(
+        self, stored: StoredData, name: str, version: str, target: str, rows: int
+    ) -> DataAsset:
+        """See `Platform.register_stored`."""
+        raise NotImplementedError("nothing is found to be stored on this machine")
+
+    def serving_version(self, definition: EnvironmentDefinition) -> str:
+        """See `Platform.serving_version`: an environment of its own, whatever runs this."""
+        return definition.version
 
     def find_environment(self, definition: EnvironmentDefinition) -> Environment:
         """See `Platform.find_environment`: here it is the interpreter that runs this."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
 
-def pins(lock: Path) -> Iterator[tuple[str, str]]:
-    """The (package, version) pairs of a requirements file that apply to this interpreter."""
+def pins(lock: Path, target: Mapping[str, str] | None = None) -> Iterator[tuple[str, str]]:
+    """The (package, version) pairs of a requirements file that apply to this interpreter.
+
+    `target` describes another one: values of markers by their names (PEP 508).
+    """
     from packaging.requirements import Requirement
 
     text = lock.read_text(encoding="utf-8").replace("\\\n", " ")
@@ -19,7 +22,9 @@ def pins(lock: Path) -> Iterator[tuple[str, str]]:
             continue
         requirement = Requirement(line)
         versions = [s.version for s in requirement.specifier if s.operator == "=="]
-        if versions and (requirement.marker is None or requirement.marker.evaluate()):
+        if versions and (
+            requirement.marker is None or requirement.marker.evaluate(dict(target or {}))
+        ):
             yield requirement.name, versions[0]
 
 

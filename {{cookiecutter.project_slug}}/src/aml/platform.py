@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .records import (
     DataAsset,
@@ -23,6 +23,7 @@ from .records import (
     Job,
     Model,
     Run,
+    StoredData,
 )
 
 if TYPE_CHECKING:
@@ -45,11 +46,36 @@ class Platform(Protocol):
         `progress` is called with (bytes done, bytes in all).
         """
 
+    def read_profile(self, asset: DataAsset) -> Mapping[str, Any]:
+        """What is known of a data asset's table; empty where nothing was written down."""
+
+    def open_data(self, asset: DataAsset) -> Path:
+        """A folder on this machine that holds a data asset's files."""
+
+    def find_stored(self, datastore: str, path: str) -> StoredData:
+        """The one table at a path of a datastore.
+
+        `SettingsError`: there is none, or more than one, or this platform has no datastores.
+        """
+
+    def fetch_stored(
+        self, stored: StoredData, folder: Path, progress: Callable[[int, int], None]
+    ) -> Path:
+        """A copy of a stored table in a folder of this machine."""
+
+    def register_stored(
+        self, stored: StoredData, name: str, version: str, target: str, rows: int
+    ) -> DataAsset:
+        """Registers a stored table where it is; nothing is sent."""
+
     def find_environment(self, definition: EnvironmentDefinition) -> Environment:
         """The environment of this content; nothing is made: `created` says that it would be."""
 
     def ensure_environment(self, definition: EnvironmentDefinition) -> Environment:
         """The environment of this content; made where it is not known."""
+
+    def serving_version(self, definition: EnvironmentDefinition) -> str:
+        """The content of what a deployment runs in: its environment, and its size if it has one."""
 
     def find_run(self, identity: str, experiment: str) -> Run | None:
         """The newest completed run of an equal job; else one that is under way."""
@@ -145,7 +171,7 @@ class Platform(Protocol):
 
 
 def job_arguments(job: Job) -> list[str]:
-    """What the training code is told, here and on Azure ML alike."""
+    """What the training code is told; on Azure ML inputs stand where folders do."""
     arguments = ["--data", job.data.source, "--target", job.data.target]
     arguments += ["--settings", json.dumps(job.settings, sort_keys=True)]
     if job.reigning is not None:
@@ -158,17 +184,20 @@ def job_arguments(job: Job) -> list[str]:
     return arguments
 
 
-def open_platform(settings: Settings, *, local: bool) -> Platform:
+def open_platform(settings: Settings, *, local: bool, say: Callable[[str], None]) -> Platform:
     """The platform to work on: this machine if asked for, Azure ML otherwise.
+
+    `say` hears of what takes its time there.
 
     Raises:
         SettingsError: Azure ML is meant and settings for it are missing.
     """
-    from .settings import SettingsError
-
+    folder = settings.root / ".local-workspace"
     if local:
         from .local import LocalPlatform
 
-        return LocalPlatform(settings.root / ".local-workspace")
+        return LocalPlatform(folder)
     settings.require_azure()
-    raise SettingsError("this version of the template does not reach Azure ML yet; add --local")
+    from .azure import AzurePlatform
+
+    return AzurePlatform(settings, say, folder / "azure")

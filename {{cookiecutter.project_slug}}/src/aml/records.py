@@ -40,7 +40,20 @@ class DataAsset:
     rows: int
     source: str
     """Where a job finds it: a folder here, a datastore path on Azure ML."""
-    profile: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    number: str = ""
+    """The version's number where the platform counts: the Dataset's version on Azure ML."""
+
+
+@dataclass(frozen=True)
+class StoredData:
+    """A table that lies in a datastore already."""
+
+    datastore: str
+    path: str
+    size: int
+    """Bytes."""
+    content: str
+    """What tells it from another content at the same place: 12 hex digits."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,8 @@ class EnvironmentDefinition:
     wheels: tuple[Path, ...]
     version: str
     """Content hash of the lock and of the private wheels: 12 hex digits."""
+    serving: bool = False
+    """Whether it answers requests; else it trains."""
 
 
 @dataclass(frozen=True)

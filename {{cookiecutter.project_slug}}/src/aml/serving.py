@@ -56,7 +56,7 @@ def find_version(versions: Iterable[Model], version: str) -> Model | None:
 
 
 def deployment_definition(
-    settings: Settings, model: Model, entry: str, *, dry_run: bool = False
+    settings: Settings, platform: Platform, model: Model, entry: str, *, dry_run: bool = False
 ) -> DeploymentDefinition:
     """What serves a model: the code as it stands, in the environment of the serving lock.
 
@@ -82,7 +82,13 @@ def deployment_definition(
         port=endpoint.port,
         workers=endpoint.workers,
         identity=content.identity(
-            [model.name, model.version, code_version, environment.version, endpoint.workers]
+            [
+                model.name,
+                model.version,
+                code_version,
+                platform.serving_version(environment),
+                endpoint.workers,
+            ]
         ),
     )
 

@@ -30,7 +30,7 @@ def environment_definition(settings: Settings, *, serving: bool = False) -> Envi
         raise SettingsError(f"{origin}: there is no lock {lock}; `make lock` writes it")
     wheels = tuple(sorted(folder.glob("*.whl")))
     version = content.environment_version(lock, wheels)
-    return EnvironmentDefinition(which.name, lock, wheels, version)
+    return EnvironmentDefinition(which.name, lock, wheels, version, serving)
 
 
 def training_job(
@@ -212,7 +212,7 @@ def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, An
         "decision": verdict.decision.to_dict(),
         "metrics": verdict.metrics,
         "figures": figures,
-        "profile": data.profile if data else None,
+        "profile": platform.read_profile(data) or None if data else None,
         "log_tail": "\n".join(platform.log_tail(run.id, 40)),
     }
 

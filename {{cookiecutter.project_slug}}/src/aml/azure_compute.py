@@ -1,0 +1,60 @@
+"""The compute target that jobs run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .azure_errors import status_of, words_of
+from .records import WorkError
+from .settings import Settings, SettingsError
+
+
+class AzureCompute:
+    """The part of `AzurePlatform` that finds, and may make, the compute target."""
+
+    settings: Settings
+    workspace: Any
+    say: Callable[[str], None]
+
+    def compute_target(self) -> Any:
+        """The compute target of config.yml, made if it may be.
+
+        Raises:
+            SettingsError: there is none of that name, and config.yml does not let it be made.
+        """
+        from azureml.core.compute import AmlCompute, ComputeTarget
+        from azureml.core.compute_target import ComputeTargetException
+
+        wanted = self.settings.azure.compute
+        try:
+            return ComputeTarget(self.workspace, wanted.name)
+        except ComputeTargetException as error:
+            if "ComputeTargetNotFound" not in words_of(error) and status_of(error) != 404:
+                raise
+        if not wanted.create:
+            raise SettingsError(
+                f"{self.settings.origin('azure.compute.name')}: there is no compute target "
+                f"{wanted.name!r} in the workspace; name one that is there, or let it be made "
+                "with azure.compute.create: true"
+            )
+        self.say(f"creating compute target {wanted.name}: {wanted.size}, up to {wanted.max_nodes}")
+        target = ComputeTarget.create(
+            self.workspace,
+            wanted.name,
+            AmlCompute.provisioning_configuration(
+                vm_size=wanted.size,
+                vm_priority="lowpriority" if wanted.low_priority else "dedicated",
+                min_nodes=wanted.min_nodes,
+                max_nodes=wanted.max_nodes,
+                idle_seconds_before_scaledown=wanted.idle_seconds,
+                tags=wanted.tags or None,
+            ),
+        )
+        target.wait_for_completion(show_output=False)
+        if target.provisioning_state != "Succeeded":
+            said = "; ".join(str(error) for error in target.provisioning_errors or [])
+            raise WorkError(
+                f"compute target {wanted.name} was not made: {said or 'see the studio'}"
+            )
+        return target
