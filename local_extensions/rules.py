@@ -34,21 +34,22 @@ KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist, "type"])
 OURS = _words("aml conftest data deploy environment infra model src tests")
 # What the project installs, now or with Azure, under the name it is imported by.
 INSTALLED = _words("""
-    adal alembic annotated_doc annotated_types anyio attr attrs azure azureml
+    adal alembic annotated_doc annotated_types anyio argcomplete attr attrs azure azureml
     azureml_inference_server_http backports bcrypt blinker cachetools certifi cffi cfgv
     charset_normalizer click cloudpickle coloredlogs contextlib2 contourpy coverage
     cryptography cycler databricks dateutil deprecated distlib docker dotenv execnet fastapi
     fastjsonschema filelock fixedint flask flask_cors flatbuffers fonttools git gitdb google
     greenlet gunicorn h11 humanfriendly hypothesis identify idna importlib_metadata
-    inference_schema iniconfig isodate isympy itsdangerous jinja2 jmespath joblib jsonpickle
-    jsonschema jwt kiwisolver knack librt mako markupsafe marshmallow matplotlib ml_dtypes
-    mlflow mltable mpl_toolkits mpmath msal msal_extensions msrest msrestazure mypy
-    mypy_extensions mypyc ndg nodeenv numpy oauthlib onnx onnxruntime opentelemetry orjson
-    packaging pandas paramiko pathspec pil pip pkg_resources pkginfo platformdirs pluggy
-    portalocker pre_commit psutil py pyarrow pyasn1 pyasn1_modules pycparser pydantic
-    pydantic_core pydantic_settings pygments pylab pyparsing pytest pytest_cov
-    python_discovery pytz requests requests_oauthlib ruff scipy secretstorage setuptools six
-    skl2onnx sklearn smmap sortedcontainers sqlalchemy sqlparse starlette sympy tabulate
+    inference_schema iniconfig isodate isympy itsdangerous jeepney jinja2 jmespath joblib
+    jsonpickle jsonschema jsonschema_specifications jwt kiwisolver knack librt mako
+    markupsafe marshmallow matplotlib ml_dtypes mlflow mltable mpl_toolkits mpmath msal
+    msal_extensions msrest msrestazure mypy mypy_extensions mypyc nacl ndg nodeenv numpy
+    oauthlib onnx onnxruntime openssl opentelemetry orjson packaging pandas paramiko
+    pathspec pil pip pkg_resources pkginfo platformdirs pluggy portalocker pre_commit psutil
+    py pyarrow pyasn1 pyasn1_modules pycparser pydantic pydantic_core pydantic_settings
+    pygments pylab pyparsing pytest pytest_cov python_discovery pytz referencing requests
+    requests_oauthlib rpds ruff scipy secretstorage setuptools six skl2onnx sklearn smmap
+    socks sockshandler sortedcontainers sqlalchemy sqlparse starlette sympy tabulate
     threadpoolctl tomli tqdm typing_extensions typing_inspection tzdata urllib3 uv uvicorn
     virtualenv waitress werkzeug wheel wrapt xdist yaml zipp
 """)

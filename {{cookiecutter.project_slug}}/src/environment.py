@@ -3,51 +3,68 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from aml import driver
+
+if TYPE_CHECKING:
+    from aml.records import EnvironmentDefinition
 
 
 def arguments() -> driver.Parser:
     """The driver's flags."""
     return driver.parser(
-        "Make the training environment of the lock and private wheels; check what is installed.",
+        "Make the environments of the locks and private wheels: the training's, and where they are "
+        "built ahead the endpoint's. With --local, check what is installed.",
         """python src/environment.py --local
         python src/environment.py --local --json""",
     )
 
 
 def build(context: driver.Context) -> dict[str, Any]:
-    """Makes the environment where its content is new, and names what differs from the lock."""
+    """Makes the environments whose content is new, and names what differs from the lock."""
     from aml.steps import environment_definition
 
-    definition = environment_definition(context.settings)
-    say = context.say
+    done = {"environment": make(context, environment_definition(context.settings))}
+    if context.platform.builds_ahead:
+        serving = environment_definition(context.settings, serving=True)
+        done["serving_environment"] = make(context, serving)
     if context.args.dry_run:
-        environment = context.platform.find_environment(definition)
+        return done | {"dry_run": True}
+    return done | {"exit_code": 1 if done["environment"]["differences"] else 0}
+
+
+def make(context: driver.Context, definition: EnvironmentDefinition) -> dict[str, Any]:
+    """One environment: made, or with --dry-run looked at; what is reported of it."""
+    platform, say = context.platform, context.say
+    if context.args.dry_run:
+        environment = platform.find_environment(definition)
         state = "would be created" if environment.created else "is known"
-        say(f"{environment.name}:{environment.version} {state} on {context.platform.name}")
-        named = {"name": environment.name, "version": environment.version}
-        return {"environment": named | {"created": environment.created}, "dry_run": True}
-    environment = context.platform.ensure_environment(definition)
-    say(f"lock: {definition.lock.name}; private wheels: {len(definition.wheels)}")
-    for difference in environment.differences:
+        say(f"{environment.name}:{environment.version} {state} on {platform.name}")
+    else:
+        environment = platform.ensure_environment(definition)
+        if environment.differences is not None:
+            say(f"lock: {definition.lock.name}; private wheels: {len(definition.wheels)}")
+            compare(environment.differences, say)
+        state = "created" if environment.created else "known"
+        say(f"{state}: {environment.name}:{environment.version}")
+    return {
+        "name": environment.name,
+        "version": environment.version,
+        "created": environment.created,
+        "differences": list(environment.differences or ()),
+    }
+
+
+def compare(differences: Sequence[str], say: Callable[[str], None]) -> None:
+    """Says what is installed otherwise than the lock says."""
+    for difference in differences:
         say(f"differs: {difference}")
-    if environment.differences:
-        say(f"{len(environment.differences)} differ; `make setup` installs what the lock says")
+    if differences:
+        say(f"{len(differences)} differ; `make setup` installs what the lock says")
     else:
         say("all that is installed is as the lock says")
-    state = "created" if environment.created else "known"
-    say(f"{state}: {environment.name}:{environment.version}")
-    return {
-        "exit_code": 1 if environment.differences else 0,
-        "environment": {
-            "name": environment.name,
-            "version": environment.version,
-            "created": environment.created,
-            "differences": list(environment.differences),
-        },
-    }
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -38,13 +38,14 @@ class AzureEnvironments:
     settings: Settings
     workspace: Any
     say: Callable[[str], None]
+    builds_ahead = True
 
     @on_azure
     def find_environment(self, definition: EnvironmentDefinition) -> Environment:
         """See `Platform.find_environment`."""
         version = self._version(definition)
         known = self._registered(definition.name, version)
-        return Environment(definition.name, version, created=known is None)
+        return Environment(definition.name, version, created=known is None, differences=None)
 
     @on_azure
     def ensure_environment(self, definition: EnvironmentDefinition) -> Environment:
@@ -53,11 +54,14 @@ class AzureEnvironments:
         known = self._registered(definition.name, version)
         environment = known
         if environment is None:
-            environment = self._definition(definition, version).register(self.workspace)
+            wheels = [self._upload(wheel) for wheel in definition.wheels]
+            made = self._definition(definition, wheels)
+            made.version = version
+            environment = made.register(self.workspace)
             self.say(f"environment {definition.name}:{version} registered")
         if not self._image(definition):
             self._build(environment)
-        return Environment(definition.name, version, created=known is None)
+        return Environment(definition.name, version, created=known is None, differences=None)
 
     def sdk_environment(self, definition: EnvironmentDefinition) -> Any:
         """The SDK's object of a registered environment."""
@@ -79,22 +83,11 @@ class AzureEnvironments:
             raise
 
     def _version(self, definition: EnvironmentDefinition) -> str:
-        """12 hex digits of all that decides what is inside."""
-        images = self.settings.azure.environment
+        """12 hex digits of all that decides what is inside: the definition as it is registered."""
+        made = self._definition(definition, [_content_name(wheel) for wheel in definition.wheels])
+        packages = made.python.conda_dependencies
         image = self._image(definition)
-        if image:
-            return identity(["image", image])
-        return identity(
-            [
-                images.python,
-                self._pins(definition),
-                [(wheel.name, file_hash(wheel)) for wheel in definition.wheels],
-                images.conda_packages,
-                images.conda_channels,
-                images.package_index,
-                images.base_image,
-            ]
-        )
+        return identity([made.docker.base_image, None if image else packages.as_dict()])
 
     def _image(self, definition: EnvironmentDefinition) -> str:
         """The ready-made image that stands for this environment; empty if it is to be built."""
@@ -117,14 +110,13 @@ class AzureEnvironments:
         python = {"python_version": images.python, "python_full_version": f"{images.python}.0"}
         return [f"{name}=={version}" for name, version in pins(lock, {**CLUSTER, **python})]
 
-    def _definition(self, definition: EnvironmentDefinition, version: str) -> Any:
-        """The SDK's object, its private wheels uploaded."""
+    def _definition(self, definition: EnvironmentDefinition, wheels: list[str]) -> Any:
+        """The SDK's object, without a version; `wheels` are the addresses of the private ones."""
         from azureml.core import Environment as SdkEnvironment
         from azureml.core.conda_dependencies import CondaDependencies
 
         images = self.settings.azure.environment
         environment = SdkEnvironment(definition.name)
-        environment.version = version
         image = self._image(definition)
         if image:
             environment.docker.base_image = image
@@ -132,35 +124,33 @@ class AzureEnvironments:
             return environment
         if images.base_image:
             environment.docker.base_image = images.base_image
-        conda = CondaDependencies()
+        # Said in full: by itself the SDK adds an azureml-defaults of any version, and a Python that
+        # is past its end of life.
+        conda = CondaDependencies.create(
+            python_version=images.python,
+            conda_packages=images.conda_packages or None,
+            pip_packages=[*self._pins(definition), *wheels],
+            pin_sdk_version=False,
+        )
         for channel in images.conda_channels:
             conda.add_channel(channel)
-        for package in images.conda_packages:
-            conda.add_conda_package(package)
-        # The SDK's own default is a Python that is past its end of life.
-        conda.set_python_version(images.python)
+        # It also names public indexes, where a stranger's package could stand for a private one.
+        for option in list(conda.pip_options):
+            conda.remove_pip_option(option)
         if images.package_index:
             conda.set_pip_option(f"--index-url {images.package_index}")
-        for pin in self._pins(definition):
-            conda.add_pip_package(pin)
-        for wheel in definition.wheels:
-            conda.add_pip_package(self._upload(wheel))
         environment.python.conda_dependencies = conda
         return environment
 
     def _upload(self, wheel: Path) -> str:
         """Sends a private wheel under a name that holds its content; answers with its address.
 
-        The SDK takes a wheel of a known file name for the old one. A build tag (PEP 427) tells the
-        two apart, and pip looks at the version alone.
+        The SDK takes a wheel of a known file name for the old one; pip looks at the version alone.
         """
         from azureml.core import Environment as SdkEnvironment
 
-        name, version, *tags = wheel.stem.split("-")
-        tag = f"0_{file_hash(wheel)[:12]}"
-        named = "-".join([name, version, tag, *tags[-3:]]) + ".whl"
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, named)
+            copy = Path(folder, _content_name(wheel))
             shutil.copyfile(wheel, copy)
             address = SdkEnvironment.add_private_pip_wheel(self.workspace, str(copy), exist_ok=True)
         self.say(f"private wheel {wheel.name} is at {address}")
@@ -192,3 +182,9 @@ class AzureEnvironments:
                 + (f": {last.strip()}" if last else "; its log is in the studio")
             )
         self.say("image built")
+
+
+def _content_name(wheel: Path) -> str:
+    """A wheel's file name with a build tag (PEP 427) that holds its content."""
+    name, version, *tags = wheel.stem.split("-")
+    return "-".join([name, version, f"0_{file_hash(wheel)[:12]}", *tags[-3:]]) + ".whl"

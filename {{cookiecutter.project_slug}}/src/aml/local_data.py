@@ -25,6 +25,7 @@ class LocalData:
     """The part of `LocalPlatform` that keeps tables and knows what is installed."""
 
     folder: Path
+    builds_ahead = False
 
     def find_data(self, name: str, version: str | None = None) -> DataAsset | None:
         """See `Platform.find_data`."""

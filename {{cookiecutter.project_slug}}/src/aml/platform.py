@@ -34,6 +34,8 @@ class Platform(Protocol):
     """What a driver may ask of the place where the work is done. Every verb raises `WorkError`."""
 
     name: str
+    builds_ahead: bool
+    """Whether environments are built for others, ahead of their use."""
 
     def find_data(self, name: str, version: str | None = None) -> DataAsset | None:
         """A registered data asset, by default the one registered last; None if there is none."""

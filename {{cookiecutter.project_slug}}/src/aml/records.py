@@ -77,8 +77,8 @@ class Environment:
     version: str
     created: bool
     """Whether this call made it; False: it was known."""
-    differences: tuple[str, ...] = ()
-    """Locally: what is installed otherwise than the lock says, in words."""
+    differences: tuple[str, ...] | None = ()
+    """What is installed otherwise than the lock says, in words; None where it was built from it."""
 
 
 @dataclass(frozen=True)
