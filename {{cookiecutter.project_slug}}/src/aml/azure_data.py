@@ -1,7 +1,7 @@
 """Data assets of a workspace: files in a datastore, and a Dataset that names them.
 
 A table lies at `data/<name>/<version>/`, the version being its content, with what is known of it
-beside. The Dataset's tags describe the asset that is current; `asset.json` keeps the number of the
+beside. The Dataset's tags describe the asset that is current; `<version>.json` keeps the number of the
 Dataset's version, so that content which was registered before is found again.
 """
 
@@ -46,7 +46,7 @@ class AzureData:
                 "column is its target; register it by its path with --datastore-path"
             )
         if version not in (None, tags["content"]):
-            path = f"data/{name}/{version}/asset.json"
+            path = f"data/{name}/{version}.json"
             raw = azure_blobs.read(self._container(self._datastore().name), path)
             return self._asset(name, json.loads(raw)) if raw else None
         return self._asset(name, {"number": str(newest.version), **tags})
@@ -66,7 +66,7 @@ class AzureData:
             "path": folder,
         }
         container = self._container(datastore.name)
-        known = azure_blobs.read(container, f"{folder}/asset.json")
+        known = azure_blobs.read(container, f"{folder}.json")
         if known:
             record |= {"number": json.loads(known)["number"]}
             self._make_current(definition.name, record)
@@ -83,7 +83,7 @@ class AzureData:
             container.upload_blob(f"{folder}/{file}", text.encode(), overwrite=True)
         record["number"] = self._register(definition.name, datastore, f"{folder}/**", record)
         text = json.dumps(record, ensure_ascii=False, sort_keys=True)
-        container.upload_blob(f"{folder}/asset.json", text.encode(), overwrite=True)
+        container.upload_blob(f"{folder}.json", text.encode(), overwrite=True)
         return self._asset(definition.name, record)
 
     @on_azure
@@ -146,12 +146,12 @@ class AzureData:
         home.mkdir(parents=True, exist_ok=True)
         for blob in container.list_blobs(name_starts_with=path):
             target = home / blob.name.rsplit("/", 1)[-1]
-            if target.name != "asset.json" and not target.exists():
+            if not target.exists():
                 azure_blobs.download(container, blob.name, target, lambda done, total: None)
         return home
 
     def _asset(self, name: str, record: Mapping[str, str]) -> DataAsset:
-        """A data asset from what its tags or its `asset.json` say."""
+        """A data asset from what its tags or its record say."""
         rows = record.get("rows", "")
         return DataAsset(
             name,
@@ -164,10 +164,8 @@ class AzureData:
 
     def _register(self, name: str, datastore: Any, pattern: str, record: Mapping[str, str]) -> str:
         """Registers a Dataset over files of a datastore; answers with its version's number."""
-        from azureml.core import Dataset
-
         tags = {key: record[key] for key in TAGS}
-        dataset = Dataset.File.from_files((datastore, pattern), validate=False)
+        dataset = sdk_dataset().File.from_files((datastore, pattern), validate=False)
         try:
             done = dataset.register(self.workspace, name, tags=tags, create_new_version=True)
         except Exception as error:
@@ -187,10 +185,8 @@ class AzureData:
 
     def _dataset(self, name: str, number: str = "latest") -> Any:
         """The SDK's Dataset; None if there is none of that name."""
-        from azureml.core import Dataset
-
         try:
-            return Dataset.get_by_name(self.workspace, name, version=number)
+            return sdk_dataset().get_by_name(self.workspace, name, version=number)
         except Exception as error:
             if re.search(r"Cannot find dataset registered", words_of(error)):
                 return None
@@ -223,6 +219,27 @@ class AzureData:
             found = self._datastore(datastore)
             known[datastore] = azure_blobs.container_of(found, lambda: self.credential)
         return known[datastore]
+
+
+def sdk_dataset() -> Any:
+    """The SDK's Dataset, its data engine told to send no telemetry.
+
+    The engine would hold each command for seconds where the telemetry's host is out of reach.
+
+    Raises:
+        WorkError: the engine is not installed; it is not there for Apple's own processors.
+    """
+    try:
+        from azureml.dataprep.api import _rslex_executor
+    except ImportError as error:
+        raise WorkError(
+            "the SDK's data engine (azureml-dataset-runtime) is not installed: run `make "
+            "setup-azure`; on a Mac with Apple's own processor, with a Python for x86_64"
+        ) from error
+    from azureml.core import Dataset
+
+    _rslex_executor.HBI_MODE = True  # "high business impact": nothing leaves
+    return Dataset
 
 
 def _place(source: str) -> tuple[str, str]:

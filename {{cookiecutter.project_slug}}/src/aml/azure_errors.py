@@ -290,6 +290,7 @@ def on_azure(verb: Callable[..., Any]) -> Callable[..., Any]:
     def told(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
+                _ = self.workspace  # first of all: a missing workspace is no missing asset
                 return verb(self, *args, **kwargs)
         except Exception as error:
             raise explain(error, self.settings) from error

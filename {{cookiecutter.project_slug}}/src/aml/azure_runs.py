@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from .azure_data import sdk_dataset
 from .azure_errors import explain, is_passing, on_azure, status_of, words_of
 from .azure_log import RunLog
 from .content import new_folder
@@ -55,13 +56,13 @@ class AzureRuns:
     @on_azure
     def submit(self, job: Job, model_name: str) -> Run:
         """See `Platform.submit`."""
-        from azureml.core import Dataset, Experiment, ScriptRunConfig
+        from azureml.core import Experiment, ScriptRunConfig
 
         inputs = {job.data.source: self._dataset(job.data.name, job.data.number)}
         names = {job.data.source: "data"}
         if job.reigning is not None:
             place = (self._datastore(ARTIFACT_STORE), _artifacts(job.reigning))
-            inputs[job.reigning.source] = Dataset.File.from_files(place, validate=False)
+            inputs[job.reigning.source] = sdk_dataset().File.from_files(place, validate=False)
             names[job.reigning.source] = "reigning"
         arguments = [
             inputs[word].as_named_input(names[word]).as_download() if word in inputs else word
