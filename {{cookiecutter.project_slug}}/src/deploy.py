@@ -30,6 +30,9 @@ def arguments() -> driver.Parser:
     what.add_argument("--status", action="store_true", help="say what serves, and whether it does")
     what.add_argument("--rollback", action="store_true", help="go back to what served before")
     what.add_argument("--delete", action="store_true", help="stop the endpoint and forget it")
+    what.add_argument(
+        "--show-key", action="store_true", help="print the endpoint's key, alone on stdout"
+    )
     what.add_argument("--batch", metavar="IN", help="score a table (CSV or Parquet) of any size")
     batch = parser.add_argument_group("with --batch")
     batch.add_argument("--out", metavar="OUT", help="where to: a .parquet or .csv file")
@@ -56,6 +59,8 @@ def run(context: driver.Context) -> dict[str, Any]:
         return rollback(context)
     if args.delete:
         return delete(context)
+    if args.show_key:
+        return show_key(context)
     return deploy(context)
 
 
@@ -132,7 +137,9 @@ def conclude(
         say(f"{endpoint.status}: {deployment_words(endpoint.serving)} at {endpoint.uri}")
     if examples and not outcome.rolled_back:
         done["example"] = {"data": examples["data"][:1]}
-        say(f"try: {request_line(endpoint.uri, examples)}")
+        if endpoint.keyed:
+            say(f"its key, for the variable KEY: {driver.command(context, 'deploy', '--show-key')}")
+        say(f"try: {request_line(endpoint.uri, examples, keyed=endpoint.keyed)}")
     return done
 
 
@@ -165,6 +172,19 @@ def delete(context: driver.Context) -> dict[str, Any]:
         deleted = context.platform.delete_endpoint(name)
     context.say(f"endpoint {name}: {'deleted' if deleted else 'there is none'}")
     return endpoint_record(name, None) | {"deleted": deleted}
+
+
+def show_key(context: driver.Context) -> dict[str, Any]:
+    """Prints the endpoint's key: the one place that does."""
+    name = context.settings.endpoint.name
+    key = context.platform.endpoint_key(name)
+    if context.args.json:
+        return {"endpoint": {"name": name}, "key": key or None}
+    if key:
+        print(key)
+    else:
+        context.say(f"endpoint {name} asks for no key: it is reached from this machine alone")
+    return {}
 
 
 def batch(context: driver.Context) -> dict[str, Any]:

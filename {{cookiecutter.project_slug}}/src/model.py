@@ -55,7 +55,7 @@ def train(context: driver.Context) -> dict[str, Any]:
         else:
             say(f"run {run.id} in experiment {run.experiment}: {run.url}")
     if args.no_wait:
-        say(f"not waiting; next: {command(context, 'model', f'--resume {run.id}')}")
+        say(f"not waiting; next: {driver.command(context, 'model', f'--resume {run.id}')}")
         return record(run, "the run was not waited for")
     if run.status != "Completed":
         run = follow(context, run)
@@ -90,7 +90,7 @@ def follow(context: driver.Context, run: Run) -> Run:
         return context.platform.wait(run.id, lambda line: context.say(f"  {line}"))
     except KeyboardInterrupt:
         resume, end = (
-            command(context, "model", f"--{way} {run.id}") for way in ("resume", "cancel")
+            driver.command(context, "model", f"--{way} {run.id}") for way in ("resume", "cancel")
         )
         raise KeyboardInterrupt(
             f"run {run.id} goes on; `{resume}` waits for it, `{end}` ends it"
@@ -112,7 +112,7 @@ def conclude(context: driver.Context, run: Run) -> dict[str, Any]:
         say(f"model: {verdict.model.name}:{verdict.model.version}")
     say(f"report: {report}")
     if verdict.model:
-        say(f"next: {command(context, 'deploy')}")
+        say(f"next: {driver.command(context, 'deploy')}")
     version = verdict.model.version if verdict.model else None
     return record(run, verdict.decision.reason) | {
         "metrics": metrics,
@@ -162,14 +162,6 @@ def record(run: Run, reason: str) -> dict[str, Any]:
         "reason": reason,
         "model": {"name": run.model_name, "version": None},
     }
-
-
-def command(context: driver.Context, name: str, flags: str = "") -> str:
-    """What a person types to go on: a driver, with the flags of this call."""
-    args = context.args
-    chosen = ["--local"] if args.local else []
-    chosen += ["--env", args.env] if args.env else []
-    return " ".join([f"python src/{name}.py", *chosen, *flags.split()])
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,8 +1,8 @@
 """Data assets of a workspace: files in a datastore, and a Dataset that names them.
 
-A table lies at `data/<name>/<version>/`, the version being its content, with what is known of it
-beside. The Dataset's tags describe the asset that is current; `<version>.json` keeps the number of the
-Dataset's version, so that content which was registered before is found again.
+A table lies at `data/<name>/<version>/`, the version being its content, with what is known of it.
+The Dataset's tags describe the asset that is current; `<version>.json` beside the folder keeps the
+number of the Dataset's version, so that content which was registered before is found again.
 """
 
 from __future__ import annotations

@@ -74,7 +74,9 @@ class AzureEndpoints:
                 "run and cost until --delete, which ends all of them"
             )
         previous = others[0] if others else None
-        return Endpoint(name, serving.uri, serving.status, serving, previous, reason, tuple(notes))
+        return Endpoint(
+            name, serving.uri, serving.status, serving, previous, reason, tuple(notes), keyed=True
+        )
 
     @contextmanager
     def hold_endpoint(self, name: str) -> Iterator[None]:
@@ -130,12 +132,19 @@ class AzureEndpoints:
         return found
 
     @on_azure
+    def endpoint_key(self, name: str) -> str:
+        """See `Platform.endpoint_key`."""
+        found = self.find_endpoint(name)
+        if found is None or found.serving is None:
+            raise WorkError(f"endpoint {name}: nothing is deployed")
+        return self._key(found.serving.name)
+
+    @on_azure
     def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
         """See `Platform.ask`: by its real address, with its key."""
         import requests
-        from azureml.core import Webservice
 
-        key, _ = Webservice(self.workspace, deployment.name).get_keys()
+        key = self._key(deployment.name)
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
         try:
             answer = requests.post(deployment.uri, body, headers=headers, timeout=ASK_LIMIT)
@@ -229,6 +238,12 @@ class AzureEndpoints:
                 cpu_cores=size.cpu_cores, memory_gb=size.memory_gb, tags=tags, auth_enabled=True
             ),
         )
+
+    def _key(self, service: str) -> str:
+        """A service's first key; it is kept nowhere."""
+        from azureml.core import Webservice
+
+        return str(Webservice(self.workspace, service).get_keys()[0])
 
     def _services(self, endpoint: str) -> list[Any]:
         """The SDK's services of an endpoint, the one that was switched to last in front."""

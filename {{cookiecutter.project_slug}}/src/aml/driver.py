@@ -115,6 +115,14 @@ def main(
     return code
 
 
+def command(context: Context, name: str, flags: str = "") -> str:
+    """What a person types to go on: a driver, with the flags of this call."""
+    args = context.args
+    chosen = ["--local"] if args.local else []
+    chosen += ["--env", args.env] if args.env else []
+    return " ".join([f"python src/{name}.py", *chosen, *flags.split()])
+
+
 def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
     """Settings and platform as the flags ask for them."""
     from .platform import open_platform
@@ -132,7 +140,11 @@ def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
     def say(line: str) -> None:
         print(line, file=out, flush=True)
 
-    return Context(args, settings, open_platform(settings, local=args.local, say=say), say)
+    def note(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    # What a platform says on the way is no answer: --show-key prints a key and nothing else.
+    return Context(args, settings, open_platform(settings, local=args.local, say=note), say)
 
 
 def _assignment(text: str) -> tuple[str, Any, str]:

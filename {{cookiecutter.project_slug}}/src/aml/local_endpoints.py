@@ -115,6 +115,10 @@ class LocalEndpoints:
         name = deployment.name
         return self._wait(home, name, lambda state: bool(state["candidate"] == name))
 
+    def endpoint_key(self, name: str) -> str:
+        """See `Platform.endpoint_key`: only this machine reaches it."""
+        return ""
+
     def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
         """See `Platform.ask`."""
         try:

@@ -142,6 +142,9 @@ class Platform(Protocol):
     def start_deployment(self, endpoint: str, deployment: Deployment) -> Deployment:
         """Starts a deployment beside the one that serves: `Ready` to be asked, or `Failed`."""
 
+    def endpoint_key(self, name: str) -> str:
+        """The key of an endpoint that asks for one; empty where none is needed."""
+
     def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
         """Sends a request to one deployment, serving or not: (HTTP status, body)."""
 

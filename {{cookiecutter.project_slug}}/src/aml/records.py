@@ -187,3 +187,5 @@ class Endpoint:
     """Why it is not `Ready`, in a line."""
     notes: tuple[str, ...] = ()
     """What a user should know of it beside, in lines."""
+    keyed: bool = False
+    """Whether a request needs a key."""

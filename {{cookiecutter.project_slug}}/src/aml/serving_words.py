@@ -43,11 +43,14 @@ def deployment_words(deployment: Deployment) -> str:
     return f"{deployment.model}:{deployment.model_version} ({deployment.name})"
 
 
-def request_line(uri: str, examples: Mapping[str, Any]) -> str:
-    """The command line that asks for the first example."""
+def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool) -> str:
+    """The command line that asks for the first example; with a key, it is taken from $KEY."""
     body = json.dumps({"data": examples["data"][:1]}, ensure_ascii=True)
     if sys.platform == "win32":
         body = body.replace("'", "''")
-        return f"Invoke-RestMethod {uri} -Method Post -ContentType application/json -Body '{body}'"
+        key = ' -Headers @{Authorization="Bearer $KEY"}' if keyed else ""
+        how = f"-Method Post -ContentType application/json{key}"
+        return f"Invoke-RestMethod {uri} {how} -Body '{body}'"
     body = body.replace("'", "'\\''")
-    return f"curl {uri} -H 'Content-Type: application/json' -d '{body}'"
+    key = ' -H "Authorization: Bearer $KEY"' if keyed else ""
+    return f"curl {uri} -H 'Content-Type: application/json'{key} -d '{body}'"
