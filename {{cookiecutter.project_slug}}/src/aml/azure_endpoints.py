@@ -18,6 +18,7 @@ from typing import Any
 
 from .azure_errors import is_passing, on_azure, status_of, words_of
 from .content import identity
+from .interrupts import waiting
 from .local_batch import LocalBatch
 from .records import (
     Deployment,
@@ -32,6 +33,7 @@ from .settings import Settings
 
 POLL_INTERVAL = 3.0
 START_LIMIT = 1800.0
+PATIENCE = 60  # looks in a row that may fail while it starts
 ASK_LIMIT = 60.0
 STATES = {"Healthy": "Ready", "Unhealthy": "Failed", "Failed": "Failed"}
 KIND = "a test deployment: one replica on Azure Container Instances, which Microsoft no longer "
@@ -114,17 +116,19 @@ class AzureEndpoints:
         else:  # one that runs already: a rollback goes back to it
             service = Webservice(self.workspace, deployment.name)
         limit, failures = time.monotonic() + START_LIMIT, 0
-        while (service.state or "Transitioning") not in STATES:
-            if time.monotonic() > limit:
-                return replace(deployment, status="Failed", reason="it did not start in 30 minutes")
-            time.sleep(POLL_INTERVAL)
-            try:
-                service.update_deployment_state()
-                failures = 0
-            except Exception as error:
-                failures += 1
-                if failures > 60 or not is_passing(error):
-                    raise
+        with waiting() as wait:
+            while (service.state or "Transitioning") not in STATES:
+                if time.monotonic() > limit:
+                    late = "it did not start in 30 minutes"
+                    return replace(deployment, status="Failed", reason=late)
+                wait.sleep(POLL_INTERVAL)
+                try:
+                    service.update_deployment_state()
+                    failures = 0
+                except Exception as error:
+                    failures += 1
+                    if failures > PATIENCE or not is_passing(error):
+                        raise
         found = _deployment(service)
         if found.status != "Ready":
             for line in (service.get_logs() or "").strip().splitlines()[-30:]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .azure_errors import is_passing, on_azure, status_of
 from .content import file_hash, identity
+from .interrupts import waiting
 from .lockfile import pins
 from .records import Environment, EnvironmentDefinition, WorkError
 from .settings import Settings, SettingsError
@@ -30,6 +30,7 @@ CLUSTER = {
 }
 BUILDING = ("Queued", "Running", "GettingOrProvisioningACR", "NotStarted")
 POLL_INTERVAL = 5.0
+PATIENCE = 60  # looks in a row that may fail during a build
 
 
 class AzureEnvironments:
@@ -164,14 +165,15 @@ class AzureEnvironments:
         build = environment.build(self.workspace, image_build_compute=compute)
         self.say(f"building the image of {environment.name}:{environment.version} (some minutes)")
         failures, status = 0, "Queued"
-        while status in BUILDING:
-            time.sleep(POLL_INTERVAL)
-            try:
-                status, failures = build.status, 0
-            except Exception as error:
-                failures += 1
-                if failures > 60 or not is_passing(error):
-                    raise
+        with waiting() as wait:
+            while status in BUILDING:
+                wait.sleep(POLL_INTERVAL)
+                try:
+                    status, failures = build.status, 0
+                except Exception as error:
+                    failures += 1
+                    if failures > PATIENCE or not is_passing(error):
+                        raise
         if status != "Succeeded":
             log = (build.get_log() or "").strip().splitlines()[-20:]
             for line in log:

@@ -71,7 +71,7 @@ def explain(error: BaseException, settings: Settings) -> Exception:
         return _no_role(settings, words)
     if status == 401:
         who = caller(settings.azure)
-        return WorkError(f"Azure ML does not accept the token of {who}; sign in again")
+        return WorkError(f"Azure ML does not accept the token of {who}: it has ended")
     for one in chain(error):
         if _is_network(one):
             return _unreachable(one, words)
@@ -237,6 +237,14 @@ def _no_keys(settings: Settings, words: str) -> WorkError:
     )
 
 
+def _no_datastore(settings: Settings, words: str) -> SettingsError:
+    found = re.search(r"datastore with name '?([\w-]+)", words)
+    return SettingsError(
+        f"there is no datastore {found[1] if found else ''!r} in workspace "
+        f"{settings.azure.workspace_name!r}; its studio lists them under Data"
+    )
+
+
 def _quota(settings: Settings, words: str) -> WorkError:
     return WorkError(
         f"the subscription's quota does not cover {settings.azure.compute.size} in "
@@ -262,9 +270,11 @@ _KNOWN: tuple[tuple[str, Callable[[Settings, str], Exception]], ...] = (
         r"CredentialUnavailable|az login|No managed identity|ManagedIdentityCredential auth",
         _no_login,
     ),
+    (r"Could not find datastore", _no_datastore),
     (r"KeyBasedAuthenticationNotPermitted", _no_keys),
     (
-        r"PublicNetworkAccess|public network access|private ?endpoint (connection )?is required",
+        r"PublicNetworkAccess|public network|private ?link|"
+        r"private ?endpoint (connection )?is required",
         _private,
     ),
     (

@@ -16,7 +16,7 @@ LOGS = (
 class RunLog:
     """A run's log, read as it grows and handed over line by line."""
 
-    def __init__(self, run: Any, on_log: Callable[[str], None]) -> None:
+    def __init__(self, run: Callable[[], Any], on_log: Callable[[str], None]) -> None:
         self.run, self.on_log = run, on_log
         self.name, self.url, self.place, self.rest = "", "", 0, b""
         self.grew = False
@@ -26,7 +26,7 @@ class RunLog:
         import requests
 
         if not self.url:
-            files = self.run.get_details()["logFiles"]
+            files = self.run().get_details()["logFiles"]
             self.name = self.name or next((name for name in LOGS if name in files), "")
             self.url = files.get(self.name, "")
         self.grew = False
@@ -49,7 +49,7 @@ class RunLog:
         """Hands over all that is left; a run that ended at once has not shown any of it yet."""
         self.read()
         if not self.name:
-            files = self.run.get_details()["logFiles"]
+            files = self.run().get_details()["logFiles"]
             self.name = next((name for name in sorted(files) if name.startswith("user_logs")), "")
             self.url = files.get(self.name, "")
             if self.url:

@@ -14,6 +14,7 @@ from .azure_data import sdk_dataset
 from .azure_errors import explain, is_passing, on_azure, status_of, words_of
 from .azure_log import RunLog
 from .content import new_folder
+from .interrupts import waiting
 from .platform import job_arguments
 from .records import FINISHED, Job, Model, Run, WorkError
 from .settings import Settings
@@ -94,27 +95,27 @@ class AzureRuns:
     @on_azure
     def get_run(self, run_id: str) -> Run:
         """See `Platform.get_run`."""
-        return _record(self._run(run_id))
+        return _record(self._run(run_id, fresh=True))
 
     @on_azure
     def wait(self, run_id: str, on_log: Callable[[str], None]) -> Run:
         """See `Platform.wait`: outlives throttling, outages and tokens that end."""
-        run = self._run(run_id)
-        log = RunLog(run, on_log)
+        log = RunLog(lambda: self._run(run_id), on_log)
         pause, last = FIRST_POLL, ""
-        while True:
-            status = self._patiently(run.get_status)
-            self._patiently(log.read)
-            if status in FINISHED:
-                break
-            if status != last and status not in ("Running", "Finalizing"):
-                self.say(f"run {run_id}: {status}")
-            # While there is something to see, and just after a change, it is looked at often.
-            pause = FIRST_POLL if status != last or log.grew else min(pause * 1.3, SLOWEST_POLL)
-            last = status
-            time.sleep(pause)
+        with waiting() as wait:
+            while True:
+                status = self._patiently(lambda: self._run(run_id).get_status())
+                self._patiently(log.read)
+                if status in FINISHED:
+                    break
+                if status != last and status not in ("Running", "Finalizing"):
+                    self.say(f"run {run_id}: {status}")
+                # While there is something to see, and just after a change, it is looked at often.
+                pause = FIRST_POLL if status != last or log.grew else min(pause * 1.3, SLOWEST_POLL)
+                last = status
+                wait.sleep(pause)
         self._patiently(log.finish)
-        return _record(self._patiently(lambda: self._run(run_id)))
+        return _record(self._patiently(lambda: self._run(run_id, fresh=True)))
 
     @on_azure
     def cancel(self, run_id: str) -> Run:
@@ -122,9 +123,9 @@ class AzureRuns:
         run = self._run(run_id)
         if run.get_status() not in FINISHED:
             run.cancel()
-            while self._patiently(run.get_status) not in FINISHED:
+            while self._patiently(lambda: self._run(run_id).get_status()) not in FINISHED:
                 time.sleep(FIRST_POLL)
-        return _record(self._run(run_id))
+        return _record(self._run(run_id, fresh=True))
 
     @on_azure
     def read_output(self, run_id: str, path: str) -> bytes | None:
@@ -159,7 +160,7 @@ class AzureRuns:
     def log_tail(self, run_id: str, lines: int = 20) -> list[str]:
         """See `Platform.log_tail`."""
         read: list[str] = []
-        RunLog(self._run(run_id), read.append).finish()
+        RunLog(lambda: self._run(run_id), read.append).finish()
         return read[-lines:]
 
     @on_azure
@@ -179,18 +180,27 @@ class AzureRuns:
 
         return SdkEnvironment.get(self.workspace, environment.name, environment.version)
 
-    def _run(self, run_id: str) -> Any:
-        """The SDK's run."""
+    def _run(self, run_id: str, *, fresh: bool = False) -> Any:
+        """The SDK's run, as it was first seen or, if `fresh`, as it stands."""
         from azureml.core import Run as SdkRun
 
+        known = self.__dict__.setdefault("_runs", {})
+        if run_id in known and not fresh:
+            return known[run_id]
         try:
-            return SdkRun.get(self.workspace, run_id)
+            known[run_id] = SdkRun.get(self.workspace, run_id)
+            return known[run_id]
         except Exception as error:
             if status_of(error) == 404:
                 raise WorkError(
                     f"there is no run {run_id!r} in workspace {self.settings.azure.workspace_name}"
                 ) from error
             raise
+
+    def sign_in_again(self) -> None:
+        """Forgets the workspace and what came from it: the SDK keeps a token to its written end."""
+        for name in ("workspace", "credential", "_runs", "_datastores", "_containers"):
+            self.__dict__.pop(name, None)
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:
         """Asks until it is answered, as long as what fails may pass."""
@@ -201,6 +211,8 @@ class AzureRuns:
             except Exception as error:
                 if not is_passing(error) or time.monotonic() - began > PATIENCE:
                     raise
+                if status_of(error) == 401:
+                    self.sign_in_again()
                 self.say(f"{explain(error, self.settings)}; asking again")
                 time.sleep(pause)
                 pause = min(pause * 2, 60.0)

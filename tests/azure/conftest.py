@@ -1,0 +1,159 @@
+"""A rendered repository with the unmodified SDK, and Azure on loopback to run it against."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from cookiecutter.main import cookiecutter
+
+from tests.conftest import BakedProject
+from tests.generated.conftest import set_up_once
+from tests.standin import StandIn
+
+LOCKS = ("requirements-dev.txt", "requirements-azure.txt")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a driver said."""
+
+    code: int
+    record: dict[str, Any]
+    said: str
+
+
+@dataclass(frozen=True)
+class AzureProject(BakedProject):
+    """A rendered repository whose drivers reach the stand-in."""
+
+    standin: StandIn
+
+    @property
+    def python(self) -> str:
+        """The interpreter of its `.venv`, with SDK v1."""
+        return str(self.path / ".venv" / "bin" / "python")
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The variables of a driver: the way to the stand-in, and who calls."""
+        account = self.standin.account
+        return {
+            **self.standin.env,
+            "TENANT_ID": account.tenant_id,
+            "SPN_ID": account.client_id,
+            "SPN_PASSWORD": account.client_secret,
+            "SUBSCRIPTION_ID": account.subscription_id,
+            "RESOURCE_GROUP": account.resource_group,
+            "AML_WORKSPACE_NAME": account.workspace_name,
+            "PYTHONUTF8": "1",
+            **more,
+        }
+
+    def start(self, driver: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
+        """A driver with `--json`, under way."""
+        return subprocess.Popen(
+            [self.python, f"src/{driver}.py", "--json", *arguments],
+            cwd=self.path,
+            env=self.environment(**more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    def drive(self, driver: str, *arguments: str, **more: str) -> Answer:
+        """A driver with `--json`, to its end."""
+        process = self.start(driver, *arguments, **more)
+        out, err = process.communicate(timeout=600)
+        secret = self.standin.account.client_secret
+        assert secret not in out + err, "a driver printed the secret"
+        return Answer(process.returncode, json.loads(out), err)
+
+    def sdk(self, script: str, *arguments: str) -> Any:
+        """The JSON that a script with the SDK's `workspace` prints; it is not of this project."""
+        head = """
+        import json, os, sys, warnings
+        warnings.simplefilter("ignore")
+        from azureml.core import Workspace
+        from azureml.core.authentication import ServicePrincipalAuthentication
+        e = os.environ
+        auth = ServicePrincipalAuthentication(e["TENANT_ID"], e["SPN_ID"], e["SPN_PASSWORD"])
+        workspace = Workspace.get(
+            e["AML_WORKSPACE_NAME"], auth, e["SUBSCRIPTION_ID"], e["RESOURCE_GROUP"]
+        )
+        """
+        done = subprocess.run(
+            [self.python, "-c", dedent(head) + dedent(script), *arguments],
+            env=self.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def done(self, driver: str, *arguments: str, **more: str) -> dict[str, Any]:
+        """What a driver that must succeed answered."""
+        answer = self.drive(driver, *arguments, **more)
+        assert answer.code == 0, answer.said
+        return answer.record
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    """Azure on loopback, shared: take away your faults, and use names of your own."""
+    with StandIn(tmp_path_factory.mktemp("standin")) as running:
+        yield running
+        refused = [f"{entry.method} {entry.host}" for entry in running.journal.refused()]
+        assert not refused, f"something asked for a host outside: {refused}"
+        unhandled = [f"{e.method} {e.host}{e.path}" for e in running.journal.unhandled()]
+        assert not unhandled, f"the stand-in does not play: {unhandled}"
+
+
+@pytest.fixture(autouse=True)
+def no_faults_left(standin: StandIn) -> Iterator[None]:
+    """Faults end with the test that asked for them."""
+    yield
+    standin.clear_faults()
+
+
+@pytest.fixture(scope="session")
+def sdk_venv(bake: Any) -> Path:
+    """A `.venv` made by `make setup-azure`, kept by the content of the locks."""
+    return set_up_once(bake(), "setup-azure", LOCKS)
+
+
+@pytest.fixture(scope="session")
+def sdk_python(sdk_venv: Path) -> str:
+    """An interpreter that has the unmodified SDK v1."""
+    return str(sdk_venv / "bin" / "python")
+
+
+@pytest.fixture(scope="module")
+def project(
+    template: Path, sdk_venv: Path, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> AzureProject:
+    """A repository of the module's own; its name keeps its assets apart from other modules'."""
+    folder = tmp_path_factory.mktemp("azure")
+    rendered = cookiecutter(
+        str(template),
+        no_input=True,
+        default_config=True,
+        extra_context={"project_name": f"Azure {folder.name}"},
+        output_dir=str(folder),
+    )
+    (Path(rendered) / ".venv").symlink_to(sdk_venv, target_is_directory=True)
+    return AzureProject(Path(rendered), standin)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of these share one stand-in, so one process runs them; they install and train."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("azure"))
+            item.add_marker(pytest.mark.slow)

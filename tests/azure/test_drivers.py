@@ -1,0 +1,110 @@
+"""The four drivers on Azure ML: what the first run does, and what the second leaves alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.azure.conftest import AzureProject
+
+CHANGES = ("PUT", "POST", "PATCH", "DELETE")
+
+
+@pytest.fixture(scope="module")
+def first(project: AzureProject) -> dict[str, dict[str, Any]]:
+    """What the four drivers answered when nothing was there yet."""
+    drivers = ("data", "environment", "model", "deploy")
+    return {driver: project.done(driver) for driver in drivers}
+
+
+def test_the_first_run_does_all_of_it(first: dict[str, dict[str, Any]]) -> None:
+    assert first["data"]["data"]["created"]
+    assert first["data"]["data"]["rows"] == 344
+    assert first["environment"]["environment"]["created"]
+    trained = first["model"]
+    assert trained["status"] == "Completed"
+    assert trained["registered"], trained["reason"]
+    assert trained["metrics"]["roc_auc"] > 0.9
+    assert trained["model"]["version"] == "1"
+    assert first["deploy"]["switched"]
+    assert first["deploy"]["endpoint"]["uri"].startswith("http://")
+
+
+def test_metrics_tags_and_figures_are_with_the_run(
+    project: AzureProject, first: dict[str, dict[str, Any]], sdk_python: str
+) -> None:
+    seen = project.sdk(
+        """
+        from azureml.core import Run, Model
+        run = Run.get(workspace, sys.argv[1])
+        model = Model(workspace, sys.argv[2])
+        print(json.dumps({"metrics": run.get_metrics(), "tags": run.tags,
+                          "files": run.get_file_names(), "model": model.tags}))
+        """,
+        first["model"]["run_id"],
+        first["model"]["model"]["name"],
+    )
+    assert seen["metrics"]["roc_auc"] == pytest.approx(first["model"]["metrics"]["roc_auc"])
+    assert seen["tags"]["data_version"] == first["data"]["data"]["version"]
+    assert seen["tags"]["environment_version"] == first["environment"]["environment"]["version"]
+    assert seen["tags"]["git_commit"]
+    assert "report.html" in seen["files"]
+    assert any(name.startswith("outputs/figures/") for name in seen["files"])
+    assert json.loads(seen["model"]["metrics"])["roc_auc"] > 0.9
+    assert json.loads(seen["model"]["schema"])
+
+
+def test_the_second_run_changes_nothing(
+    project: AzureProject, first: dict[str, dict[str, Any]]
+) -> None:
+    mark, builds = project.standin.journal.mark(), len(project.standin.builds)
+    again = {driver: project.done(driver) for driver in first}
+    assert again["data"]["data"]["version"] == first["data"]["data"]["version"]
+    assert not again["data"]["data"]["created"]
+    assert not again["environment"]["environment"]["created"]
+    assert again["model"]["run_id"] == first["model"]["run_id"]
+    assert again["model"]["model"] == first["model"]["model"]
+    assert not again["deploy"]["switched"]
+    assert again["deploy"]["endpoint"]["uri"] == first["deploy"]["endpoint"]["uri"]
+    assert changes(project, mark) == []
+    assert len(project.standin.builds) == builds
+
+
+def test_a_changed_line_trains_again_and_builds_no_image(
+    project: AzureProject, first: dict[str, dict[str, Any]]
+) -> None:
+    package = first["model"]["run_id"] and next(project.path.glob("src/*/train.py"))
+    package.write_text(package.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
+    mark, builds = project.standin.journal.mark(), len(project.standin.builds)
+    trained = project.done("model")
+    assert trained["run_id"] != first["model"]["run_id"]
+    assert trained["status"] == "Completed"
+    assert len(project.standin.builds) == builds
+    journal = project.standin.journal
+    sent = journal.find(method="PUT", host=r"\.blob\.", path_regex="snapshot", since=mark)
+    assert len(sent) == 1, [entry.path for entry in sent]
+    # Compared with the reigning model by the job itself, on the same held-out rows.
+    assert trained["decision"]["reigning"]["metrics"]["roc_auc"] > 0.9
+
+
+def test_dry_runs_only_read(project: AzureProject, first: dict[str, dict[str, Any]]) -> None:
+    mark = project.standin.journal.mark()
+    for driver in first:
+        assert project.done(driver, "--dry-run")["dry_run"]
+    assert changes(project, mark) == []
+
+
+# Questions that are sent by POST.
+ASKED = r"/oauth2/v2\.0/token$|:query$|/query$|/list$|/listkeys$|/validate$|/full$|/batch/read$"
+
+
+def changes(project: AzureProject, mark: int) -> list[str]:
+    """Requests since a mark that change something."""
+    return [
+        f"{entry.method} {entry.host}{entry.path}"
+        for entry in project.standin.journal.since(mark)
+        if entry.method in CHANGES and not re.search(ASKED, entry.path, re.IGNORECASE)
+    ]

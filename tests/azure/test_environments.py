@@ -1,0 +1,146 @@
+"""Environments on Azure ML: what decides their version, and what images are made of."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.azure.conftest import AzureProject
+from tests.standin import StandIn
+
+
+def wheel(folder: Path, name: str, answer: str, version: str = "1.0") -> Path:
+    """A pure-Python wheel with one module whose `ANSWER` is `answer`."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", f"ANSWER = {answer!r}\n")
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    return path
+
+
+def registered(project: AzureProject, name: str) -> dict[str, Any]:
+    """The definition of an environment as another client reads it."""
+    return dict(
+        project.sdk(
+            """
+            from azureml.core import Environment
+            found = Environment.get(workspace, sys.argv[1])
+            print(json.dumps({
+                "version": found.version,
+                "conda": found.python.conda_dependencies.as_dict(),
+                "image": found.docker.base_image,
+                "managed": found.python.user_managed_dependencies,
+            }))
+            """,
+            name,
+        )
+    )
+
+
+def small(project: AzureProject, name: str) -> list[str]:
+    """Flags for environments of two packages, which are made in a moment."""
+    for lock in ("small-train.txt", "small-serve.txt"):
+        (project.path / lock).write_text("six==1.17.0\n", encoding="utf-8")
+    return [
+        *("--set", f"environment.name={name}", "--set", f"endpoint.environment.name={name}-serve"),
+        *("--set", "azure.environment.training_lock=small-train.txt"),
+        *("--set", "azure.environment.serving_lock=small-serve.txt"),
+    ]
+
+
+def test_a_wheel_of_the_same_name_and_another_content_is_another_environment(
+    project: AzureProject, standin: StandIn
+) -> None:
+    flags = small(project, "wheels")
+    wheel(project.path / "wheels", "house_rules", "old")
+    first = project.done("environment", *flags)["environment"]
+    again = project.done("environment", *flags)["environment"]
+    assert (again["version"], again["created"]) == (first["version"], False)
+    wheel(project.path / "wheels", "house_rules", "new")
+    mark = standin.journal.mark()
+    second = project.done("environment", *flags)["environment"]
+    assert second["created"]
+    assert second["version"] != first["version"]
+    sent = standin.journal.find(method="PUT", host=r"\.blob\.", path_regex=r"\.whl", since=mark)
+    assert len({entry.path for entry in sent}) == 1
+    named = [pip for pip in pips(registered(project, "wheels")) if "house_rules" in pip]
+    assert len(named) == 1
+    assert sent[0].path.rsplit("/", 1)[1] in named[0]
+
+
+def pips(definition: dict[str, Any]) -> list[str]:
+    """The pip packages of a definition."""
+    (found,) = [
+        part["pip"] for part in definition["conda"]["dependencies"] if isinstance(part, dict)
+    ]
+    return list(found)
+
+
+def test_the_definition_says_all_that_config_yml_asks_for(project: AzureProject) -> None:
+    (project.path / "wheels").exists() and [w.unlink() for w in (project.path / "wheels").iterdir()]
+    flags = small(project, "asked")
+    flags += ["--set", "azure.environment.python='3.12'"]
+    flags += ["--set", "azure.environment.conda_packages=[libgomp=14.2]"]
+    flags += ["--set", "azure.environment.conda_channels=[conda-forge]"]
+    flags += ["--set", "azure.environment.package_index=https://pypi.example.com/simple"]
+    flags += ["--set", "azure.environment.base_image=mcr.microsoft.com/azureml/minimal:1"]
+    project.done("environment", *flags)
+    found = registered(project, "asked")
+    parts = found["conda"]["dependencies"]
+    assert "python=3.12" in parts
+    assert "libgomp=14.2" in parts
+    assert "conda-forge" in found["conda"]["channels"]
+    assert pips(found) == ["six==1.17.0", "--index-url https://pypi.example.com/simple"]
+    assert found["image"] == "mcr.microsoft.com/azureml/minimal:1"
+
+
+def test_a_ready_made_image_is_used_as_it_is(project: AzureProject, standin: StandIn) -> None:
+    builds = len(standin.builds)
+    flags = small(project, "ready")
+    flags += ["--set", "azure.environment.training_image=registry.example.com/train:7"]
+    flags += ["--set", "azure.environment.serving_image=registry.example.com/serve:7"]
+    assert project.done("environment", *flags)["environment"]["created"]
+    found = registered(project, "ready")
+    assert found["image"] == "registry.example.com/train:7"
+    assert found["managed"]
+    assert len(standin.builds) == builds
+
+
+def test_an_image_that_cannot_be_built_shows_why(project: AzureProject, standin: StandIn) -> None:
+    flags = small(project, "broken")
+    (project.path / "small-train.txt").write_text("six==99.99.99\n", encoding="utf-8")
+    answer = project.drive("environment", *flags)
+    assert answer.code == 1
+    assert "was not built" in answer.record["error"]
+    assert "six==99.99.99" in answer.said
+    # The same command works once the lock is mended.
+    flags = small(project, "broken")
+    assert project.done("environment", *flags)["environment"]["created"]
+
+
+def test_the_cluster_that_builds_is_named(project: AzureProject, standin: StandIn) -> None:
+    flags = [*small(project, "private"), "--set", "azure.environment.build_compute=cpu-cluster"]
+    (project.path / "small-train.txt").write_text("six==1.16.0\n", encoding="utf-8")
+    known = len(standin.builds)
+    project.done("environment", *flags)
+    assert [build.compute for build in standin.builds[known:]] == ["cpu-cluster"] * 2
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_build_outlives_an_outage(status: int, project: AzureProject, standin: StandIn) -> None:
+    flags = small(project, f"outage-{status}")
+    (project.path / "small-train.txt").write_text(f"six==1.17.0\nidna==3.{status % 5 + 4}\n")
+    fault = standin.fault(path="imagebuilds", method="GET", status=status, count=6)
+    assert project.done("environment", *flags)["environment"]["created"]
+    assert fault.hits == 6

@@ -1,0 +1,116 @@
+"""Long waits on Azure ML: outages, interrupts, and steps that take a run up again."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from tests.azure.conftest import AzureProject
+from tests.standin import StandIn
+
+
+@pytest.fixture(scope="module")
+def ready(project: AzureProject) -> AzureProject:
+    """A repository whose data is registered, and whose training takes a while."""
+    project.done("data")
+    train = next(project.path.glob("src/*/train.py"))
+    text = train.read_text(encoding="utf-8")
+    slow = "    settings_seconds = 6\n    import time\n\n    time.sleep(settings_seconds)\n"
+    head = '    outputs, seed = args.outputs, settings["seed"]\n'
+    assert head in text
+    train.write_text(text.replace(head, head + slow), encoding="utf-8")
+    return project
+
+
+def seed(number: int) -> tuple[str, str]:
+    """The flag that makes a training of its own."""
+    return "--set", f"training.seed={number}"
+
+
+RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [
+        (1, {"status": 503, "count": 6}),
+        (2, {"status": 429, "count": 6, "headers": {"Retry-After": "1"}}),
+        (3, {"drop": True, "count": 6}),
+        (4, {"expire_token": True, "count": 1}),
+        (5, {"status": 500, "code": "InternalServerError", "count": 4}),
+    ],
+)
+def test_an_outage_during_the_wait_is_outlived(
+    number: int, fault: dict[str, Any], ready: AzureProject, standin: StandIn
+) -> None:
+    laid = standin.fault(path=RUN, method="GET", after=3, **fault)
+    answer = ready.drive("model", *seed(number))
+    assert laid.hits > 0
+    assert answer.code == 0, answer.said
+    assert answer.record["status"] == "Completed"
+
+
+def test_an_interrupt_leaves_the_run_going(ready: AzureProject) -> None:
+    process = ready.start("model", *seed(10))
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "Running" in line or "[1/" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    said += rest
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    assert "--cancel" in said
+    run_id = said.split("--resume ")[1].split("`")[0].split()[0]
+    answer = ready.drive("model", "--resume", run_id)
+    assert answer.code == 0, answer.said
+    assert answer.record["run_id"] == run_id
+    assert answer.record["status"] == "Completed"
+
+
+def test_a_later_step_takes_the_run_up(ready: AzureProject) -> None:
+    begun = time.monotonic()
+    started = ready.done("model", "--no-wait", *seed(11))
+    assert time.monotonic() - begun < 30
+    assert started["status"] not in ("Completed", "Failed")
+    finished = ready.done("model", "--resume", started["run_id"])
+    assert finished["status"] == "Completed"
+    assert finished["decision"]
+
+
+def test_a_run_under_way_is_not_started_twice(ready: AzureProject) -> None:
+    started = ready.done("model", "--no-wait", *seed(12))
+    again = ready.done("model", *seed(12))
+    assert again["run_id"] == started["run_id"]
+
+
+def test_cancel_ends_the_run(ready: AzureProject) -> None:
+    started = ready.done("model", "--no-wait", *seed(13))
+    ended = ready.done("model", "--cancel", started["run_id"])
+    assert ended["status"] == "Canceled"
+    answer = ready.drive("model", "--resume", started["run_id"])
+    assert answer.code == 1
+    assert "canceled" in answer.record["reason"]
+
+
+def test_a_run_that_is_not_there(ready: AzureProject) -> None:
+    answer = ready.drive("model", "--resume", "nowhere_1")
+    assert answer.code == 1
+    assert "nowhere_1" in answer.record["error"]
+
+
+def test_a_failed_run_shows_the_end_of_its_own_log(ready: AzureProject) -> None:
+    answer = ready.drive(
+        "model", "--set", "training.estimator=sklearn.linear_model.LogisticRegression",
+        "--set", "training.parameters={C: -1}",
+    )  # fmt: skip
+    assert answer.code == 1
+    assert answer.record["status"] == "Failed"
+    assert "'C' parameter" in answer.said
+    assert "'C' parameter" in answer.record["reason"]

@@ -1,0 +1,49 @@
+"""`python -m tests.standin`: the stand-in by hand, for any client."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from .standin import StandIn
+
+
+def main() -> int:
+    """Print the details as one JSON line, then serve until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.standin",
+        description="A double of Azure on loopback. Prints one JSON line (how to reach it, and "
+        "credentials that are valid only here), then serves until it is ended.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="port of the proxy (else a free one)")
+    parser.add_argument("--folder", type=Path, help="where its files lie (else a temporary one)")
+    parser.add_argument("--journal", type=Path, help="write the journal here at the end")
+    arguments = parser.parse_args()
+    ended = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: ended.set())
+    try:
+        standin = StandIn(arguments.folder, port=arguments.port)
+        standin.start()
+    except (OSError, RuntimeError) as error:
+        print(f"the stand-in cannot start: {error}", file=sys.stderr)
+        return 1
+    try:
+        print(json.dumps(standin.details), flush=True)
+        while not ended.wait(1 if os.name == "nt" else None):  # Windows wakes no endless wait
+            pass
+    finally:
+        if arguments.journal:
+            standin.journal.write(arguments.journal)
+        standin.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""Azure Resource Manager: subscriptions, resource groups, the workspace, and service discovery.
+
+Shapes: the published specifications of Microsoft.Resources (subscriptions 2016-06-01 and later)
+and Microsoft.MachineLearningServices (workspaces).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .account import timestamp
+from .routing import API, ARM, AzureError, Json, Request, route
+
+if TYPE_CHECKING:
+    from .standin import Azure
+
+KIND = "Microsoft.MachineLearningServices/workspaces"
+
+# The services of a workspace; all are played on the region's one host, as Azure answers.
+SERVICES = (
+    "api",
+    "catalog",
+    "experimentation",
+    "gallery",
+    "history",
+    "hyperdrive",
+    "labeling",
+    "modelmanagement",
+    "pipelines",
+    "studio",
+    "inference",
+    "data",
+    "dataset",
+    "metrics",
+)
+
+
+class Arm:
+    """What the drivers ask ARM, the computes left out (see computes.py)."""
+
+    def __init__(self, azure: Azure) -> None:
+        self.azure = azure
+        self.account = azure.account
+        self.created = timestamp()
+        self.description: str | None = None
+        self.friendly_name = self.account.workspace_name
+
+    def _subscription(self) -> Json:
+        account = self.account
+        return {
+            "id": f"/subscriptions/{account.subscription_id}",
+            "subscriptionId": account.subscription_id,
+            "tenantId": account.tenant_id,
+            "displayName": "stand-in",
+            "state": "Enabled",
+            "subscriptionPolicies": {
+                "locationPlacementId": "Internal_2014-09-01",
+                "quotaId": "Internal_2014-09-01",
+                "spendingLimit": "Off",
+            },
+            "authorizationSource": "RoleBased",
+        }
+
+    @route("GET", ARM, "/subscriptions")
+    def subscriptions(self, request: Request) -> Json:
+        """The subscriptions in which the caller has any role."""
+        who = request.principal
+        return {"value": [self._subscription()] if who and who.roles else [], "nextLink": ""}
+
+    @route("GET", ARM, "/subscriptions/{subscription}")
+    def subscription(self, request: Request, subscription: str) -> Json:
+        """One subscription. 404 SubscriptionNotFound."""
+        self.account.check_subscription(subscription)
+        return self._subscription()
+
+    @route("GET", ARM, "/tenants")
+    def tenants(self, request: Request) -> Json:
+        """The tenants of the caller."""
+        tenant = self.account.tenant_id
+        return {"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant}], "nextLink": ""}
+
+    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}")
+    def group(self, request: Request, subscription: str, group: str) -> Json:
+        """One resource group. 404 ResourceGroupNotFound."""
+        self.account.check_group(subscription, group)
+        self.account.check_right(request, "read", self.account.group_path)
+        return self._group()
+
+    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups")
+    def groups(self, request: Request, subscription: str) -> Json:
+        """The resource groups of a subscription."""
+        self.account.check_subscription(subscription)
+        return {"value": [self._group()]}
+
+    def _group(self) -> Json:
+        return {
+            "id": self.account.group_path,
+            "name": self.account.resource_group,
+            "type": "Microsoft.Resources/resourceGroups",
+            "location": self.account.location,
+            "properties": {"provisioningState": "Succeeded"},
+        }
+
+    def _resource(self, provider: str, name: str) -> str:
+        return f"{self.account.group_path}/providers/{provider}/{name}"
+
+    def workspace_body(self) -> Json:
+        """The workspace as ARM shows it (Workspace in machineLearningServices.json)."""
+        account = self.account
+        return {
+            "id": account.workspace_path,
+            "name": account.workspace_name,
+            "type": KIND,
+            "location": account.location,
+            "tags": dict(account.workspace_tags),
+            "kind": "Default",
+            "sku": {"name": "Basic", "tier": "Basic"},
+            "identity": {
+                "type": "SystemAssigned",
+                "principalId": account.workspace_id,
+                "tenantId": account.tenant_id,
+            },
+            "properties": {
+                "workspaceId": account.workspace_id,
+                "description": self.description or "",
+                "friendlyName": self.friendly_name,
+                "creationTime": self.created,
+                "provisioningState": "Succeeded",
+                "discoveryUrl": f"{account.api}/discovery",
+                "mlFlowTrackingUri": f"azureml://{account.api.removeprefix('https://')}"
+                f"/mlflow/v1.0{account.workspace_path}",
+                "storageAccount": self._resource(
+                    "Microsoft.Storage/storageAccounts", account.storage_account
+                ),
+                "keyVault": self._resource("Microsoft.Keyvault/vaults", "standinvault"),
+                "applicationInsights": self._resource(
+                    "Microsoft.insights/components", "standininsights"
+                ),
+                "containerRegistry": self._resource(
+                    "Microsoft.ContainerRegistry/registries", "standinregistry"
+                ),
+                "hbiWorkspace": False,
+                "imageBuildCompute": account.image_build_compute,
+                "publicNetworkAccess": "Enabled" if account.public_network_access else "Disabled",
+                "v1LegacyMode": account.v1_legacy_mode,
+                "systemDatastoresAuthMode": "accessKey",
+                "privateEndpointConnections": [],
+            },
+        }
+
+    @route("GET", ARM, "{workspace}")
+    @route("GET", API, "/rp/workspaces{workspace}")
+    def workspace(self, request: Request) -> Json:
+        """The workspace. 404 ResourceNotFound or ResourceGroupNotFound, 403 without a role."""
+        return self.workspace_body()
+
+    @route("PATCH", ARM, "{workspace}", needs="workspace")
+    def update(self, request: Request) -> Json:
+        """Change tags, description, friendly name or the compute that builds images."""
+        body = request.json()
+        properties = body.get("properties") or {}
+        with self.account.lock:
+            if body.get("tags") is not None:
+                self.account.workspace_tags = dict(body["tags"])
+            self.description = properties.get("description", self.description)
+            self.friendly_name = properties.get("friendlyName") or self.friendly_name
+            if "imageBuildCompute" in properties:
+                self.account.image_build_compute = properties["imageBuildCompute"] or None
+        return self.workspace_body()
+
+    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}/providers/" + KIND)
+    def in_group(self, request: Request, subscription: str, group: str) -> Json:
+        """The workspaces of a resource group."""
+        self.account.check_group(subscription, group)
+        return self._list(request)
+
+    @route("GET", ARM, "/subscriptions/{subscription}/providers/" + KIND)
+    def in_subscription(self, request: Request, subscription: str) -> Json:
+        """The workspaces of a subscription."""
+        self.account.check_subscription(subscription)
+        return self._list(request)
+
+    @route("GET", ARM, "/subscriptions/{subscription}/resources")
+    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}/resources")
+    def resources(self, request: Request, subscription: str, group: str = "") -> Json:
+        """The resources of a type (`$filter=resourceType eq '...'`), in short; only workspaces."""
+        self.account.check_group(subscription, group or self.account.resource_group)
+        found = re.search(r"resourceType eq '([^']*)'", request.query.get("$filter", ""), re.I)
+        if found and found[1].lower() != KIND.lower():
+            return {"value": []}
+        short = ("id", "name", "type", "location", "tags", "kind", "sku", "identity")
+        listed = self._list(request)["value"]
+        return {"value": [{key: one[key] for key in short} for one in listed]}
+
+    def _list(self, request: Request) -> Json:
+        who = request.principal
+        there = self.account.workspace_exists and who is not None and who.may("read")
+        return {"value": [self.workspace_body()] if there else []}
+
+    @route("POST", ARM, "{workspace}/listKeys", needs="workspace")
+    def keys(self, request: Request) -> Json:
+        """The keys of the workspace's storage."""
+        return {
+            "userStorageKey": self.azure.blobs.key,
+            "userStorageResourceId": self._resource(
+                "Microsoft.Storage/storageAccounts", self.account.storage_account
+            ),
+        }
+
+    @route("POST", ARM, "{workspace}/resynckeys", needs="workspace")
+    def sync(self, request: Request) -> None:
+        """Read the keys of the dependent resources again; they never change here."""
+
+    @route("GET", API, "/discovery", auth=False)
+    @route("GET", API, "/discovery/{rest:path}", auth=False)
+    def discovery(self, request: Request, rest: str = "") -> Json:
+        """Where the services of the workspace are."""
+        if rest and rest.split("/")[-1] not in (self.account.workspace_id, ""):
+            raise AzureError(404, "NotFound", f"Workspace {rest.split('/')[-1]} was not found.")
+        # The studio's pages are not played, but a client names their address to people.
+        return dict.fromkeys(SERVICES, self.account.api) | {"studio": "https://ml.azure.com"}

@@ -1,0 +1,16 @@
+"""The refusal of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class AzureError(Exception):
+    """A refusal: answered with `status` and an error body in the shape of the host asked."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status, self.code, self.message = status, code, message
+        self.headers = dict(headers or {})

@@ -1,0 +1,1 @@
+"""What Microsoft and MLflow published of the answers that the stand-in plays."""

@@ -1,0 +1,150 @@
+"""Reads the notation of `specifications/*.json` into JSON schemas that admit no unknown key.
+
+A field's type is written `string`, `integer`, `number`, `boolean`, `object`, `any`, `date-time`,
+`uuid`, `duration`, the name of a type, `[T]` a list, `{T}` a map, `=A,B` one of these words; `!` at
+its end: must be there and not be null. Without it a field may be absent or null, as the services
+write it in the recordings.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+
+Json = dict[str, Any]
+FOLDER = Path(__file__).parent
+FORMATS = jsonschema.FormatChecker(formats=())
+_PLAIN = ("string", "integer", "number", "boolean", "object")
+
+
+def _is_moment(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
+def _is_uuid(value: object) -> bool:
+    return not isinstance(value, str) or bool(uuid.UUID(value))
+
+
+def _is_duration(value: object) -> bool:
+    pattern = r"P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?([\d.]+S)?)?"
+    return not isinstance(value, str) or bool(re.fullmatch(pattern, value))
+
+
+FORMATS.checks("date-time", raises=ValueError)(_is_moment)
+FORMATS.checks("uuid", raises=ValueError)(_is_uuid)
+FORMATS.checks("duration")(_is_duration)
+
+
+def _schema(kind: str) -> Json:
+    """The schema of a type without its mark `!`."""
+    if kind == "any":
+        return {}
+    if kind in _PLAIN:
+        return {"type": kind}
+    if kind in ("date-time", "uuid", "duration"):
+        return {"type": "string", "format": kind}
+    if kind[0] == "=":
+        return {"enum": kind[1:].split(",")}
+    if kind[0] == "[":
+        return {"type": "array", "items": _schema(kind[1:-1])}
+    if kind[0] == "{":
+        return {"type": "object", "additionalProperties": _schema(kind[1:-1])}
+    return {"$ref": f"#/$defs/{kind}"}
+
+
+def _field(kind: str) -> Json:
+    """The schema of a field: null is let through where the field is not marked."""
+    if kind.endswith("!"):
+        return _schema(kind[:-1])
+    return {"if": {"not": {"type": "null"}}, "then": _schema(kind)}
+
+
+def _object(fields: dict[str, str], read: list[str]) -> Json:
+    """The schema of an object: no other keys, and those there that are marked or read."""
+    filled = {name[:-1] for name in read if name.endswith("!")}
+    kinds = {
+        name: kind if kind.endswith("!") or name not in filled else kind + "!"
+        for name, kind in fields.items()
+    }
+    needed = {name for name, kind in kinds.items() if kind.endswith("!")}
+    needed |= {name.rstrip("!") for name in read}
+    unknown = needed - set(kinds)
+    if unknown:
+        raise ValueError(f"Read but not declared: {sorted(unknown)}")
+    return {
+        "type": "object",
+        "properties": {name: _field(kind) for name, kind in kinds.items()},
+        "required": sorted(needed),
+        "additionalProperties": False,
+    }
+
+
+@cache
+def load(name: str) -> Json:
+    """A file of `specifications/` as it stands."""
+    data: Json = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return data
+
+
+def names() -> list[str]:
+    """The files that state answers, by their stems."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def _fields(name: str) -> dict[str, dict[str, str]]:
+    """All types of a file and of those that it uses: of the specification, later, the client's."""
+    data = load(name)
+    fields: dict[str, dict[str, str]] = {}
+    for used in data.get("uses", []):
+        fields |= {kind: dict(known) for kind, known in _fields(used).items()}
+    for section in ("types", "later", "client"):
+        for kind, more in data.get(section, {}).items():
+            fields.setdefault(kind, {}).update(more)
+    return fields
+
+
+def _read(name: str) -> dict[str, list[str]]:
+    """What clients read of each type, in a file and those that it uses."""
+    data = load(name)
+    read: dict[str, list[str]] = {}
+    for used in data.get("uses", []):
+        read |= _read(used)
+    read |= data.get("read", {})
+    return read
+
+
+@cache
+def definitions(name: str) -> Json:
+    """The JSON schemas of all types of a file. ValueError when the file contradicts itself."""
+    fields, read = _fields(name), _read(name)
+    schemas = {}
+    for kind, own in fields.items():
+        base = own.pop("+", None)
+        whole = fields[base] | own if base else own
+        wanted = (read.get(base, []) if base else []) + read.get(kind, [])
+        schemas[kind] = _object(whole, wanted)
+    return schemas
+
+
+@cache
+def validator(name: str, kind: str) -> Any:
+    """A validator of a type of a file. KeyError when the file does not know the type."""
+    schemas = definitions(name)
+    schema = _schema(kind)
+    if "$ref" in schema and kind not in schemas:
+        raise KeyError(f"{name}.json has no type {kind}")
+    whole = schema | {"$defs": schemas}
+    return jsonschema.Draft202012Validator(whole, format_checker=FORMATS)
+
+
+def violations(name: str, kind: str, value: object) -> list[str]:
+    """What is wrong with a value of a type, one line each with the place; [] when nothing is."""
+    found = sorted(validator(name, kind).iter_errors(value), key=lambda error: error.json_path)
+    return [f"{kind}{error.json_path[1:]}: {error.message[:300]}" for error in found]

@@ -1,0 +1,233 @@
+"""The stand-in: Azure on loopback. Puts the parts together, starts and stops them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .account import Account, timestamp
+from .arm import Arm
+from .artifacts import Artifacts
+from .blobs import Blobs
+from .compute_sizes import ComputeSizes
+from .computes import Computes
+from .control import Control
+from .datasets import Datasets
+from .datastores import Datastores
+from .environments import Environments
+from .faults import Fault, Faults
+from .forwarding import Forwarding
+from .history import History
+from .identity import Identity
+from .images import Image, Images
+from .inference import Inference
+from .interpreters import Interpreters
+from .jobs import Jobs
+from .journal import Journal
+from .metrics import Metrics
+from .mlflow_tracking import MlflowTracking
+from .models import Models
+from .proxy import Proxy
+from .routing import BLOB, HOSTS, Json, Router
+from .run_artifacts import RunArtifacts
+from .runs import Runs
+from .services import Services
+from .snapshots import Snapshots
+from .telemetry import Telemetry
+
+# What a caller's environment may hold that must not reach a client of the stand-in.
+_PRIVATE = ("AZURE", "ARM_", "AML_", "AZUREML", "TENANT_ID", "SPN_", "MSI_", "IDENTITY_")
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY$|APIKEY")
+_PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+
+_PLAYED = re.compile("|".join(f"(?:{host})" for host in HOSTS), re.I)
+
+
+class Clock:
+    """The time of the services."""
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def iso(self, seconds: float | None = None) -> str:
+        """A moment as Azure ML writes it."""
+        return timestamp(seconds)
+
+
+class Azure:
+    """What there is of Azure: one attribute for each part, so that parts find one another."""
+
+    def __init__(self, folder: Path, lag: float) -> None:
+        self.folder = folder
+        self.lag = lag
+        self.clock = Clock()
+        self.account = Account()
+        self.journal = Journal()
+        self.faults = Faults()
+        self.router = Router(self.account)
+        self.proxy = Proxy(self)
+        self.identity = Identity(self)
+        self.arm = Arm(self)
+        self.computes = Computes(self)
+        self.compute_sizes = ComputeSizes(self)
+        self.blobs = Blobs(self)
+        self.artifacts = Artifacts(self)
+        self.datastores = Datastores(self)
+        self.datasets = Datasets(self)
+        self.snapshots = Snapshots(self)
+        self.forwarding = Forwarding(self)
+        self.telemetry = Telemetry(self)
+        self.control = Control(self)
+        self.interpreters = Interpreters(self)
+        self.images = Images(self)
+        self.environments = Environments(self)
+        self.runs = Runs(self)
+        self.history = History(self)
+        self.run_artifacts = RunArtifacts(self)
+        self.jobs = Jobs(self)
+        self.metrics = Metrics(self)
+        self.mlflow = MlflowTracking(self)
+        self.models = Models(self)
+        self.inference = Inference(self)
+        self.services = Services(self)
+        for part in self.parts():
+            self.router.add(part)
+
+    def parts(self) -> list[object]:
+        """All parts, in the order in which they start."""
+        return [part for part in vars(self).values() if type(part).__module__.startswith("tests.")]
+
+    def plays(self, host: str) -> bool:
+        """Whether a host is one of those played; of storage accounts only the workspace's is."""
+        if re.fullmatch(BLOB, host, re.I):
+            return host == self.blobs.host
+        return _PLAYED.fullmatch(host) is not None
+
+    def listed(self, created: float) -> bool:
+        """Whether a list shows by now what was made at `created` (seconds since 1970)."""
+        return time.time() - created >= self.lag
+
+    def client_environment(self) -> dict[str, str]:
+        """What points a process at the stand-in; laid over the environment of that process."""
+        environment = dict.fromkeys(_PROXIES, self.proxy.url)
+        bundle = str(self.proxy.bundle)
+        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"):
+            environment[name] = bundle
+        return environment | {"NO_PROXY": "", "no_proxy": ""}
+
+    def close(self) -> None:
+        """End what the parts started, last first."""
+        for part in reversed(self.parts()):
+            close = getattr(part, "close", None)
+            if close is not None:
+                close()
+
+
+class StandIn:
+    """Azure on loopback for one process: `with StandIn() as standin`.
+
+    `folder` holds its files (a temporary one, removed at the end, by default); `lag` is how many
+    seconds lists stay behind what was made.
+    """
+
+    def __init__(self, folder: Path | None = None, *, lag: float = 0.2, port: int = 0) -> None:
+        self._own = folder is None
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="standin-"))
+        # The SDK keeps what it discovered below the home folder, and asks anew where there is none.
+        (self.folder / "home").mkdir(parents=True, exist_ok=True)
+        self.port = port
+        self.azure = Azure(self.folder, lag)
+        self.account = self.azure.account
+        self.journal = self.azure.journal
+        self.blobs = self.azure.blobs
+
+    def __enter__(self) -> StandIn:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the proxy and what stands behind it. RuntimeError if a part cannot start."""
+        try:
+            self.azure.proxy.start(self.port)
+            self.azure.blobs.start()
+        except BaseException:
+            self.stop()
+            raise
+        self.add_compute("cpu-cluster")
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        self.azure.close()
+        if self._own:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """A whole environment for a client: this process's without its secrets, pointed here."""
+        mine = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.upper().startswith(_PRIVATE)
+            and not _SECRET.search(name.upper())
+            and not name.lower().endswith("_proxy")
+        }
+        return mine | self.overlay
+
+    @property
+    def overlay(self) -> dict[str, str]:
+        """Only what `env` changes in an environment."""
+        home = str(self.folder / "home")
+        return self.azure.client_environment() | {"HOME": home, "USERPROFILE": home}
+
+    @property
+    def details(self) -> Json:
+        """What a user needs to begin; the one place that shows the secret."""
+        account = self.account
+        return {
+            "env": self.overlay,
+            "tenant_id": account.tenant_id,
+            "service_principal_id": account.client_id,
+            "service_principal_password": account.client_secret,
+            "subscription_id": account.subscription_id,
+            "resource_group": account.resource_group,
+            "workspace_name": account.workspace_name,
+            "compute_target": "cpu-cluster",
+            "location": account.location,
+        }
+
+    def fault(self, path: str = ".*", method: str | None = None, **fault: Any) -> Fault:
+        """Lay a fault in wait; the keywords are those of `Fault`. ValueError on a bad pattern."""
+        return self.azure.faults.add(Fault(path=path, method=method, **fault))
+
+    def clear_faults(self) -> None:
+        """Take all faults away."""
+        self.azure.faults.clear()
+
+    def add_compute(self, name: str, size: str = "STANDARD_DS3_V2", max_nodes: int = 2) -> None:
+        """A cluster that exists already."""
+        self.azure.computes.add(name, size, max_nodes)
+
+    @property
+    def builds(self) -> list[Image]:
+        """The image builds so far, in order."""
+        return self.azure.images.builds
+
+    @property
+    def images(self) -> dict[str, list[str]]:
+        """Ready-made images → the pip requirements that they hold."""
+        return self.azure.images.ready
