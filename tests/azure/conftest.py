@@ -16,6 +16,7 @@ from cookiecutter.main import cookiecutter
 from tests.conftest import BakedProject
 from tests.generated.conftest import set_up_once
 from tests.standin import StandIn
+from tests.standin.specifications.witness import watched
 
 LOCKS = ("requirements-dev.txt", "requirements-azure.txt")
 
@@ -107,8 +108,9 @@ class AzureProject(BakedProject):
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Azure on loopback, shared: take away your faults, and use names of your own."""
-    with StandIn(tmp_path_factory.mktemp("standin")) as running:
+    with watched() as witness, StandIn(tmp_path_factory.mktemp("standin")) as running:
         yield running
+        assert not witness.violations, f"answers that are not as published: {witness.violations}"
         refused = [f"{entry.method} {entry.host}" for entry in running.journal.refused()]
         assert not refused, f"something asked for a host outside: {refused}"
         unhandled = [f"{e.method} {e.host}{e.path}" for e in running.journal.unhandled()]

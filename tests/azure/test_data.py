@@ -56,8 +56,8 @@ def test_a_table_in_a_datastore_is_registered_where_it_lies(
     path = table(tmp_path / "customers.csv")
     container = standin.azure.datastores.container_of("workspaceblobstore")
     standin.blobs.put(container, "landing/2026/customers.csv", path.read_bytes())
-    flags = ("--datastore", "workspaceblobstore", "--datastore-path", "landing/2026/customers.csv")
-    flags += ("--target", "good", "--name", "landed")
+    flags = ["--datastore", "workspaceblobstore", "--datastore-path", "landing/2026/customers.csv"]
+    flags += ["--target", "good", "--name", "landed"]
     mark = standin.journal.mark()
     first = project.done("data", *flags)["data"]
     assert (first["rows"], first["created"]) == (60, True)

@@ -95,6 +95,16 @@ class Environments:
             known.append(added)
             return added
 
+    def brought(self, given: Json) -> Json:
+        """The definition that a service names or brings along; what it brings stays its own.
+
+        The SDK writes the entry script into the variables of the environment that it sends, so that
+        the same version comes with another content; its documentation deploys registered ones so.
+        """
+        if not set(given) - {"name", "version"}:
+            return self.find(given.get("name") or "", given.get("version")).definition
+        return given
+
     def resolve(self, given: Json) -> Json:
         """The definition that a job or service names or brings along, registered if it was not."""
         name, version = given.get("name") or "project_environment", given.get("version")
@@ -197,8 +207,10 @@ class Environments:
 def content_of(body: Json) -> Json:
     """The definition in a body: the client writes some keys with a capital, a job's does not."""
     lowered = {key[:1].lower() + key[1:]: value for key, value in body.items()}
+    python = dict(lowered.get("python") or {})
+    python.pop("condaDependenciesFile", None)  # a path of the client's machine: not kept
     return {
-        "python": lowered.get("python"),
+        "python": python or None,
         "environmentVariables": lowered.get("environmentVariables"),
         "docker": lowered.get("docker"),
         "spark": lowered.get("spark"),

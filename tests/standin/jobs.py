@@ -94,7 +94,7 @@ class Jobs:
             self.azure.runs.end(found, "Canceled")
         else:
             job.cancel()
-        return Answer(200)
+        return Answer(200, {"runId": found.id})
 
     @route("GET", API, "/history/v1.0{workspace}/computes/{compute}/runs")
     def of_compute(self, request: Request, compute: str) -> Json:

@@ -101,7 +101,7 @@ class Run:
             "dataContainerId": self.container,
             "tags": dict(self.tags),
             "properties": dict(self.properties),
-            "params": dict(self.params),
+            "parameters": dict(self.params),
             "runDefinition": self.definition,
             "cancelUri": self.cancel_uri,
             "error": self.error,

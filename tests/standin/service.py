@@ -55,7 +55,7 @@ class Service:
             "createdTime": timestamp(self.created),
             "updatedTime": self.updated,
             "error": self.error,
-            "deploymentType": "Http",
+            "deploymentType": "HttpRealtimeEndpoint",
             "createdBy": {"userName": self.creator.name if self.creator else None},
             "computeType": "ACI",
             "containerResourceRequirements": self.request.get("containerResourceRequirements"),

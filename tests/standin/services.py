@@ -166,7 +166,7 @@ class Services:
         container = Container(self.azure, self.azure.folder / "services" / str(uuid.uuid4())[:8])
         try:
             image = service.request["environmentImageRequest"]
-            definition = self.azure.environments.resolve(image.get("environment") or {})
+            definition = self.azure.environments.brought(image.get("environment") or {})
             operation["operationLog"] = self.azure.blobs.sas(
                 CONTAINER, f"ImageLogs/{key_of(definition)}/build.log"
             )
@@ -247,7 +247,7 @@ class Services:
         models = self._models(changed)
         service.request, service.models, service.updated = changed, models, timestamp()
         if not any(one["path"] == "/environmentImageRequest" for one in operations):
-            return Answer(200, service.dto())
+            return Answer(200)
         return Answer(202, None, self._deploy(service, service.container))
 
     @route("DELETE", API, BASE + "/services/{name}", needs="service")

@@ -210,9 +210,11 @@ def _no_login(settings: Settings, words: str) -> SettingsError:
             "nobody is signed in for azure.auth: azure-cli; run `az login` "
             f"(and `az account set --subscription {settings.azure.subscription_id}`)"
         )
+    what = "finds no identity on this machine"
+    if settings.azure.auth == "workload-identity":
+        what = f"is not accepted for SPN_ID {settings.azure.client_id}: look at its federation"
     return SettingsError(
-        f"azure.auth: {settings.azure.auth} ({settings.origin('azure.auth')}) finds no identity "
-        "on this machine"
+        f"azure.auth: {settings.azure.auth} ({settings.origin('azure.auth')}) {what}"
     )
 
 
@@ -267,7 +269,8 @@ _KNOWN: tuple[tuple[str, Callable[[Settings, str], Exception]], ...] = (
         _workspace,
     ),
     (
-        r"CredentialUnavailable|az login|No managed identity|ManagedIdentityCredential auth",
+        r"CredentialUnavailable|az login|Azure CLI not found|No managed identity|"
+        r"ManagedIdentityCredential auth|AADSTS70021",
         _no_login,
     ),
     (r"Could not find datastore", _no_datastore),

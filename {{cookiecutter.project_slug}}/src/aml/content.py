@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 DIGITS = 12
+FOLDERS_FILE = "folders.txt"
 _CHUNK = 1 << 20
 # A half-made folder of this age (s) was left by a process that was killed.
 ABANDONED = 24 * 3600
@@ -71,7 +72,11 @@ def code_files(package: Path, ignore_file: Path) -> dict[str, Path]:
 
 
 def snapshot(files: Mapping[str, Path], folder: Path) -> tuple[str, Path]:
-    """Copies code once by content: (code version, the folder that holds it)."""
+    """Copies code once by content: (code version, the folder that holds it).
+
+    Beside it lies a list of its folders: SDK v1 compares snapshots without the names of folders,
+    and would run the code of another repository whose package differs in its name alone.
+    """
     version = files_identity(files)
     target = folder / version
     if not target.is_dir():
@@ -79,6 +84,8 @@ def snapshot(files: Mapping[str, Path], folder: Path) -> tuple[str, Path]:
             for name, path in files.items():
                 (half / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, half / name)
+            folders = sorted({parent.as_posix() for name in files for parent in Path(name).parents})
+            (half / FOLDERS_FILE).write_text("\n".join(folders) + "\n", encoding="utf-8")
     return version, target
 
 

@@ -43,7 +43,7 @@ def deployment_words(deployment: Deployment) -> str:
     return f"{deployment.model}:{deployment.model_version} ({deployment.name})"
 
 
-def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool) -> str:
+def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool = False) -> str:
     """The command line that asks for the first example; with a key, it is taken from $KEY."""
     body = json.dumps({"data": examples["data"][:1]}, ensure_ascii=True)
     if sys.platform == "win32":
