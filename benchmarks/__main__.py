@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("render", "help", "register", "train", "serve", "batch")
+PARTS = ("render", "help", "register", "train", "serve", "batch", "azure")
 
 
 def main() -> None:

@@ -247,7 +247,7 @@ class Services:
         models = self._models(changed)
         service.request, service.models, service.updated = changed, models, timestamp()
         if not any(one["path"] == "/environmentImageRequest" for one in operations):
-            return Answer(200)
+            return Answer(200, service.dto())
         return Answer(202, None, self._deploy(service, service.container))
 
     @route("DELETE", API, BASE + "/services/{name}", needs="service")
