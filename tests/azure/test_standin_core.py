@@ -159,7 +159,7 @@ made.delete()
     assert got["tags"] == {"team": "a"} and got["build"] == "cpu-cluster"
     assert own.account.workspace_path in got["tracking"]
     assert "ComputeTargetNotFound" in got["missing"] or "not found" in got["missing"]
-    assert (got["max"], got["priority"]) == (4, "lowpriority")
+    assert (got["max"], got["priority"]) == (4, "LowPriority")
     assert got["targets"] == ["cpu-cluster", "new1"]
     assert "400" in got["bad"] and "400" in got["size"]
     assert "Standard_DS3_v2" in got["sizes"] and got["nodes"] == []

@@ -138,7 +138,8 @@ def would(context: driver.Context, job: Job, name: str, equal: Run | None) -> di
         say(f"would answer with run {equal.id}, {equal.status}")
     else:
         say(f"would train on {data.name}:{data.version} with code {job.code_version}")
-    say(f"on {context.platform.name}, in {environment.name}:{environment.version}")
+    state = ", which would be created" if environment.created else ""
+    say(f"{context.platform.job_place()}, in {environment.name}:{environment.version}{state}")
     reigning = job.reigning.version if job.reigning else None
     say(f"model {name}, reigning: {'version ' + reigning if reigning else 'none'}")
     return {

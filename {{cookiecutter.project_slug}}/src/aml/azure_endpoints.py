@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ class AzureEndpoints:
     ) -> Deployment:
         """See `Platform.create_deployment`: the environment and its image; no service yet."""
         environment = self.ensure_environment(definition.environment)
+        self._forget_abandoned(definition.endpoint)
         model = definition.model
         tail = f"-v{model.version}-{definition.identity[:4]}{uuid.uuid4().hex[:3]}"
         deployment = Deployment(
@@ -107,20 +108,34 @@ class AzureEndpoints:
 
     @on_azure
     def start_deployment(self, endpoint: str, deployment: Deployment) -> Deployment:
-        """See `Platform.start_deployment`."""
+        """See `Platform.start_deployment`; a service that is given up on is not left to cost."""
         from azureml.core import Webservice
 
         definition = self.__dict__.get("_definitions", {}).get(deployment.name)
-        if definition is not None:
-            service = self._deploy(endpoint, deployment, definition)
-        else:  # one that runs already: a rollback goes back to it
-            service = Webservice(self.workspace, deployment.name)
+        if definition is None:  # one that runs already: a rollback goes back to it
+            return _deployment(Webservice(self.workspace, deployment.name))
+        service = self._deploy(endpoint, deployment, definition)
+        try:
+            started = self._started(service)
+        except BaseException:
+            service.delete()
+            raise
+        if not started:
+            late = f"it did not start in {START_LIMIT / 60:.0f} minutes"
+            return replace(deployment, status="Failed", reason=late)
+        found = _deployment(service)
+        if found.status != "Ready":
+            for line in (service.get_logs() or "").strip().splitlines()[-30:]:
+                self.say(f"  {line}")
+        return found
+
+    def _started(self, service: Any) -> bool:
+        """Waits until a service has started or failed to; False if it takes too long."""
         limit, failures = time.monotonic() + START_LIMIT, 0
         with waiting() as wait:
             while (service.state or "Transitioning") not in STATES:
                 if time.monotonic() > limit:
-                    late = "it did not start in 30 minutes"
-                    return replace(deployment, status="Failed", reason=late)
+                    return False
                 wait.sleep(POLL_INTERVAL)
                 try:
                     service.update_deployment_state()
@@ -129,11 +144,7 @@ class AzureEndpoints:
                     failures += 1
                     if failures > PATIENCE or not is_passing(error):
                         raise
-        found = _deployment(service)
-        if found.status != "Ready":
-            for line in (service.get_logs() or "").strip().splitlines()[-30:]:
-                self.say(f"  {line}")
-        return found
+        return True
 
     @on_azure
     def endpoint_key(self, name: str) -> str:
@@ -243,6 +254,14 @@ class AzureEndpoints:
             ),
         )
 
+    def _forget_abandoned(self, endpoint: str) -> None:
+        """Deletes services that never served and whose deployment must have been killed."""
+        for service in self._services(endpoint):
+            created = service.tags.get("created", "")
+            if not service.tags.get("switched") and created < _now(-2 * START_LIMIT):
+                service.delete()
+                self.say(f"service {service.name}, left by an interrupted deployment, deleted")
+
     def _key(self, service: str) -> str:
         """A service's first key; it is kept nowhere."""
         from azureml.core import Webservice
@@ -280,5 +299,6 @@ def _is_missing(error: BaseException) -> bool:
     return status_of(error) == 404 or "WebserviceNotFound" in words_of(error)
 
 
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+def _now(seconds: float = 0) -> str:
+    moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="milliseconds")

@@ -40,6 +40,10 @@ class LocalRuns:
         ]
         return max(equal, key=lambda run: (run.status == "Completed", run.created), default=None)
 
+    def job_place(self) -> str:
+        """See `Platform.job_place`."""
+        return "on this machine"
+
     def submit(self, job: Job, model_name: str) -> Run:
         """See `Platform.submit`."""
         self.registry.ensure(job.experiment)

@@ -82,6 +82,12 @@ class Platform(Protocol):
     def find_run(self, identity: str, experiment: str) -> Run | None:
         """The newest completed run of an equal job; else one that is under way."""
 
+    def job_place(self) -> str:
+        """Where a job would run, in words.
+
+        `SettingsError`: there is no such place, and it may not be made.
+        """
+
     def submit(self, job: Job, model_name: str) -> Run:
         """Starts a job as a process of its own; it outlives the caller."""
 

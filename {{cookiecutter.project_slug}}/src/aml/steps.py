@@ -147,6 +147,8 @@ def find_equal(platform: Platform, job: Job, model_name: str) -> Run | None:
 
 def judge(platform: Platform, settings: Settings, run: Run, *, replace_reigning: bool) -> Verdict:
     """Lets the gate decide on a finished run, and registers its model if it may be."""
+    if not run.model_name:
+        raise WorkError(f"run {run.id} was not started by src/model.py: nothing says what it is of")
     metrics = read_metrics(platform, run)
     decisions: list[gate.Decision] = []
 
