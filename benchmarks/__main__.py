@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("render", "help", "register", "train", "serve", "batch", "azure")
+PARTS = ("render", "help", "register", "train", "serve", "batch", "workspace")
 
 
 def main() -> None:

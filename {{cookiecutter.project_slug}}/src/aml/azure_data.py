@@ -165,6 +165,7 @@ class AzureData:
     def _register(self, name: str, datastore: Any, pattern: str, record: Mapping[str, str]) -> str:
         """Registers a Dataset over files of a datastore; answers with its version's number."""
         tags = {key: record[key] for key in TAGS}
+        self.__dict__.pop("_datasets", None)
         dataset = sdk_dataset().File.from_files((datastore, pattern), validate=False)
         try:
             done = dataset.register(self.workspace, name, tags=tags, create_new_version=True)
@@ -182,15 +183,20 @@ class AzureData:
         newest = self._dataset(name)
         if newest is not None and (newest.tags or {}).get("content") != record["content"]:
             newest.update(tags={key: record[key] for key in (*TAGS, "number")})
+            self.__dict__.pop("_datasets", None)
 
     def _dataset(self, name: str, number: str = "latest") -> Any:
-        """The SDK's Dataset; None if there is none of that name."""
-        try:
-            return sdk_dataset().get_by_name(self.workspace, name, version=number)
-        except Exception as error:
-            if re.search(r"Cannot find dataset registered", words_of(error)):
+        """The SDK's Dataset, asked for once in a command; None if there is none of that name."""
+        known = self.__dict__.setdefault("_datasets", {})
+        if (name, number) not in known:
+            try:
+                found = sdk_dataset().get_by_name(self.workspace, name, version=number)
+            except Exception as error:
+                if not re.search(r"Cannot find dataset registered", words_of(error)):
+                    raise
                 return None
-            raise
+            known[name, number] = known[name, str(found.version)] = found
+        return known[name, number]
 
     def _datastore(self, name: str = "") -> Any:
         """A datastore by its name; by default that of config.yml, else the workspace's own."""

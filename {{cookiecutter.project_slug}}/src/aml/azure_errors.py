@@ -193,7 +193,8 @@ def _workspace(settings: Settings, words: str) -> SettingsError:
 
 
 def _no_role(settings: Settings, words: str) -> WorkError:
-    action = re.search(r"perform action '([^']+)'", words)
+    # Where the SDK quotes an answer's bytes, their quotes are escaped.
+    action = re.search(r"perform action \\?'([^'\\]+)", words)
     what = f"may not do {action[1]}" if action else "has not the rights for this"
     role = "AzureML Data Scientist"
     if action and "/computes/" in action[1]:

@@ -6,6 +6,7 @@ import shlex
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from .platform import job_arguments
 from .records import FINISHED, Job, Model, Run, WorkError
 from .settings import Settings
 
-# Seconds between two looks at a run: often at first, and once it is clear that it takes long, less.
-FIRST_POLL, SLOWEST_POLL = 1.0, 15.0
+# Seconds between two looks at a run: often at first and at its end, else as is worth it.
+FIRST_POLL, USUAL_POLL, SLOWEST_POLL = 0.5, 2.0, 15.0
+FIRST_MINUTE = 60.0
 # How long Azure ML may be away during a wait (s): a job is not lost to an outage.
 PATIENCE = 1800.0
 LONGEST_TAG = 1000  # Azure ML's limit for a run's tags
@@ -101,7 +103,11 @@ class AzureRuns:
     def wait(self, run_id: str, on_log: Callable[[str], None]) -> Run:
         """See `Platform.wait`: outlives throttling, outages and tokens that end."""
         log = RunLog(lambda: self._run(run_id), on_log)
-        pause, last = FIRST_POLL, ""
+        self._patiently(log.read)
+        import azure.storage.blob  # noqa: F401  what comes after is imported while the job is busy
+        import azureml.core.model  # noqa: F401
+
+        pause, last, began = FIRST_POLL, "", time.monotonic()
         with waiting() as wait:
             while True:
                 status = self._patiently(lambda: self._run(run_id).get_status())
@@ -111,7 +117,10 @@ class AzureRuns:
                 if status != last and status not in ("Running", "Finalizing"):
                     self.say(f"run {run_id}: {status}")
                 # While there is something to see, and just after a change, it is looked at often.
-                pause = FIRST_POLL if status != last or log.grew else min(pause * 1.3, SLOWEST_POLL)
+                young = time.monotonic() - began < FIRST_MINUTE
+                soon = FIRST_POLL if young or status == "Finalizing" else USUAL_POLL
+                seen = status != last or log.grew or status == "Finalizing"
+                pause = soon if seen else min(pause * 1.3, SLOWEST_POLL)
                 last = status
                 wait.sleep(pause)
         self._patiently(log.finish)
@@ -124,7 +133,7 @@ class AzureRuns:
         if run.get_status() not in FINISHED:
             run.cancel()
             while self._patiently(lambda: self._run(run_id).get_status()) not in FINISHED:
-                time.sleep(FIRST_POLL)
+                time.sleep(USUAL_POLL)
         return _record(self._run(run_id, fresh=True))
 
     @on_azure
@@ -139,10 +148,13 @@ class AzureRuns:
             return None
         run = self._run(run_id)
         if together:
-            with new_folder(home / together.rstrip("/")) as half:
-                run.download_files(
-                    prefix=f"outputs/{together}", output_directory=str(half), append_prefix=False
-                )
+            prefix = f"outputs/{together}"
+            names = [name for name in run.get_file_names() if name.startswith(prefix)]
+            with new_folder(home / together.rstrip("/")) as half, ThreadPoolExecutor(6) as pool:
+                targets = [half / name.removeprefix(prefix) for name in names]
+                for target in targets:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                list(pool.map(run.download_file, names, map(str, targets)))
         else:
             half = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
             half.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +211,7 @@ class AzureRuns:
 
     def sign_in_again(self) -> None:
         """Forgets the workspace and what came from it: the SDK keeps a token to its written end."""
-        for name in ("workspace", "credential", "_runs", "_datastores", "_containers"):
+        for name in ("workspace", "credential", "_runs", "_datasets", "_datastores", "_containers"):
             self.__dict__.pop(name, None)
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:

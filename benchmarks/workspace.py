@@ -13,8 +13,8 @@ from benchmarks.measure import compare, cost, line
 from benchmarks.rendered import PACKAGE, SLUG, python, render
 from tests.standin import StandIn
 
-ROUNDS = 5
-PLAIN = Path(__file__).with_name("plain_azure.py")
+ROUNDS = 9
+PLAIN = Path(__file__).with_name("plain_workspace.py")
 DRIVER = ("src/model.py", "--json", "--force")
 
 
