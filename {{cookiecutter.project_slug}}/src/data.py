@@ -72,7 +72,10 @@ def register(context: driver.Context) -> dict[str, Any]:
     stored = Profile.from_dict(platform.read_profile(known)) if known else None
     profile, task = look_through(context, path, origin, stored)
     if context.args.dry_run:
-        say(f"would {'use' if known else 'register'} {data.name}:{version} on {platform.name}")
+        sent = "" if known else f" ({path.stat().st_size:,} bytes are copied there)"
+        say(
+            f"would {'use' if known else 'register'} {data.name}:{version} on {platform.name}{sent}"
+        )
         created = known is None
         return record(context, version, profile.rows, task, created) | {"dry_run": True}
     definition = DataDefinition(

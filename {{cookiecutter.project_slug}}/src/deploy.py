@@ -79,8 +79,7 @@ def deploy(context: driver.Context) -> dict[str, Any]:
         old = before.serving if before else None
         instead = f" in place of version {old.model_version}" if old else ""
         say(f"would serve {model.name}:{model.version}{instead} at endpoint {definition.endpoint}")
-        environment = definition.environment
-        say(f"on {platform.name}, in {environment.name}:{environment.version}")
+        say(f"on {platform.name}, in environment {definition.environment.name}")
         return endpoint_record(definition.endpoint, before) | {
             "dry_run": True,
             "model": model_record(model),

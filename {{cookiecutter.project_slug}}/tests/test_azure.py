@@ -139,7 +139,13 @@ def test_errors_become_one_line(
     assert "\n" not in str(explained)
 
 
+def test_what_is_wrong_here_is_not_put_on_azure(settings: Settings) -> None:
+    for error in (OSError(28, "No space left on device"), KeyError("x"), TypeError("y")):
+        assert explain(error, settings) is error
+
+
 def test_what_may_pass_is_asked_again() -> None:
     assert all(is_passing(Answered("x", status)) for status in (429, 500, 503, 401))
     assert not any(is_passing(Answered("x", status)) for status in (400, 403, 404, 409))
+    assert not is_passing(OSError(28, "No space left on device"))
     assert status_of(RuntimeError("Response Code: 503")) == 503

@@ -16,14 +16,13 @@ from importlib import metadata
 from pathlib import Path
 
 from .driver import ROOT
+from .redaction import without_secrets
 from .settings import ENVIRONMENT_VARIABLES, Settings, SettingsError, load_settings
 
 DRIVERS = ("data", "environment", "model", "deploy")
 PACKAGES = ("azureml-core", "azureml-dataset-runtime", "azure-identity", "azure-storage-blob")
 TRANSCRIPT = "azure-check.txt"
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
-_SIGNATURE = re.compile(r"\b(sig|sv|se|st|skoid|sktid)=[^&\s\"']+")
-_TOKEN = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 _HOST = re.compile(r"\b[a-z0-9-]+(\.(?:blob|file|dfs|vault)\.[a-z.]+)\b")
 
 
@@ -95,7 +94,7 @@ class Redactor:
         """The text without names, ids, signatures and tokens."""
         for value, name in self.named:
             text = text.replace(value, name)
-        text = _TOKEN.sub("<token>", _SIGNATURE.sub(r"\1=<signature>", text))
+        text = without_secrets(text)
         return _HOST.sub(r"<account>\1", _ID.sub("<id>", text))
 
 

@@ -219,7 +219,7 @@ class AzureEndpoints:
         folder = self.fetch_model(definition.model)
         here = replace(definition, model=replace(definition.model, source=str(folder)))
         scorer = LocalBatch()
-        scorer.folder = self.folder
+        scorer.folder = self.settings.root / ".local-workspace"
         return scorer.score_file(here, source, target, keep, say, progress)
 
     def _deploy(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,6 +17,8 @@ from .azure_identity import caller
 from .records import WorkError
 from .settings import ENVIRONMENT_VARIABLES, Settings, SettingsError
 
+# What code raises that is wrong: it keeps its name, so that it can be mended.
+_OURS = (LookupError, TypeError, AttributeError, NameError, AssertionError)
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 LONGEST = 400
 
@@ -61,7 +65,7 @@ def words_of(error: BaseException) -> str:
 
 def explain(error: BaseException, settings: Settings) -> Exception:
     """An SDK's error as one of ours: `SettingsError` for a wrong setting, `WorkError` else."""
-    if isinstance(error, SettingsError | WorkError):
+    if isinstance(error, (SettingsError, WorkError, *_OURS)) or _is_local(error):
         return error
     words, status = words_of(error), status_of(error)
     for pattern, answer in _KNOWN:
@@ -77,6 +81,13 @@ def explain(error: BaseException, settings: Settings) -> Exception:
             return _unreachable(one, words)
     again = f" (HTTP {status}; try again later)" if status in PASSING else ""
     return WorkError(f"Azure ML: {_said(error)}{again}; --verbose shows all of it")
+
+
+def _is_local(error: BaseException) -> bool:
+    """Whether an error is of this machine's files: a full disk, a file that is not there."""
+    network = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError)
+    mine = isinstance(error, OSError) and type(error).__module__ == "builtins"
+    return mine and not isinstance(error, network)
 
 
 def _said(error: BaseException) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .redaction import without_secrets
+
 if TYPE_CHECKING:
     from .platform import Platform
     from .settings import Settings
@@ -108,7 +110,7 @@ def main(
         if verbose:
             import traceback
 
-            traceback.print_exc()
+            print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
         code = _fail(*_explain(error), record)
     if as_json:
         print(json.dumps(record, ensure_ascii=False, default=str))
@@ -185,7 +187,7 @@ def _explain(error: Exception) -> tuple[int, str]:
 
 def _fail(code: int, line: str, record: dict[str, Any]) -> int:
     """Says an error in one line, on stderr and in the record."""
-    line = " ".join(line.split())
+    line = without_secrets(" ".join(line.split()))
     record |= {"status": "interrupted" if code == 130 else "error", "error": line}
     print(f"error: {line}" if code != 130 else line, file=sys.stderr)
     return code
