@@ -107,7 +107,7 @@ class AzureProject(BakedProject):
 
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    """Azure on loopback, shared: take away your faults, and use names of your own."""
+    """Azure on loopback, shared by a process's tests: use names of your own."""
     with watched() as witness, StandIn(tmp_path_factory.mktemp("standin")) as running:
         yield running
         assert not witness.violations, f"answers that are not as published: {witness.violations}"
@@ -153,9 +153,13 @@ def project(
     return AzureProject(Path(rendered), standin)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of these share one stand-in, so one process runs them; they install and train."""
+    """The tests of a module share a repository, so one process runs them; they install and train.
+
+    Each process has a stand-in of its own.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("azure"))
+            item.add_marker(pytest.mark.xdist_group(f"azure-{item.path.stem}"))
             item.add_marker(pytest.mark.slow)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import Any
 
 import pytest
@@ -75,9 +74,7 @@ def test_an_interrupt_leaves_the_run_going(ready: AzureProject) -> None:
 
 
 def test_a_later_step_takes_the_run_up(ready: AzureProject) -> None:
-    begun = time.monotonic()
     started = ready.done("model", "--no-wait", *seed(11))
-    assert time.monotonic() - begun < 30
     assert started["status"] not in ("Completed", "Failed")
     finished = ready.done("model", "--resume", started["run_id"])
     assert finished["status"] == "Completed"

@@ -23,7 +23,7 @@ pytestmark = [
 
 
 def commands(readme: Path) -> list[str]:
-    """The lines of the ```console blocks."""
+    """The lines of the ```console blocks; those for Azure ML are run by tests/azure."""
     blocks = re.findall(r"^```console\n(.*?)^```", readme.read_text(encoding="utf-8"), re.M | re.S)
     return [line for block in blocks for line in block.splitlines() if line.strip()]
 
@@ -39,7 +39,7 @@ def test_the_rendered_readme(ready: ReadyProject, tmp_path: Path) -> None:
     project = ReadyProject(tmp_path / "repository")
     shutil.copytree(ready.path, project.path, symlinks=True)
     customers(project.path)
-    lines = commands(project.path / "README.md")
+    lines = [line for line in commands(project.path / "README.md") if "--local" in line]
     assert len(lines) >= 5
     said = {}
     try:

@@ -63,7 +63,7 @@ def words_of(error: BaseException) -> str:
     return " ".join(" ".join(str(one) for one in chain(error)).split())
 
 
-def explain(error: BaseException, settings: Settings) -> Exception:
+def explain(error: Exception, settings: Settings) -> Exception:
     """An SDK's error as one of ours: `SettingsError` for a wrong setting, `WorkError` else."""
     if isinstance(error, (SettingsError, WorkError, *_OURS)) or _is_local(error):
         return error
