@@ -130,14 +130,14 @@ class Datastores:
         self._default = self.get(name).body["name"]
 
     @route("POST", API, _BASE + "/datastores")
-    def create(self, request: Request) -> Json:
+    def create(self, request: Request) -> None:
         """Register a datastore. 400 for a bad name, an unknown type, or a name that is taken."""
         body = request.json()
         name = str(body.get("name") or "").lower()
         with self._lock:
             if name in self._stores:
                 if request.query.get("createIfNotExists", "").lower() == "true":
-                    return self._view(self._stores[name], request)
+                    return
                 raise AzureError(
                     400,
                     "UserError",
@@ -145,17 +145,15 @@ class Datastores:
                     "modified.",
                 )
             self._stores[name] = Datastore(self._checked(name, body, request))
-            return self._view(self._stores[name], request)
 
     @route("PUT", API, _BASE + "/datastores/{name}")
-    def update(self, request: Request, name: str) -> Json:
+    def update(self, request: Request, name: str) -> None:
         """Change a datastore's credentials. 404, 400 for one of the workspace's own."""
         with self._lock:
             store = self.get(name)
             if name.lower() in _SYSTEM:
                 raise AzureError(400, "UserError", f"Datastore {name} cannot be modified.")
             store.body = self._checked(name.lower(), request.json(), request)
-            return self._view(store, request)
 
     @route("DELETE", API, _BASE + "/datastores/{name}")
     def delete(self, request: Request, name: str) -> None:
