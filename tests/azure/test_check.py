@@ -18,7 +18,7 @@ def test_the_transcript_names_nobody(project: AzureProject) -> None:
         encoding="utf-8",
         check=False,
     )
-    # Nothing is registered yet, which the check says; that is what it is for.
+    # No model is registered yet, which the check says; that is what it is for.
     assert done.returncode == 2, done.stdout + done.stderr
     text = (project.path / "azure-check.txt").read_text(encoding="utf-8")
     account = project.standin.account
@@ -36,4 +36,8 @@ def test_the_transcript_names_nobody(project: AzureProject) -> None:
     assert "azureml-core 1.61.0" in text
     assert text.count("$ python src/") == 4
     assert "would register" in text
+    assert "would train on" in text
+    assert "no model" in text
+    assert "Adelie" not in text, "the table's values are the user's own"
+    assert "Traceback" not in text
     assert changes(project, mark) == []

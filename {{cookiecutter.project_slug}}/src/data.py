@@ -152,7 +152,8 @@ def look_through(
     except TableError as error:
         target = settings.origin("data.target")
         raise SettingsError(f"{error} (table from {origin}, target from {target})") from None
-    context.say(profile.to_text())
+    if data.print_profile:
+        context.say(profile.to_text())
     context.say(f"task: {task} ({why})")
     return profile, task
 

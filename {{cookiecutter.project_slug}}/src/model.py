@@ -9,7 +9,7 @@ import data
 from aml import driver
 
 if TYPE_CHECKING:
-    from aml.records import Job, Run
+    from aml.records import DataAsset, Job, Run
 
 
 def arguments() -> driver.Parser:
@@ -72,16 +72,26 @@ def prepare(context: driver.Context) -> tuple[Job, str, Run | None]:
     from aml import steps
 
     settings, platform, say = context.settings, context.platform, context.say
-    if not context.args.dry_run and platform.find_data(settings.data.name) is None:
-        say(f"no data asset {settings.data.name} yet: registering {settings.data.path}")
-        data.register(context)
-    dry_run = context.args.dry_run
-    job = steps.training_job(settings, platform, settings.experiment, dry_run=dry_run)
+    job = steps.training_job(settings, platform, table(context), dry_run=context.args.dry_run)
     if differences := job.environment.differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         say(f"warning: not the locked environment: {differences[0]}{more}")
     name = settings.model_name(job.data.target)
     return job, name, None if context.args.force else steps.find_equal(platform, job, name)
+
+
+def table(context: driver.Context) -> DataAsset:
+    """The newest data asset; where there is none, that of config.yml, registered first."""
+    from aml.records import DataAsset
+
+    settings, platform = context.settings, context.platform
+    found = platform.find_data(settings.data.name)
+    if found is not None:
+        return found
+    context.say(f"no data asset {settings.data.name} yet: {settings.data.path} comes first")
+    new = data.register(context)["data"]
+    registered = platform.find_data(settings.data.name, new["version"])
+    return registered or DataAsset(new["name"], new["version"], new["target"], new["rows"], "")
 
 
 def follow(context: driver.Context, run: Run) -> Run:

@@ -64,12 +64,34 @@ def test_wrong_argument_is_one_line_and_exit_2(
 
 def test_training_first_registers_the_table_of_the_settings(project: Project) -> None:
     project.use_other_model()
+    before = sorted(project.root.rglob("*.json"))
     looked = project.run("model", "--local", "--env", "test", "--dry-run")
-    assert looked.code == 2
-    assert "python src/data.py" in looked.err
+    assert looked.code == 0, looked.err
+    assert "would register" in looked.out
+    assert "would train on" in looked.out
+    assert sorted(project.root.rglob("*.json")) == before
     answer = project.run("model", "--local", "--env", "test")
     assert answer.code == 0, answer.err
-    assert "registering data/penguins.csv" in answer.out
+    assert "data/penguins.csv comes first" in answer.out
+
+
+def test_what_a_table_holds_need_not_be_printed(project: Project) -> None:
+    shown = project.run("data", "--local", "--dry-run")
+    assert "Adelie" in shown.out
+    hidden = project.run("data", "--local", "--dry-run", "--set", "data.print_profile=false")
+    assert hidden.code == 0, hidden.err
+    assert "Adelie" not in hidden.out
+
+
+def test_verbose_shows_a_traceback_only_where_it_says_more(project: Project) -> None:
+    answer = project.run("data", "--local", "--verbose", "--path", "nowhere.csv")
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
+    (project.root / "src" / "aml" / "local_data.py").write_text("1 / 0\n", encoding="utf-8")
+    answer = project.run("data", "--local", "--verbose")
+    assert answer.code == 1
+    assert "ZeroDivisionError" in answer.err
+    assert "Traceback" in answer.err
 
 
 def test_environment_is_known_the_second_time(project: Project) -> None:

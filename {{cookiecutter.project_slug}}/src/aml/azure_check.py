@@ -1,7 +1,7 @@
 """Looks at the workspace without changing it, and writes down what was said: `make azure-check`.
 
 The four drivers run with `--dry-run`; the transcript names no subscription, tenant, principal,
-workspace or secret, so that it can be attached to a bug report.
+workspace or secret, and shows nothing of the table, so that it can be attached to a bug report.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from .settings import ENVIRONMENT_VARIABLES, Settings, SettingsError, load_setti
 DRIVERS = ("data", "environment", "model", "deploy")
 PACKAGES = ("azureml-core", "azureml-dataset-runtime", "azure-identity", "azure-storage-blob")
 TRANSCRIPT = "azure-check.txt"
+FLAGS = ("--verbose", "--set", "data.print_profile=false")
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE)
 _HOST = re.compile(r"\b[a-z0-9-]+(\.(?:blob|file|dfs|vault)\.[a-z.]+)\b")
 
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         shown = f"$ python {' '.join(command)}"
         print(shown, flush=True)
         done = subprocess.run(
-            [sys.executable, *command, "--verbose"],
+            [sys.executable, *command, *FLAGS],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

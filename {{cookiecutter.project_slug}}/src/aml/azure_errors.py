@@ -318,6 +318,9 @@ def on_azure(verb: Callable[..., Any]) -> Callable[..., Any]:
                 _ = self.workspace  # first of all: a missing workspace is no missing asset
                 return verb(self, *args, **kwargs)
         except Exception as error:
-            raise explain(error, self.settings) from error
+            explained = explain(error, self.settings)
+            if explained is error:
+                raise
+            raise explained from error
 
     return told

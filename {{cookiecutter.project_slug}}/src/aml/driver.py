@@ -107,7 +107,7 @@ def main(
     except KeyboardInterrupt as interrupt:
         code = _fail(130, str(interrupt) or "interrupted", record)
     except Exception as error:
-        if verbose:
+        if verbose and not _says_it_all(error):
             import traceback
 
             print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
@@ -183,6 +183,15 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 1, f"{error.strerror or error}{where}"
     words = " ".join(str(error).split())
     return 1, f"unexpected {type(error).__name__}: {words[:300]}; --verbose shows where"
+
+
+def _says_it_all(error: Exception) -> bool:
+    """Whether an error is ours and nothing stands behind it that a traceback could show."""
+    from .records import TableRefused, WorkError
+    from .settings import SettingsError
+
+    ours = isinstance(error, ArgumentError | SettingsError | TableRefused | WorkError)
+    return ours and error.__cause__ is None
 
 
 def _fail(code: int, line: str, record: dict[str, Any]) -> int:

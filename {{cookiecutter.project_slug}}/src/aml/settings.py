@@ -51,6 +51,7 @@ class Data:
         default_factory=dict, metadata={"items": ("number", "category", "boolean", "date")}
     )
     missing_values: list[str] | None = None
+    print_profile: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import content, gate
 from .platform import Platform
-from .records import FINISHED, EnvironmentDefinition, Job, Model, Run, WorkError
+from .records import FINISHED, DataAsset, EnvironmentDefinition, Job, Model, Run, WorkError
 from .settings import Settings, SettingsError, Training
 
 METRICS = "metrics.json"
@@ -34,21 +34,15 @@ def environment_definition(settings: Settings, *, serving: bool = False) -> Envi
 
 
 def training_job(
-    settings: Settings, platform: Platform, experiment: str, *, dry_run: bool = False
+    settings: Settings, platform: Platform, data: DataAsset, *, dry_run: bool = False
 ) -> Job:
-    """The job that trains on the newest data asset, with the code as it stands.
+    """The job that trains on a data asset, with the code as it stands.
 
     With `dry_run` nothing is copied or made: the job can be looked at, not submitted.
 
     Raises:
-        SettingsError: the data asset is not registered, or there is no package.
+        SettingsError: there is no package.
     """
-    data = platform.find_data(settings.data.name)
-    if data is None:
-        raise SettingsError(
-            f"{settings.origin('data.name')}: no data asset {settings.data.name!r} on "
-            f"{platform.name}; run `python src/data.py` with the same flags first"
-        )
     package = settings.root / "src" / settings.project.package
     if not (package / "train.py").is_file():
         raise SettingsError(
@@ -63,7 +57,7 @@ def training_job(
     training = asdict(settings.training)
     git = content.git_state(settings.root)
     return Job(
-        experiment=experiment,
+        experiment=settings.experiment,
         package=settings.project.package,
         snapshot=snapshot,
         code_version=code_version,
