@@ -108,6 +108,16 @@ def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
             id="deep",
         ),
         pytest.param("gate:\n  tolerance: -1\n", ["config.yml:17", "at least 0"], id="negative"),
+        pytest.param(
+            "azure:\n  bootstrap: {workspace: maybe}\n",
+            ["config.yml:17", "azure.bootstrap.workspace", "create, existing, skip"],
+            id="mode",
+        ),
+        pytest.param(
+            "azure:\n  bootstrap: {storage_account_name: My-Store}\n",
+            ["config.yml:17", "azure.bootstrap.storage_account_name"],
+            id="name of a storage account",
+        ),
     ],
 )
 def test_error_names_origin_and_remedy(tmp_path: Path, more: str, said: list[str]) -> None:

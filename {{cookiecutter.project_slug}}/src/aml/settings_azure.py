@@ -1,0 +1,105 @@
+"""The settings under `azure:` in config.yml: where Azure ML is, who calls, what is made there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# What `infra/bootstrap.py` does with a resource: make it where it is missing, only look at one that
+# was handed out, or leave it alone.
+MODE = {"choices": ("create", "existing", "skip")}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """The compute target that jobs run on, and how to make it where that is allowed."""
+
+    # 2 to 16 characters is what every version of the service takes.
+    name: str = field(
+        default="cpu-cluster", metadata={"pattern": r"[A-Za-z][A-Za-z0-9-]{1,14}[A-Za-z0-9]"}
+    )
+    create: bool = False
+    size: str = "Standard_DS3_v2"
+    min_nodes: int = field(default=0, metadata={"min": 0})
+    max_nodes: int = field(default=2, metadata={"min": 1})
+    idle_seconds: int = field(default=600, metadata={"min": 60})
+    low_priority: bool = False
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Images:
+    """What environments on Azure ML are made of, beside the locks and the private wheels."""
+
+    python: str = field(default="3.11", metadata={"choices": ("3.10", "3.11", "3.12")})
+    training_lock: str = "requirements-train-azure.txt"
+    serving_lock: str = "requirements-serve-azure.txt"
+    conda_packages: list[str] = field(default_factory=list)
+    conda_channels: list[str] = field(default_factory=list)
+    package_index: str = ""
+    base_image: str = ""
+    training_image: str = ""
+    serving_image: str = ""
+    build_compute: str = ""
+
+
+@dataclass(frozen=True)
+class WebService:
+    """The size of the service that a deployment runs on."""
+
+    cpu_cores: float = field(default=1.0, metadata={"min": 0.1, "max": 4})
+    memory_gb: float = field(default=2.0, metadata={"min": 0.5, "max": 16})
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """What `infra/bootstrap.py` makes, and what it takes as given."""
+
+    resource_group: str = field(default="create", metadata=MODE)
+    storage_account: str = field(default="create", metadata=MODE)
+    container: str = field(default="create", metadata=MODE)
+    key_vault: str = field(default="create", metadata=MODE)
+    app_insights: str = field(default="create", metadata=MODE)
+    workspace: str = field(default="create", metadata=MODE)
+    compute: str = field(default="create", metadata=MODE)
+    service_principal: str = field(default="create", metadata=MODE)
+    roles: str = field(default="create", metadata=MODE)
+    # Names are unique in all of Azure: empty ones are derived (infra/provision/names.py).
+    storage_account_name: str = field(default="", metadata={"pattern": r"([a-z0-9]{3,24})?"})
+    container_name: str = field(default="data", metadata={"pattern": r"[a-z0-9](-?[a-z0-9]){2,62}"})
+    key_vault_name: str = field(
+        default="", metadata={"pattern": r"([A-Za-z](-?[A-Za-z0-9]){2,23})?"}
+    )
+    role: str = "AzureML Data Scientist"
+    variable_group: str = ""
+    secret_months: int = field(default=6, metadata={"min": 1, "max": 24})
+
+
+@dataclass(frozen=True)
+class Azure:
+    """Where Azure ML is, and who calls. Every field may come from the environment instead."""
+
+    auth: str = field(
+        default="service-principal",
+        metadata={
+            "choices": (
+                "service-principal",
+                "azure-cli",
+                "managed-identity",
+                "workload-identity",
+            )
+        },
+    )
+
+    tenant_id: str = ""
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False, metadata={"secret": "SPN_PASSWORD"})
+    subscription_id: str = ""
+    resource_group: str = ""
+    workspace_name: str = ""
+    location: str = ""
+    service_principal_name: str = ""
+    datastore: str = field(default="", metadata={"pattern": r"[a-z0-9_]{0,255}"})
+    compute: Compute = field(default_factory=Compute)
+    environment: Images = field(default_factory=Images)
+    service: WebService = field(default_factory=WebService)
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
