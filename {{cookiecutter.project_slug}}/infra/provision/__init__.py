@@ -1,0 +1,1 @@
+"""What the bootstrap is made of: each module does one thing, and `plan` puts them together."""

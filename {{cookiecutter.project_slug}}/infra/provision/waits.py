@@ -1,0 +1,69 @@
+"""Waits that a person can see, and that end: a countdown on a terminal, one line in a log."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+
+def countdown(seconds: float, why: str, say: Say) -> None:
+    """Waits and shows how long, on stderr; where that is no terminal, says it once."""
+    if not sys.stderr.isatty():
+        say(f"{why}: waiting {seconds:.0f} s")
+        time.sleep(seconds)
+        return
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        sys.stderr.write(f"\r\x1b[K{why}: waiting {left:.0f} s")
+        sys.stderr.flush()
+        time.sleep(min(1.0, left))
+    sys.stderr.write("\r\x1b[K")
+    sys.stderr.flush()
+
+
+def pauses(at_most: float, *, first: float = 2.0, longest: float = 30.0) -> Iterator[float]:
+    """Yields pauses that grow to `longest` and sum up to `at_most` seconds."""
+    left, pause = at_most, first
+    while left > 0:
+        # Spread, so that those who were throttled together do not come back together.
+        this = min(left, pause * random.uniform(0.8, 1.2))  # noqa: S311 - nothing to guess
+        yield this
+        left -= this
+        pause = min(pause * 2, longest)
+
+
+def retry(
+    attempt: Callable[[], T],
+    again: Callable[[Exception], str],
+    *,
+    say: Say,
+    at_most: float = 180.0,
+    first: float = 2.0,
+) -> T:
+    """Returns what `attempt` answers, tried until it succeeds or the time is over.
+
+    Args:
+        attempt: what to try.
+        again: tells for an error why a wait may help, "" where it does not.
+        say: takes the line that a log shows.
+        at_most: seconds to wait in all.
+        first: the first pause; each one after it is about twice as long.
+
+    Raises:
+        Exception: the last attempt's error.
+    """
+    for pause in pauses(at_most, first=first):
+        try:
+            return attempt()
+        except Exception as error:
+            why = again(error)
+            if not why:
+                raise
+            countdown(pause, why, say)
+    return attempt()
