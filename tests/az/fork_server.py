@@ -34,12 +34,15 @@ def call(words: list[str], env: dict[str, str], folder: str, streams: list[int])
     os.chdir(folder)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["az", *words]
     try:
         runpy.run_module("azure.cli", run_name="__main__", alter_sys=True)
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    finally:
+        for stream in (sys.__stdout__, sys.__stderr__):  # az may have put others before them
+            if stream is not None:
+                stream.flush()
     return 0
 
 
@@ -61,7 +64,7 @@ class Server:
         self.selector = selectors.DefaultSelector()
 
     def serve(self) -> NoReturn:
-        """Serve until terminated."""
+        """Serve until standard input is closed."""
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.path))
             listener.listen(64)
@@ -72,6 +75,7 @@ class Server:
             signal.set_wakeup_fd(told)
             signal.signal(signal.SIGCHLD, _nothing)
             self.selector.register(heard, selectors.EVENT_READ)
+            self.selector.register(sys.stdin, selectors.EVENT_READ)
             while True:
                 for key, _ in self.selector.select():
                     if key.fileobj is listener:
@@ -79,6 +83,8 @@ class Server:
                     elif key.fileobj == heard:
                         os.read(heard, 512)
                         self._reap()
+                    elif key.fileobj is sys.stdin:  # whoever started this has ended
+                        sys.exit()
                     elif key.data is not None:
                         self._told(key.fileobj, key.data)  # type: ignore[arg-type]
 
@@ -108,8 +114,6 @@ class Server:
         """End a call's process at once: taking down a large interpreter costs more than a call."""
         names = [name for name in sys.modules if name.startswith(OWN)]
         self.learned.with_suffix(f".{os.getpid()}").write_text("\n".join(names))
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(code)
 
     def _told(self, connection: socket.socket, pid: int) -> None:

@@ -53,7 +53,7 @@ class Program:
             self._server = subprocess.Popen(
                 [str(az_python()), str(HERE / "fork_server.py"), str(socket)],
                 env=self.env,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # the server ends when it is closed, with us at the latest
                 stdout=log,
                 stderr=log,
             )
@@ -71,8 +71,7 @@ class Program:
         trace: TracebackType | None,
     ) -> None:
         if self._server is not None:
-            self._server.terminate()
-            self._server.wait()
+            self._server.communicate()
             shutil.rmtree(self._short, ignore_errors=True)
 
     @property

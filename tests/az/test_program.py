@@ -62,6 +62,7 @@ def az(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
             "AZURE_CORE_COLLECT_TELEMETRY": "0",
             "AZURE_EXTENSION_USE_DYNAMIC_INSTALL": "no",
         }
+        env.pop("PYTHONUNBUFFERED", None)  # most users have it not, and so az buffers
         with Program(folder / "bin", env, forked=request.param == "forked") as program:
             made = Az(program, standin, {**env, "PATH": program.path})
             account = standin.account
