@@ -40,9 +40,9 @@ def call(words: list[str], env: dict[str, str], folder: str, streams: list[int])
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
-        for stream in (sys.__stdout__, sys.__stderr__):  # az may have put others before them
-            if stream is not None:
-                stream.flush()
+        for printed in (sys.__stdout__, sys.__stderr__):  # az may have put others before them
+            if printed is not None:
+                printed.flush()
     return 0
 
 
