@@ -158,12 +158,6 @@ def test_the_last_message_says_what_to_type(cli: Cli, tmp_path: Path) -> None:
     assert "bootstrap" not in said
 
 
-def test_bootstrap_that_does_not_exist_yet_is_said(cli: Cli, tmp_path: Path) -> None:
-    done = cli("bootstrap_azure=yes", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "creates nothing in Azure yet" in done.stdout
-
-
 @pytest.mark.skipif(os.name == "nt", reason="the next steps there need uv rather than make")
 @pytest.mark.parametrize("uv", [True, False], ids=["uv on PATH", "no uv"])
 def test_what_to_type_next_is_there(uv: bool, cli: Cli, tmp_path: Path) -> None:

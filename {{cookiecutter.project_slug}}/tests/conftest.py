@@ -24,6 +24,7 @@ LEFT_OUT = (
     ".git",
     ".venv",
     ".local-workspace",
+    ".azure-bootstrap",
     "__pycache__",
     ".pytest_cache",
     ".mypy_cache",

@@ -130,7 +130,7 @@ def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
     from .platform import open_platform
     from .settings import load_settings
 
-    overrides = [_assignment(text) for text in args.set]
+    overrides = [assignment(text) for text in args.set]
     overrides += [
         (key, getattr(args, name), "--" + name.replace("_", "-"))
         for name, key in flags.items()
@@ -149,7 +149,7 @@ def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
     return Context(args, settings, open_platform(settings, local=args.local, say=note), say)
 
 
-def _assignment(text: str) -> tuple[str, Any, str]:
+def assignment(text: str) -> tuple[str, Any, str]:
     """`training.seed=7` as (key, value, origin)."""
     import yaml
 

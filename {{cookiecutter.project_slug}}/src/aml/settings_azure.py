@@ -69,7 +69,10 @@ class Bootstrap:
     key_vault_name: str = field(
         default="", metadata={"pattern": r"([A-Za-z](-?[A-Za-z0-9]){2,23})?"}
     )
-    role: str = "AzureML Data Scientist"
+    role: str = field(
+        default="AzureML Data Scientist",
+        metadata={"choices": ("AzureML Data Scientist", "Contributor")},
+    )
     variable_group: str = ""
     secret_months: int = field(default=6, metadata={"min": 1, "max": 24})
 

@@ -1,0 +1,69 @@
+"""What every command of the bootstrap works with."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+from aml.settings import Settings
+
+from .az import Az
+from .names import Names
+from .plan import make_plan
+from .records import Refused, Step
+from .state import State
+from .survey import Reader
+from .waits import Say
+
+
+@dataclass
+class Context:
+    """The settings, the plan that follows from them, and the means to work on it."""
+
+    args: argparse.Namespace
+    settings: Settings
+    names: Names
+    steps: list[Step]
+    az: Az
+    reader: Reader
+    state: State
+    say: Say
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known before anything is looked at."""
+        given = self.settings.azure.client_id
+        return {**self.state.facts, **({"client_id": given} if given else {})}
+
+
+def open_context(args: argparse.Namespace, settings: Settings) -> Context:
+    """The context of one call.
+
+    Raises:
+        SettingsError: config.yml asks for what cannot be.
+    """
+    out = sys.stderr if args.json else sys.stdout
+
+    def say(line: str) -> None:
+        print(line, file=out, flush=True)
+
+    names, _ = make_plan(settings)
+    state = State(settings.root, names)
+    names, steps = make_plan(settings, generation=state.generation)
+    az = Az(say, subscription=settings.azure.subscription_id)
+    return Context(args, settings, names, steps, az, Reader(az), state, say)
+
+
+def agreed(question: str, answer: str, context: Context) -> bool:
+    """Asks on the terminal; true for the answer that is waited for.
+
+    Raises:
+        Refused: there is nobody to ask.
+    """
+    if context.args.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise Refused("there is no terminal to ask on: add --yes to go on unasked", code=2)
+    print(question, end=" ", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() == answer.lower()

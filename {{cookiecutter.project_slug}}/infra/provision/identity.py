@@ -1,0 +1,204 @@
+"""Steps for the service principal that pipelines sign in as, and for what it may do.
+
+It is made without a password: `az ad sp create-for-rbac` would remove all those of an application
+that has the name already. The application is made by its unique name, which Microsoft Graph keeps
+as a key, so that a try whose answer was lost makes no second one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from aml.settings_azure import Azure
+
+from .failures import Kind
+from .names import Names
+from .records import Command, Look, Refused, Step, arm_get, az
+
+GRAPH = "https://graph.microsoft.com/v1.0"
+# Built-in roles have the same ids in every tenant.
+ROLES = {
+    "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    "AzureML Compute Operator": "e503ece1-11d0-4e8e-824c-7a6c3bf38815",
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+}
+ASSIGN = "Microsoft.Authorization/roleAssignments/write"
+# How long the directory may need until all of Azure knows a new principal (s).
+REPLICATION = 180
+
+
+def principal(names: Names, azure: Azure, unique_name: str) -> list[Step]:
+    """The application and its service principal; only the latter where it was handed out."""
+    mode, name = azure.bootstrap.service_principal, names.service_principal
+    if azure.client_id and mode == "create":
+        mode = "existing"  # it is known by its id: another one would be another principal
+    by_name = az("ad", "sp", "list", "--filter", f"displayName eq {_quoted(name)}")
+    looks = [Look(graph_get("servicePrincipals(appId='{client_id}')"))]
+    if mode == "existing" and not azure.client_id:
+        looks.append(Look(by_name, _only("service principals", name)))
+    step = Step(
+        key="service_principal",
+        title=f"service principal {name}",
+        mode=mode,
+        looks=tuple(looks),
+        create=(az("ad", "sp", "create", "--id", "{client_id}"),),
+        remove=(az("ad", "sp", "delete", "--id", "{principal_id}"),),
+        missing="check azure.client_id and azure.service_principal_name in config.yml",
+        learns=lambda found: {"client_id": found["appId"], "principal_id": found["id"]},
+        proves=("application",),
+        again_on=(Kind.INVALID, Kind.NOT_FOUND),  # the application is not known everywhere yet
+        role="Application Developer in Entra ID (most tenants let every member do it)",
+        reason="the pipelines sign in as it, so that nobody's own account is used",
+        limit=REPLICATION,
+    )
+    return [_application(name, unique_name), step] if mode == "create" else [step]
+
+
+def _application(name: str, unique_name: str) -> Step:
+    """The application behind the principal, found before one is made."""
+    keyed = f"applications(uniqueName='{unique_name}')"
+    by_name = az("ad", "app", "list", "--filter", f"displayName eq {_quoted(name)}")
+    return Step(
+        key="application",
+        title=f"application {name} in Entra ID",
+        mode="create",
+        looks=(
+            Look(graph_get("applications/{application_id}")),
+            Look(graph_get(keyed)),
+            Look(by_name, _only("applications", name)),
+        ),
+        create=(
+            az(
+                *("rest", "--method", "patch", "--url", f"{GRAPH}/{keyed}"),
+                *("--headers", "Prefer=create-if-missing", "--body", "@-"),
+                body={"displayName": name, "signInAudience": "AzureADMyOrg"},
+            ),
+        ),
+        remove=(az("ad", "app", "delete", "--id", "{application_id}"),),
+        learns=lambda found: {"client_id": found["appId"], "application_id": found["id"]},
+        role="Application Developer in Entra ID (most tenants let every member do it)",
+        reason="the service principal belongs to it, and so will its secrets",
+        kept=(
+            f"the deleted application {name}, for 30 days",
+            az(
+                *("rest", "--method", "delete", "--url"),
+                f"{GRAPH}/directory/deletedItems/{{application_id}}",
+            ),
+        ),
+        limit=REPLICATION,
+    )
+
+
+def roles(names: Names, azure: Azure) -> list[Step]:
+    """What the service principal may do, and no more."""
+    wanted = [
+        (
+            "role_workspace",
+            azure.bootstrap.role,
+            names.workspace_id,
+            "the drivers register data, environments and models, and start runs",
+        ),
+        (
+            "role_data",
+            "Storage Blob Data Contributor",
+            names.storage_id,
+            "the drivers upload tables and read what runs have written",
+        ),
+    ]
+    if azure.compute.create and azure.bootstrap.role != "Contributor":
+        wanted.insert(
+            1,
+            (
+                "role_compute",
+                "AzureML Compute Operator",
+                names.workspace_id,
+                "azure.compute.create lets the drivers make the cluster",
+            ),
+        )
+    assignments = arm_get(
+        f"{names.scope}/providers/Microsoft.Authorization/roleAssignments",
+        "2022-04-01",
+        "$filter=principalId eq '{principal_id}'",
+    )
+    return [
+        Step(
+            key=key,
+            title=f"role {role} on {_last(scope)}",
+            mode=azure.bootstrap.roles,
+            looks=(Look(assignments, _assigned(role, scope)),),
+            create=(
+                az(
+                    *("role", "assignment", "create", "--role", role, "--scope", scope),
+                    *("--assignee-object-id", "{principal_id}"),
+                    *("--assignee-principal-type", "ServicePrincipal"),
+                ),
+            ),
+            remove=(az("role", "assignment", "delete", "--ids", f"{{{key}_id}}"),),
+            learns=lambda found, key=key: {f"{key}_id": found["id"]},  # type: ignore[misc]
+            missing="ask who handed out the principal for it",
+            actions=(ASSIGN,),
+            scope=scope,
+            role="Owner or User Access Administrator",
+            reason=reason,
+            inside="service_principal",
+            again_on=(Kind.PRINCIPAL_UNKNOWN,),
+            limit=REPLICATION,
+        )
+        for key, role, scope, reason in wanted
+    ]
+
+
+def graph_get(path: str) -> Command:
+    """Reads an object of the directory by a key of its own, which no index stands before."""
+    return az("rest", "--method", "get", "--url", f"{GRAPH}/{path}")
+
+
+def unique_name(names: Names, generation: int) -> str:
+    """The application's key in the tenant; another after each destroy, as Entra keeps the old."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", names.service_principal).strip("-")
+    return "-".join([words, names.key, *([str(generation)] if generation else [])])
+
+
+def _assigned(role: str, scope: str) -> Callable[[Any], Any]:
+    """Picks the assignment of a role on a scope, or on one around it."""
+
+    def pick(answer: dict[str, Any]) -> Any:
+        for each in answer["value"]:
+            given = each["properties"]
+            above = given["scope"].lower().rstrip("/")
+            if given["roleDefinitionId"].lower().endswith(ROLES[role]) and (
+                f"{scope.lower()}/".startswith(f"{above}/")
+            ):
+                return each
+        return None
+
+    return pick
+
+
+def _only(what: str, name: str) -> Callable[[Any], Any]:
+    """Picks the one of this name; which of several is meant cannot be told."""
+
+    def pick(answer: list[dict[str, Any]]) -> Any:
+        if len(answer) > 1:
+            ids = ", ".join(each["appId"] for each in answer)
+            raise Refused(
+                f"there are {len(answer)} {what} of the name {name!r} ({ids}): put the id of the"
+                " right one into config.yml (azure.client_id)",
+                code=2,
+            )
+        return answer[0] if answer else None
+
+    return pick
+
+
+def _quoted(text: str) -> str:
+    """A text in a filter of Microsoft Graph."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _last(path: str) -> str:
+    """The end of a path: a resource's own name."""
+    return path.rpartition("/")[2]

@@ -1,0 +1,57 @@
+"""The plan: all steps in order, as config.yml asks for them."""
+
+from __future__ import annotations
+
+from aml.settings import Settings, SettingsError
+
+from .foundation import foundation, prerequisites
+from .identity import principal, roles, unique_name
+from .machine_learning import companions, workspace
+from .names import Names, names_of
+from .records import Step
+from .storage import storage
+
+
+def make_plan(settings: Settings, *, generation: int = 0) -> tuple[Names, list[Step]]:
+    """The names, and the steps that are not left alone, in the order in which they are made.
+
+    Raises:
+        SettingsError: config.yml asks for what cannot be.
+    """
+    check(settings)
+    azure = settings.azure
+    names, modes = names_of(settings), azure.bootstrap
+    steps = [
+        *prerequisites(names),
+        *foundation(names, modes.resource_group),
+        *storage(names, modes),
+        *companions(names, modes),
+        *workspace(names, modes, azure.compute),
+        *principal(names, azure, unique_name(names, generation)),
+        *roles(names, azure),
+    ]
+    return names, [step for step in steps if step.mode != "skip"]
+
+
+def check(settings: Settings) -> None:
+    """Raises `SettingsError` where names are missing or modes contradict each other."""
+    azure, modes = settings.azure, settings.azure.bootstrap
+    for key in ("resource_group", "workspace_name", "location", "service_principal_name"):
+        if not getattr(azure, key):
+            raise SettingsError(
+                f"{settings.origin(f'azure.{key}')}: azure.{key} is empty; give it a name"
+            )
+    if modes.roles != "skip" and modes.service_principal == "skip":
+        raise SettingsError(
+            f"{settings.origin('azure.bootstrap.roles')}: azure.bootstrap.roles is {modes.roles},"
+            " but service_principal is skip: roles are given to it; make it existing, or roles skip"
+        )
+
+
+def require_subscription(settings: Settings) -> None:
+    """Raises `SettingsError` where no subscription is named: nothing is guessed."""
+    if not settings.azure.subscription_id:
+        raise SettingsError(
+            "azure.subscription_id is not set: put into config.yml (or into SUBSCRIPTION_ID) the id"
+            " that `az account list -o table` shows for the right one"
+        )

@@ -1,0 +1,179 @@
+"""What can be known to fail before anything is made: rights, names, sizes, quota. All at once.
+
+A check that the caller may not make, or that Azure does not offer, is unknown and stops nothing.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aml.settings import Settings
+
+from .az import AzFailure
+from .foundation import CONTRIBUTOR
+from .machine_learning import VAULT_VERSION, WORKSPACE_VERSION
+from .names import Names
+from .records import Step, arm_get, az
+from .survey import Reader, Survey
+
+PERMISSIONS_VERSION = "2022-04-01"
+
+
+@dataclass
+class Preflight:
+    """What was found: problems stop everything, the rest is said."""
+
+    problems: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def preflight(settings: Settings, names: Names, survey: Survey, reader: Reader) -> Preflight:
+    """Checks what the missing steps need."""
+    result = Preflight()
+    missing = {step.key: step for step in survey.to_create}
+    group = survey.findings.get("resource_group")
+    checks: list[tuple[str, Callable[[], list[str]]]] = [
+        (
+            "your rights",
+            lambda: _rights(
+                names, list(missing.values()), reader, group_there=bool(group and group.there)
+            ),
+        )
+    ]
+    if "storage_account" in missing:
+        checks.append(("the storage account's name", lambda: _storage_name(names, reader)))
+    if "key_vault" in missing:
+        checks.append(("the Key Vault's name", lambda: _vault_name(names, reader)))
+    if "compute" in missing:
+        checks.append(("the quota for machines", lambda: _quota(settings, names, reader)))
+    for what, check in checks:
+        try:
+            result.problems += check()
+        except AzFailure as failure:
+            result.unknown.append(f"{what} could not be checked: {failure.message}")
+    if "workspace" in missing:
+        result.unknown.append(
+            f"whether a deleted workspace {names.workspace} still holds the name: Azure tells only"
+            " when it is made"
+        )
+    if "application" in missing:
+        result.unknown.append(
+            "whether you may register applications in Entra ID: it tells only when asked to"
+        )
+    return result
+
+
+def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: bool) -> list[str]:
+    """What the caller may not do, by the roles that Azure says they hold."""
+    problems = []
+    allowed: dict[str, list[dict[str, Any]]] = {}
+    for step in steps:
+        if not step.actions:
+            continue
+        # What will be in a group that is there is allowed by the group; else by the subscription.
+        place = names.group_id if group_there and step.scope != names.scope else names.scope
+        if place not in allowed:
+            path = f"{place}/providers/Microsoft.Authorization/permissions"
+            answer = reader.read(arm_get(path, PERMISSIONS_VERSION), {})
+            allowed[place] = answer["value"] if answer else []
+        refused = [action for action in step.actions if not may(allowed[place], action)]
+        if refused:
+            where = "the resource group" if place == names.group_id else "the subscription"
+            problems.append(
+                f"{step.title}: you may not make it ({refused[0]} on {where}); it takes the role"
+                f" {step.role or CONTRIBUTOR}: `python infra/bootstrap.py plan --for-admin` writes"
+                f" the request, or set azure.bootstrap.{_setting(step)} to existing or skip"
+            )
+    return problems
+
+
+def may(permissions: list[dict[str, Any]], action: str) -> bool:
+    """Whether roles with these permissions allow an operation."""
+
+    def named(patterns: list[str]) -> bool:
+        return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+    return any(
+        named(each.get("actions") or []) and not named(each.get("notActions") or [])
+        for each in permissions
+    )
+
+
+def _setting(step: Step) -> str:
+    """The mode's name in config.yml."""
+    if step.key.startswith("role_"):
+        return "roles"
+    return {"log_analytics": "app_insights", "providers": "resource_group"}.get(step.key, step.key)
+
+
+def _storage_name(names: Names, reader: Reader) -> list[str]:
+    """Whether somebody else has the storage account's name."""
+    answer = reader.read(az("storage", "account", "check-name", "-n", names.storage_account), {})
+    if answer["nameAvailable"]:
+        return []
+    return [
+        f"storage account {names.storage_account}: {_sentence(answer.get('message'))}; choose"
+        " another name in config.yml (azure.bootstrap.storage_account_name)"
+    ]
+
+
+def _vault_name(names: Names, reader: Reader) -> list[str]:
+    """Whether somebody else, or one of ours that was deleted, has the Key Vault's name."""
+    answer = reader.read(az("keyvault", "check-name", "-n", names.key_vault), {})
+    if answer["nameAvailable"]:
+        return []
+    deleted = reader.read(
+        arm_get(
+            f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
+            f"/deletedVaults/{names.key_vault}",
+            VAULT_VERSION,
+        ),
+        {},
+    )
+    other = "or choose another name in config.yml (azure.bootstrap.key_vault_name)"
+    if deleted:
+        return [
+            f"Key Vault {names.key_vault} was deleted and keeps its name: `az keyvault recover"
+            f" -n {names.key_vault}` brings it back, `az keyvault purge -n {names.key_vault} -l"
+            f" {names.location}` ends it; {other}"
+        ]
+    return [f"Key Vault {names.key_vault}: {_sentence(answer.get('message'))}; {other[3:]}"]
+
+
+def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:
+    """Whether the region has the cluster's size, and enough of it for this subscription."""
+    compute = settings.azure.compute
+    place = f"{names.scope}/providers/Microsoft.MachineLearningServices/locations/{names.location}"
+    sizes = reader.read(arm_get(f"{place}/vmSizes", WORKSPACE_VERSION), {})
+    size = next(
+        (each for each in sizes["value"] if each["name"].lower() == compute.size.lower()), None
+    )
+    if size is None:
+        return [
+            f"cluster {names.compute}: {names.location} has no machines {compute.size}; choose"
+            " another size or region in config.yml (azure.compute.size, azure.location)"
+        ]
+    kind = "lowPriorityCores" if compute.low_priority else "dedicatedCores"
+    wanted = "Total Low Priority vCPUs" if compute.low_priority else size["family"]
+    usages = reader.read(arm_get(f"{place}/usages", WORKSPACE_VERSION), {})
+    for each in usages["value"]:
+        named = str((each.get("name") or {}).get("value", ""))
+        if kind not in str(each.get("type", "")) or named.lower() != wanted.lower():
+            continue
+        free = each["limit"] - each["currentValue"]
+        if each["limit"] >= 0 and free < size["vCPUs"]:
+            return [
+                f"cluster {names.compute}: {max(free, 0)} of {each['limit']} vCPUs of {named} are"
+                f" free in {names.location}, one machine {compute.size} takes {size['vCPUs']};"
+                " choose a smaller size or another region in config.yml (azure.compute.size,"
+                " azure.location), or ask for more: https://aka.ms/quotas"
+            ]
+    return []
+
+
+def _sentence(message: Any) -> str:
+    """Azure's words, without the period."""
+    return " ".join(str(message or "the name is not available").split()).rstrip(".")

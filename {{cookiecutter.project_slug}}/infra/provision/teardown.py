@@ -1,0 +1,138 @@
+"""`destroy`: takes down what this repository made, and nothing else.
+
+Each thing is removed by itself; the group goes last, and only if it is ours and empty by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .context import Context, agreed
+from .display import elapsed, typed
+from .plan import require_subscription
+from .records import Command, Refused, Step, az
+from .state import REMOVED
+from .survey import find, run, survey
+from .waits import countdown, pauses
+
+# Azure puts these beside an Application Insights without being asked.
+BY_PRODUCTS = (
+    "microsoft.alertsmanagement/smartdetectoralertrules",
+    "microsoft.insights/actiongroups",
+)
+# How long the list of a group's resources may still show what is gone (s).
+LIST_LAG = 60
+
+
+def destroy(context: Context) -> dict[str, Any]:
+    """Removes what the state file says is ours."""
+    require_subscription(context.settings)
+    with context.state.alone():
+        ours = [step for step in reversed(context.steps) if context.state.ours(step.key)]
+        ours = [step for step in ours if step.remove]
+        if not ours:
+            context.say("nothing here was made by this repository: nothing to remove")
+            return {"status": "done", "removed": [], "left": [], "kept_by_azure": []}
+        looked = survey(context.steps, context.reader, context.facts, whole=True)
+        if looked.stopped:
+            raise Refused(" | ".join(looked.problems))
+        facts = looked.facts
+        there = [step for step in ours if looked.findings[step.key].there]
+        registry = _registry(context, looked.findings["workspace"].found if there else None)
+        context.say("removes, for good and with everything in it:")
+        for step in there:
+            context.say(f"  {step.title}")
+        question = f"Type the name of the resource group ({context.names.resource_group}) to go on:"
+        if not agreed(question, context.names.resource_group, context):
+            context.say("nothing was removed")
+            return {"status": "declined", "removed": [], "left": [], "kept_by_azure": []}
+        _have_extension(context, there)
+        removed, left = [], []
+        for step in ours:
+            if step.key == "resource_group":
+                left = _left(context)
+                if left:
+                    continue
+            if _removed(context, step, facts):
+                removed.append(step)
+            if step.key == "workspace" and registry:
+                run(context.az, az("resource", "delete", "--ids", registry), {}, absent_ok=True)
+        if not left:
+            context.state.end_generation()
+    return _report(context, removed, left, facts)
+
+
+def _removed(context: Context, step: Step, facts: dict[str, str]) -> bool:
+    """Removes one thing if it is there, and writes it down."""
+    context.reader.forget()
+    found = find(step, context.reader, facts)
+    if found is not None:
+        facts |= step.learns(found)
+        with elapsed(step.title, context.say, done="removed"):
+            for command in step.remove:
+                run(context.az, command, facts, absent_ok=True, timeout=max(300, step.limit))
+    context.state.note(step.key, REMOVED)
+    return found is not None
+
+
+def _have_extension(context: Context, steps: Sequence[Step]) -> None:
+    """Adds the extension that removes workspaces and clusters, where it is missing."""
+    if not any(step.key in ("workspace", "compute") for step in steps):
+        return
+    extension = next(step for step in context.steps if step.key == "ml_extension")
+    if find(extension, context.reader, {}) is None:
+        for command in extension.create:
+            run(context.az, command, {})
+
+
+def _registry(context: Context, workspace: dict[str, Any] | None) -> str:
+    """The path of the container registry that our workspace made for its images; "" if none."""
+    if not workspace or not context.state.ours("workspace"):
+        return ""
+    return str((workspace.get("properties") or {}).get("containerRegistry") or "")
+
+
+def _left(context: Context) -> list[str]:
+    """What is still in the group and is not ours: with it, the group stays."""
+    listing = az("resource", "list", "-g", context.names.resource_group)
+    left: list[str] = []
+    for pause in [*pauses(LIST_LAG), None]:
+        answer = run(context.az, listing, {}, absent_ok=True) or []
+        left = [each["id"] for each in answer if each["type"].lower() not in BY_PRODUCTS]
+        if not left or pause is None:
+            break
+        countdown(pause, "the group is not empty yet", context.say)
+    return left
+
+
+def _report(
+    context: Context, removed: list[Step], left: list[str], facts: dict[str, str]
+) -> dict[str, Any]:
+    """Says what is gone, what is left, and what Azure keeps."""
+    for path in left:
+        context.say(f"left in the group, not made here: {path}")
+    if left:
+        group = context.names.resource_group
+        context.say(
+            f"the group {group} stays; to remove it all the same: az group delete -n {group}"
+        )
+    kept = []
+    for step in removed:
+        what, command = step.kept
+        if what:
+            shown = _shown(command, context, facts)
+            context.say(f"Azure keeps {what}; to end that: {shown}")
+            kept.append({"what": what, "purge": shown})
+    return {
+        "status": "done",
+        "removed": [step.title for step in removed],
+        "left": left,
+        "kept_by_azure": kept,
+        "az_calls": context.az.calls,
+    }
+
+
+def _shown(command: Command | None, context: Context, facts: dict[str, str]) -> str:
+    """A command as a person types it."""
+    return typed(command, context.az, facts) if command else ""
