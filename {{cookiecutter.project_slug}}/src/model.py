@@ -31,6 +31,12 @@ def arguments() -> driver.Parser:
         action="store_true",
         help="register although the reigning model is better or cannot be compared",
     )
+    parser.add_argument(
+        "--wait-minutes",
+        type=driver.positive,
+        metavar="N",
+        help="wait so long at most; a run that goes on is taken up again with --resume",
+    )
     run = parser.add_mutually_exclusive_group()
     run.add_argument("--no-wait", action="store_true", help="start the run and return at once")
     run.add_argument("--resume", metavar="RUN_ID", help="wait for a run, then judge it")
@@ -40,7 +46,11 @@ def arguments() -> driver.Parser:
 
 def train(context: driver.Context) -> dict[str, Any]:
     """Starts a run or takes one up, follows it to its end and concludes."""
+    from aml.records import FINISHED
+
     args, platform, say = context.args, context.platform, context.say
+    if args.wait_minutes is not None and (args.no_wait or args.cancel is not None):
+        raise driver.ArgumentError("--wait-minutes: --no-wait and --cancel wait for nothing")
     if args.cancel is not None:
         return cancel(context)
     if args.resume is not None:
@@ -59,6 +69,9 @@ def train(context: driver.Context) -> dict[str, Any]:
         return record(run, "the run was not waited for")
     if run.status != "Completed":
         run = follow(context, run)
+    if run.status not in FINISHED:
+        say(f"run {run.id} goes on; {driver.command(context, 'model', f'--resume {run.id}')}")
+        return record(run, f"the run goes on after {args.wait_minutes:g} minutes of waiting")
     if run.status != "Completed":
         tail = platform.log_tail(run.id, 1)
         reason = f"the run {run.status.lower()}" + (f": {tail[0]}" if tail else "")
@@ -95,9 +108,17 @@ def table(context: driver.Context) -> DataAsset:
 
 
 def follow(context: driver.Context, run: Run) -> Run:
-    """Waits for the run and shows its log; an interrupt leaves it going and says how to go on."""
+    """Waits for the run, --wait-minutes at most, and shows its log.
+
+    An interrupt leaves it going and says how to go on.
+    """
+    minutes = context.args.wait_minutes
     try:
-        return context.platform.wait(run.id, lambda line: context.say(f"  {line}"))
+        return context.platform.wait(
+            run.id,
+            lambda line: context.say(f"  {line}"),
+            seconds=None if minutes is None else minutes * 60,
+        )
     except KeyboardInterrupt:
         resume, end = (
             driver.command(context, "model", f"--{way} {run.id}") for way in ("resume", "cancel")
@@ -127,6 +148,7 @@ def conclude(context: driver.Context, run: Run) -> dict[str, Any]:
     return record(run, verdict.decision.reason) | {
         "metrics": metrics,
         "registered": verdict.model is not None,
+        "created": verdict.created,
         "model": {"name": run.model_name, "version": version},
         "decision": verdict.decision.to_dict(),
         "report": report,
@@ -170,6 +192,7 @@ def record(run: Run, reason: str) -> dict[str, Any]:
         "url": run.url,
         "metrics": {},
         "registered": False,
+        "created": False,
         "reason": reason,
         "model": {"name": run.model_name, "version": None},
     }

@@ -47,7 +47,7 @@ def test_without_local_every_missing_setting_is_named(shared: Project, name: str
         pytest.param(("--local", "--set", "training.seed"), "KEY=VALUE", id="no value"),
         pytest.param(("--local", "--set", "training.sed=1"), "training.seed", id="unknown key"),
         pytest.param(("--local", "--set", "training.seed=["), "YAML", id="no YAML"),
-        pytest.param(("--local", "--env", "prod"), "config.prod.yml", id="unknown environment"),
+        pytest.param(("--local", "--env", "none"), "config.none.yml", id="unknown environment"),
     ],
 )
 def test_wrong_argument_is_one_line_and_exit_2(

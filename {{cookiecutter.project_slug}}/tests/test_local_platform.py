@@ -106,6 +106,26 @@ def test_no_wait_then_resume(shared: Project) -> None:
     assert twice.json["model"] == done.json["model"]
 
 
+def test_a_wait_has_an_end_and_the_run_goes_on(shared: Project) -> None:
+    going = train(shared, "--wait-minutes", "0.01", parameters(sleep=5, accuracy=0.91))
+    assert going.code == 0, going.err
+    assert going.json["status"] == "Running"
+    assert not going.json["registered"]
+    assert f"--resume {going.json['run_id']}" in going.err
+    done = train(shared, "--resume", going.json["run_id"], "--wait-minutes", "5")
+    assert done.json["status"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--wait-minutes", "0"), ("--wait-minutes", "soon"), ("--wait-minutes", "5", "--no-wait")],
+)
+def test_a_wait_that_makes_no_sense_is_refused(shared: Project, flags: tuple[str, ...]) -> None:
+    answer = train(shared, *flags)
+    assert answer.code == 2
+    assert "--wait-minutes" in answer.json["error"]
+
+
 def test_cancel_ends_the_run(shared: Project) -> None:
     started = train(shared, "--no-wait", parameters(sleep=60)).json
     canceled = train(shared, "--cancel", started["run_id"])

@@ -100,7 +100,9 @@ class AzureRuns:
         return _record(self._run(run_id, fresh=True))
 
     @on_azure
-    def wait(self, run_id: str, on_log: Callable[[str], None]) -> Run:
+    def wait(
+        self, run_id: str, on_log: Callable[[str], None], *, seconds: float | None = None
+    ) -> Run:
         """See `Platform.wait`: outlives throttling, outages and tokens that end."""
         log = RunLog(lambda: self._run(run_id), on_log)
         self._patiently(log.read)
@@ -113,6 +115,9 @@ class AzureRuns:
                 status = self._patiently(lambda: self._run(run_id).get_status())
                 self._patiently(log.read)
                 if status in FINISHED:
+                    self._patiently(log.finish)
+                    break
+                if seconds is not None and time.monotonic() - began > seconds:
                     break
                 if status != last and status not in ("Running", "Finalizing"):
                     self.say(f"run {run_id}: {status}")
@@ -123,7 +128,6 @@ class AzureRuns:
                 pause = soon if seen else min(pause * 1.3, SLOWEST_POLL)
                 last = status
                 wait.sleep(pause)
-        self._patiently(log.finish)
         return _record(self._patiently(lambda: self._run(run_id, fresh=True)))
 
     @on_azure

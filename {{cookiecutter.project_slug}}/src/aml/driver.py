@@ -73,6 +73,14 @@ def parser(description: str, examples: str) -> Parser:
     return parser
 
 
+def positive(text: str) -> float:
+    """A flag's number, above zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def main(
     parser: Parser,
     step: Callable[[Context], dict[str, Any]],

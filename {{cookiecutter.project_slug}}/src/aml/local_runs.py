@@ -92,8 +92,11 @@ class LocalRuns:
             **record, status=status["status"], seconds=status.get("seconds"), url=str(folder)
         )
 
-    def wait(self, run_id: str, on_log: Callable[[str], None]) -> Run:
+    def wait(
+        self, run_id: str, on_log: Callable[[str], None], *, seconds: float | None = None
+    ) -> Run:
         """See `Platform.wait`."""
+        began = time.monotonic()
         with (self._run_folder(run_id) / LOG_FILE).open("rb") as log:
             rest = b""
             while True:
@@ -107,6 +110,8 @@ class LocalRuns:
                 if run.status in FINISHED:
                     if rest:
                         on_log(rest.decode("utf-8", "replace"))
+                    return run
+                if seconds is not None and time.monotonic() - began > seconds:
                     return run
                 time.sleep(POLL_INTERVAL)
 

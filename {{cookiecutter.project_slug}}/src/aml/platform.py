@@ -94,8 +94,13 @@ class Platform(Protocol):
     def get_run(self, run_id: str) -> Run:
         """A run as it stands."""
 
-    def wait(self, run_id: str, on_log: Callable[[str], None]) -> Run:
-        """Waits for a run to finish; its log is handed over line by line as it grows."""
+    def wait(
+        self, run_id: str, on_log: Callable[[str], None], *, seconds: float | None = None
+    ) -> Run:
+        """Waits for a run to finish; its log is handed over line by line as it grows.
+
+        After `seconds`, if given, it answers with the run as it stands.
+        """
 
     def cancel(self, run_id: str) -> Run:
         """Ends a run that is under way."""

@@ -110,6 +110,8 @@ class Verdict:
     metrics: Mapping[str, Any]
     decision: gate.Decision
     model: Model | None
+    created: bool
+    """Whether this call registered it; False: an earlier one did, or none."""
 
 
 def read_metrics(platform: Platform, run: Run) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def judge(platform: Platform, settings: Settings, run: Run, *, replace_reigning:
     }
     model = platform.register_model(run, run.model_name, tags, accept)
     if decisions:
-        return Verdict(metrics, decisions[-1], model)
+        return Verdict(metrics, decisions[-1], model, created=model is not None)
     if model is None:
         raise WorkError(f"run {run.id} was not judged; run this again")
     # An earlier call registered it: the gate said yes then.
@@ -170,7 +172,7 @@ def judge(platform: Platform, settings: Settings, run: Run, *, replace_reigning:
     reason = f"registered earlier as {model.name}:{model.version}"
     measured = metrics.get("reigning")
     decision = gate.Decision(True, reason, decision.checks, decision.primary_metric, measured)
-    return Verdict(metrics, decision, model)
+    return Verdict(metrics, decision, model, created=False)
 
 
 def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, Any]:
