@@ -36,6 +36,7 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "resource_group_for": names.resource_group_for,
     "workspace_for": names.workspace_for,
     "endpoint_for": names.endpoint_for,
+    "production_endpoint_for": names.production_endpoint_for,
     "service_principal_for": names.service_principal_for,
     "oneline": quoting.oneline,
     "oneline_escaped": quoting.oneline_escaped,

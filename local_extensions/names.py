@@ -46,6 +46,14 @@ def endpoint_for(slug: str) -> str:
     return name if len(name) > 2 else f"{name}-model"
 
 
+def production_endpoint_for(slug: str) -> str:
+    """Return the name of the endpoint that serves in production beside that of `slug`."""
+    name = endpoint_for(slug)
+    # Cut to length, a name that ends so already would be the same again.
+    suffix = "-live" if name.endswith("-prod") else "-prod"
+    return name[: 32 - len(suffix)].rstrip("-") + suffix
+
+
 def service_principal_for(slug: str) -> str:
     """Return the name of a service principal for `slug`."""
     return f"sp-{slug}"

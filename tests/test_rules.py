@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import keyword
+import re
 import sys
 import tomllib
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from local_extensions import names, quoting, rules
@@ -84,6 +85,7 @@ def test_no_name_of_python_itself_can_be_a_package() -> None:
 
 
 @given(st.text(), st.text())
+@example(name="", slug=f"{'a' * 27}-prod")
 def test_derived_names_are_always_valid(name: str, slug: str) -> None:
     # A slug of the user's own is checked before anything is derived from it.
     derived = names.slug_for(name)
@@ -94,6 +96,10 @@ def test_derived_names_are_always_valid(name: str, slug: str) -> None:
         assert rules.refusal("workspace_name", names.workspace_for(folder)) is None
         principal = names.service_principal_for(folder)
         assert rules.refusal("service_principal_name", principal) is None
+        endpoints = names.endpoint_for(folder), names.production_endpoint_for(folder)
+        assert endpoints[0] != endpoints[1]
+        for endpoint in endpoints:  # Azure ML's rule
+            assert re.fullmatch(r"[a-z][a-z0-9-]{1,30}[a-z0-9]", endpoint)
 
 
 @pytest.mark.parametrize(
