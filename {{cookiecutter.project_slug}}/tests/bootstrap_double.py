@@ -56,9 +56,10 @@ class DoubleOfAz(Az):
                 {"namespace": n, "state": "Registered" if n in self.registered else "NotRegistered"}
                 for n in PROVIDERS
             ]
-        if words[1:3] == ("account", "check-name") or words[1] == "check-name":
-            free = words[words.index("-n") + 1] not in self.taken
-            return {"nameAvailable": free, "message": "The name is already taken."}
+        if words[1:3] == ("account", "check-name"):
+            return self._availability(words[-1])
+        if words[:3] == ("rest", "--method", "post"):
+            return self._availability(json.loads(options["stdin"])["name"])
         if words[:3] == ("rest", "--method", "get"):
             self.reads += 1
             return self._read(words[4], words)
@@ -67,14 +68,23 @@ class DoubleOfAz(Az):
             return [v for k, v in self.made.items() if k.startswith(f"{GRAPH}/{kind}/")]
         if words[:2] == ("resource", "list"):
             return [v for v in self.made.values() if "type" in v]
+        if words[:3] == ("storage", "blob", "show"):
+            return self.made.get(words[words.index("--name") + 1])
         self.commands.append(words)
         return self._change(words, options)
 
+    def _availability(self, name: str) -> dict[str, Any]:
+        return {"nameAvailable": name not in self.taken, "message": "The name is already taken."}
+
     def _read(self, url: str, words: tuple[str, ...]) -> Any:
+        if url == f"{GRAPH}/me":
+            return {"id": "me"}
         if url.endswith("/permissions"):
             return {"value": self.permissions}
         if url.endswith("/roleAssignments"):
-            return {"value": [v for k, v in self.made.items() if "/roleAssignments/" in k]}
+            principal = words[-1].split("'")[1]
+            given = [v for k, v in self.made.items() if "/roleAssignments/" in k]
+            return {"value": [each for each in given if each["id"].endswith(f"-{principal}")]}
         if url.endswith("/vmSizes"):
             return {"value": [{"name": "STANDARD_DS3_V2", "family": "DSv2", "vCPUs": 4}]}
         if url.endswith("/usages"):
@@ -99,11 +109,16 @@ class DoubleOfAz(Az):
             return self._put(f"{GRAPH}/servicePrincipals/{principal['id']}", principal)
         elif words[:3] == ("role", "assignment", "create"):
             role, scope = words[words.index("--role") + 1], words[words.index("--scope") + 1]
-            path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{role}"
+            principal = words[words.index("--assignee-object-id") + 1]
+            place = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+            path = f"{place}/{role}-{principal}"
             from provision.identity import ROLES
 
             given = {"roleDefinitionId": f"/roles/{ROLES[role]}", "scope": scope}
             return self._put(path, {"id": path, "properties": given})
+        elif words[:3] == ("storage", "blob", "upload"):
+            sha256 = words[words.index("--metadata") + 1].partition("=")[2]
+            self._put(words[words.index("--name") + 1], {"metadata": {"sha256": sha256}})
         elif "create" in words:
             path = self._path(words)
             return self._put(path, {"id": path, "name": path.rpartition("/")[2], "properties": {}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 import pytest
 from bootstrap_double import SUBSCRIPTION, DoubleOfAz
 
+from aml.driver import ArgumentError
 from aml.settings import Settings, SettingsError, load_settings
 from provision import commands, teardown
 from provision.az import Az, AzFailure
-from provision.context import Context
+from provision.context import Context, open_context
 from provision.failures import Kind
-from provision.plan import make_plan
 from provision.records import Refused
 from provision.state import State
 from provision.survey import Reader
@@ -50,12 +51,11 @@ def opened(az: DoubleOfAz, tmp_path: Path) -> Open:
     def opened(*changes: tuple[str, Any], **flags: Any) -> Context:
         settings = settings_with(*changes)
         args = argparse.Namespace(
-            **{"env": None, "json": True, "yes": True, "for_admin": False} | flags
+            **{"env": None, "json": True, "yes": True, "for_admin": False, "command": ""} | flags
         )
-        names, _ = make_plan(settings)
-        state = State(tmp_path, names)
-        names, steps = make_plan(settings, generation=state.generation)
-        return Context(args, settings, names, steps, az, Reader(az), state, lambda line: None)
+        context = open_context(args, replace(settings, root=tmp_path))
+        context.az, context.reader = az, Reader(az)
+        return context
 
     return opened
 
@@ -267,6 +267,57 @@ def test_the_request_for_an_administrator_is_word_for_word(opened: Open) -> None
         "| workspace mlw-",
     ):
         assert words in done["request"]
+
+
+def test_data_is_uploaded_once_for_each_content(
+    az: DoubleOfAz, opened: Open, tmp_path: Path
+) -> None:
+    table = tmp_path / "seals.csv"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    first = commands.apply(opened(data=table, command="apply"))
+    assert first["created"][-2:] == [
+        "role Storage Blob Data Contributor on data, for you",
+        "seals.csv in container data",
+    ]
+    assert commands.apply(opened(data=table, command="apply"))["created"] == []
+    table.write_text("a,b\n3,4\n", encoding="utf-8")
+    changed = commands.apply(opened(data=table, command="apply"))
+    assert changed["created"] == ["seals.csv in container data"]
+    teardown.destroy(opened(command="destroy"))
+    assert set(az.made) == {"seals.csv"}, "the double keeps blobs apart from their container"
+
+
+def test_a_new_role_is_waited_for_before_the_upload(
+    az: DoubleOfAz, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "seals.csv"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    refusals = [AzFailure(Kind.FORBIDDEN, "", "you may not", "az storage") for _ in range(3)]
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        if "upload" in arguments and refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr("provision.waits.time.sleep", lambda seconds: None)
+    az.before = refuse
+    done = commands.apply(opened(data=table, command="apply"))
+    assert done["created"][-1] == "seals.csv in container data"
+    assert refusals == []
+
+
+def test_data_that_is_not_there_is_said(opened: Open, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"--data .*none.csv: there is no such file"):
+        opened(data=tmp_path / "none.csv")
+
+
+def test_a_deleted_key_vault_is_said_with_what_ends_it(az: DoubleOfAz, opened: Open) -> None:
+    context = opened()
+    names = context.names
+    place = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
+    az.made[f"{place}/deletedVaults/{names.key_vault}"] = {"name": names.key_vault}
+    with pytest.raises(Refused, match=rf"az keyvault purge -n {names.key_vault} -l"):
+        commands.apply(context)
+    assert az.commands == []
 
 
 def test_the_state_file_is_ours_alone_while_at_work(opened: Open) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from aml.driver import ROOT, ArgumentError, Parser
@@ -45,11 +46,15 @@ def parser() -> Parser:
         "--for-admin", action="store_true", help="write the request for an administrator"
     )
     apply = command("apply", "make what is missing; may be run again at any time")
-    apply.add_argument(
-        "--role",
-        choices=("AzureML Data Scientist", "Contributor"),
-        help="what the service principal is on the workspace (default: azure.bootstrap.role)",
-    )
+    for each in (plan, apply):
+        each.add_argument(
+            "--data", type=Path, metavar="PATH", help="upload a table into the container"
+        )
+        each.add_argument(
+            "--role",
+            choices=("AzureML Data Scientist", "Contributor"),
+            help="what the service principal is on the workspace (default: azure.bootstrap.role)",
+        )
     command("status", "show what stands")
     command("destroy", "remove what this repository made, and nothing else")
     return top

@@ -139,6 +139,12 @@ def _next(context: Context, facts: dict[str, str]) -> list[str]:
     for setting, name in (("tenant_id", "tenant_id"), ("client_id", "client_id")):
         if facts.get(name) and facts[name] != getattr(azure, setting):
             lines.append(f"put into config.yml: azure.{setting}: {facts[name]}")
+    data = getattr(context.args, "data", None)
+    if data:
+        lines.append(
+            f"{data.name} lies in container {context.names.container} of"
+            f" {context.names.storage_account}; docs/azure.md says how the workspace gets to it"
+        )
     if facts.get("principal_id"):
         lines.append(
             "next: give the pipelines their secrets: python infra/bootstrap.py credentials"

@@ -6,6 +6,7 @@ import argparse
 import sys
 from dataclasses import dataclass
 
+from aml.driver import ArgumentError
 from aml.settings import Settings
 
 from .az import Az
@@ -42,6 +43,7 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
 
     Raises:
         SettingsError: config.yml asks for what cannot be.
+        ArgumentError: there is no file to upload.
     """
     out = sys.stderr if args.json else sys.stdout
 
@@ -50,7 +52,15 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
 
     names, _ = make_plan(settings)
     state = State(settings.root, names)
-    names, steps = make_plan(settings, generation=state.generation)
+    data = getattr(args, "data", None)
+    if data and not data.is_file():
+        raise ArgumentError(f"--data {data}: there is no such file")
+    names, steps = make_plan(
+        settings,
+        generation=state.generation,
+        data=data,
+        uploaded=args.command == "destroy" and state.ours("role_upload"),
+    )
     az = Az(say, subscription=settings.azure.subscription_id)
     return Context(args, settings, names, steps, az, Reader(az), state, say)
 

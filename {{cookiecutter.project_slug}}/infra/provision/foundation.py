@@ -54,7 +54,7 @@ def prerequisites(names: Names) -> list[Step]:
             create=(az("account", "set", "--subscription", names.subscription),),
             missing=advice(Kind.WRONG_SUBSCRIPTION),
             misfit=_unusable,
-            learns=lambda found: {"tenant_id": found["tenantId"]},
+            learns=_caller,
             reason="everything is made in it",
         ),
     ]
@@ -124,6 +124,15 @@ def _subscription(answer: list[dict[str, Any]], wanted: str) -> dict[str, Any] |
             default = next((other for other in answer if other.get("isDefault")), each)
             return {**each, "defaultTenantId": default["tenantId"]}
     return None
+
+
+def _caller(found: dict[str, Any]) -> dict[str, str]:
+    """The tenant, and who is logged in, as Microsoft Graph is asked for it."""
+    user = found.get("user") or {}
+    if user.get("type") == "servicePrincipal":
+        who = {"caller": f"servicePrincipals(appId='{user['name']}')"}
+        return {"tenant_id": found["tenantId"], "caller_type": "ServicePrincipal", **who}
+    return {"tenant_id": found["tenantId"], "caller_type": "User", "caller": "me"}
 
 
 def _unusable(found: dict[str, Any]) -> str:

@@ -118,17 +118,12 @@ def roles(names: Names, azure: Azure) -> list[Step]:
                 "azure.compute.create lets the drivers make the cluster",
             ),
         )
-    assignments = arm_get(
-        f"{names.scope}/providers/Microsoft.Authorization/roleAssignments",
-        "2022-04-01",
-        "$filter=principalId eq '{principal_id}'",
-    )
     return [
         Step(
             key=key,
             title=f"role {role} on {_last(scope)}",
             mode=azure.bootstrap.roles,
-            looks=(Look(assignments, _assigned(role, scope)),),
+            looks=(Look(assignments_of(names, "principal_id"), assigned(role, scope)),),
             create=(
                 az(
                     *("role", "assignment", "create", "--role", role, "--scope", scope),
@@ -156,13 +151,19 @@ def graph_get(path: str) -> Command:
     return az("rest", "--method", "get", "--url", f"{GRAPH}/{path}")
 
 
+def assignments_of(names: Names, principal: str) -> Command:
+    """Reads all role assignments of a principal, in one call."""
+    path = f"{names.scope}/providers/Microsoft.Authorization/roleAssignments"
+    return arm_get(path, "2022-04-01", f"$filter=principalId eq '{{{principal}}}'")
+
+
 def unique_name(names: Names, generation: int) -> str:
     """The application's key in the tenant; another after each destroy, as Entra keeps the old."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", names.service_principal).strip("-")
     return "-".join([words, names.key, *([str(generation)] if generation else [])])
 
 
-def _assigned(role: str, scope: str) -> Callable[[Any], Any]:
+def assigned(role: str, scope: str) -> Callable[[Any], Any]:
     """Picks the assignment of a role on a scope, or on one around it."""
 
     def pick(answer: dict[str, Any]) -> Any:

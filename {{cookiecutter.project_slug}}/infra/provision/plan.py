@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aml.settings import Settings, SettingsError
 
 from .foundation import foundation, prerequisites
@@ -10,10 +12,19 @@ from .machine_learning import companions, workspace
 from .names import Names, names_of
 from .records import Step
 from .storage import storage
+from .upload import right_to_upload, upload
 
 
-def make_plan(settings: Settings, *, generation: int = 0) -> tuple[Names, list[Step]]:
+def make_plan(
+    settings: Settings, *, generation: int = 0, data: Path | None = None, uploaded: bool = False
+) -> tuple[Names, list[Step]]:
     """The names, and the steps that are not left alone, in the order in which they are made.
+
+    Args:
+        settings: what is wanted.
+        generation: how many times all of it was removed before.
+        data: a file to upload.
+        uploaded: whether one was uploaded before.
 
     Raises:
         SettingsError: config.yml asks for what cannot be.
@@ -29,6 +40,8 @@ def make_plan(settings: Settings, *, generation: int = 0) -> tuple[Names, list[S
         *workspace(names, modes, azure.compute),
         *principal(names, azure, unique_name(names, generation)),
         *roles(names, azure),
+        *(right_to_upload(names) if data or uploaded else []),
+        *(upload(names, data) if data else []),
     ]
     return names, [step for step in steps if step.mode != "skip"]
 

@@ -122,25 +122,25 @@ def _storage_name(names: Names, reader: Reader) -> list[str]:
 
 def _vault_name(names: Names, reader: Reader) -> list[str]:
     """Whether somebody else, or one of ours that was deleted, has the Key Vault's name."""
-    answer = reader.read(az("keyvault", "check-name", "-n", names.key_vault), {})
-    if answer["nameAvailable"]:
-        return []
-    deleted = reader.read(
-        arm_get(
-            f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
-            f"/deletedVaults/{names.key_vault}",
-            VAULT_VERSION,
-        ),
-        {},
-    )
-    other = "or choose another name in config.yml (azure.bootstrap.key_vault_name)"
-    if deleted:
+    provider = f"{names.scope}/providers/Microsoft.KeyVault"
+    other = "choose another name in config.yml (azure.bootstrap.key_vault_name)"
+    deleted = f"{provider}/locations/{names.location}/deletedVaults/{names.key_vault}"
+    if reader.read(arm_get(deleted, VAULT_VERSION), {}):
         return [
             f"Key Vault {names.key_vault} was deleted and keeps its name: `az keyvault recover"
             f" -n {names.key_vault}` brings it back, `az keyvault purge -n {names.key_vault} -l"
-            f" {names.location}` ends it; {other}"
+            f" {names.location}` ends it; or {other}"
         ]
-    return [f"Key Vault {names.key_vault}: {_sentence(answer.get('message'))}; {other[3:]}"]
+    # `az keyvault check-name` knows managed HSMs alone.
+    check = az(
+        *("rest", "--method", "post", "--url", f"{provider}/checkNameAvailability"),
+        *("--url-parameters", f"api-version={VAULT_VERSION}", "--body", "@-"),
+        body={"name": names.key_vault, "type": "Microsoft.KeyVault/vaults"},
+    )
+    answer = reader.read(check, {})
+    if answer["nameAvailable"]:
+        return []
+    return [f"Key Vault {names.key_vault}: {_sentence(answer.get('message'))}; {other}"]
 
 
 def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:

@@ -134,6 +134,7 @@ class Step:
         kept: what Azure keeps of it after it is removed, and the command that ends that.
         limit: seconds until it must be ready.
         again_on: kinds of failure that time heals.
+        blind: whether to make it where it may not be looked at; it does no harm twice.
         look_after: whether the answer of its creation says too little to go on.
     """
 
@@ -159,6 +160,7 @@ class Step:
     kept: tuple[str, Command | None] = ("", None)
     limit: float = 300
     again_on: tuple[Kind, ...] = ()
+    blind: bool = False
     look_after: bool = False
 
 
@@ -181,4 +183,5 @@ class Finding:
     @property
     def to_create(self) -> bool:
         """Whether apply has it to make."""
-        return self.step.mode == "create" and not self.there and not self.unknown
+        hidden = self.unknown and not self.step.blind
+        return self.step.mode == "create" and not self.there and not hidden
