@@ -35,10 +35,11 @@ class Coverage:
         """Note that a site was evaluated or executed."""
         self.met[kind].add((place, text.strip()))
 
-    def decide(self, place: Place, text: str, outcome: bool) -> None:
-        """Note what a condition came to."""
-        self.meet("conditions", place)
-        self.outcomes[(place, "")].add(outcome)
+    def decide(self, condition: Text, outcome: bool) -> None:
+        """Note what a condition came to, at each place that had a part in it."""
+        for place in condition.origins:
+            self.meet("conditions", place)
+            self.outcomes[(place, "")].add(outcome)
 
     def missed(self, kind: str) -> list[str]:
         """What stands in the files and was not met."""

@@ -26,15 +26,17 @@ NOWHERE = Place("", 0)
 
 
 class Text(str):
-    """A scalar, and where it stands."""
+    """A scalar, and where it stands; `origins` are that and all places it was passed on from."""
 
     where: Place = NOWHERE
+    origins: tuple[Place, ...] = ()
 
     @classmethod
     def at(cls, where: Place, text: str) -> Text:
-        """Text at a place."""
+        """Text at a place, perhaps passed on from another."""
         made = cls(text)
         made.where = where
+        made.origins = (where, *getattr(text, "origins", ()))
         return made
 
 

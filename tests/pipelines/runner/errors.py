@@ -13,3 +13,7 @@ class ExpressionError(PipelineError):
 
 class NotPlayed(PipelineError):
     """A construct, function, task or key that the runner does not know: never passed over."""
+
+
+class StepFailed(Exception):
+    """A step that did not succeed; the text says why."""

@@ -86,7 +86,9 @@ def to_string(value: Value) -> str:
         return ""
     if isinstance(value, Decimal):
         return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
-    if isinstance(value, str | bool | Version):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | Version):
         return str(value)
     raise NotConvertible(f"{type_name(value)} has no text")
 

@@ -1,0 +1,149 @@
+"""A project of Azure DevOps: repository, variable groups, environments, caches, past runs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .checkout import git
+from .coverage import Coverage
+from .errors import PipelineError
+from .model import Pipeline, read
+from .orchestrator import Orchestrator
+from .results import Run
+from .templates import Expander
+from .variables import Masker, Secret, Variables
+
+PROJECT = "Templates"
+
+
+@dataclass
+class Service:
+    """Runs the pipelines of a repository.
+
+    `groups` are the variable groups, with `Secret` values; `approvals` say of an environment
+    whether a run that reaches it is let in: True, False, or nothing where nobody is asked.
+    `machine` is the environment of a hosted machine, `pythons` its interpreters by version.
+    """
+
+    repository: Path
+    folder: Path
+    machine: Mapping[str, str]
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    groups: dict[str, dict[str, str]] = field(default_factory=dict)
+    approvals: dict[str, bool] = field(default_factory=dict)
+    minute: float = 60.0
+    collection: str = "https://dev.azure.com/example/"
+    access_token: str = "job-access-token-0f6e4c"
+    coverage: Coverage = field(default_factory=Coverage)
+    runs: list[Run] = field(default_factory=list)
+    definitions: list[str] = field(default_factory=list)
+
+    def start(
+        self,
+        file: str = "azure-pipelines.yml",
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        reason: str = "Manual",
+        branch: str = "refs/heads/main",
+        commit: str = "",
+        cancel_at: str = "",
+    ) -> Run:
+        """Run a pipeline to its end.
+
+        `reason` is Manual, IndividualCI, PullRequest or Schedule; `cancel_at` names the stage
+        before which someone cancels the run. PipelineError if the service would refuse to start.
+        """
+        number = len(self.runs) + 1
+        commit = commit or git(self.repository, "rev-parse", "HEAD")
+        folder = self.folder / "runs" / str(number)
+        (folder / "artifacts").mkdir(parents=True)
+        run = Run(number, file, folder, commit, branch, reason, number=f"{number}")
+        known = self._before(run)
+        checked_out = self._files(commit)
+        pipeline = read(Expander(checked_out, self.coverage).pipeline(file, parameters, known))
+        self._groups_exist(pipeline)
+        variables = Variables(Masker())
+        variables.update({**known, **self._during(run)})
+        started = time.monotonic()
+        Orchestrator(self, run, pipeline, variables, cancel_at).execute()
+        run.seconds = time.monotonic() - started
+        run.secrets = variables.masker.secrets
+        self.runs.append(run)
+        return run
+
+    def python(self, version: str, target: Path) -> Path | None:
+        """A Python of this version, the machine's own, to be changed at will."""
+        interpreter = self.pythons.get(version)
+        if interpreter is None:
+            return None
+        made = self.folder / "pythons" / version
+        if not made.exists():
+            subprocess.run([interpreter, "-m", "venv", str(made)], check=True)
+            for script in made.glob("bin/pip*"):  # they name their own interpreter
+                script.unlink()
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(["cp", "-al", str(made), str(target)], check=True)
+        return target
+
+    def group(self, name: str) -> Mapping[str, str]:
+        """A variable group. PipelineError if there is none."""
+        if name not in self.groups:
+            raise PipelineError(f"variable group {name} was not found or is not authorised")
+        return self.groups[name]
+
+    def _groups_exist(self, pipeline: Pipeline) -> None:
+        scopes = [pipeline.variables]
+        scopes += [stage.variables for stage in pipeline.stages]
+        scopes += [job.variables for stage in pipeline.stages for job in stage.jobs]
+        for item in (item for scope in scopes for item in scope if "group" in item):
+            self.group(item["group"])
+
+    def _files(self, commit: str) -> Path:
+        """The files of a commit, where the service reads YAML."""
+        target = self.folder / "files" / commit
+        if not target.exists():
+            target.mkdir(parents=True)
+            git(self.repository, f"--work-tree={target}", "checkout", "--quiet", commit, "--", ".")
+            git(self.repository, "reset", "--quiet")
+        return target
+
+    def _before(self, run: Run) -> dict[str, str]:
+        """Predefined variables that templates may read."""
+        return {
+            "Build.Reason": run.reason,
+            "Build.SourceBranch": run.branch,
+            "Build.SourceBranchName": run.branch.rsplit("/", 1)[-1],
+            "Build.SourceVersion": run.commit,
+            "Build.DefinitionName": Path(run.pipeline).stem,
+            "Build.Repository.Name": self.repository.name,
+            "Build.Repository.Provider": "TfsGit",
+            "System.TeamProject": PROJECT,
+            "System.CollectionUri": self.collection,
+            "System.TeamFoundationCollectionUri": self.collection,
+            "System.DefinitionId": str(self.definition(run.pipeline)),
+        }
+
+    def _during(self, run: Run) -> dict[str, str]:
+        """Predefined variables that are there once the run has begun."""
+        return {
+            "Build.BuildId": str(run.id),
+            "Build.BuildNumber": run.number,
+            "Build.DefinitionVersion": "1",
+            "System.TeamProjectId": "6f1f6f7a-3f3b-4dd5-9d6c-0d7d2f7a5a10",
+            "System.HostType": "build",
+            "System.JobAttempt": "1",
+            "System.StageAttempt": "1",
+            "System.AccessToken": Secret(self.access_token),
+        }
+
+    def definition(self, file: str) -> int:
+        """The number of a pipeline: each file is registered as one."""
+        if file not in self.definitions:
+            self.definitions.append(file)
+        return self.definitions.index(file) + 1
