@@ -25,6 +25,10 @@ ROLES: dict[str, frozenset[str]] = {
     "AzureML Compute Operator": frozenset({"compute"}),
     "Reader": frozenset({"read"}),
     "Storage Blob Data Contributor": frozenset({"blob"}),
+    "Storage Blob Data Owner": frozenset({"blob"}),
+    "Storage Blob Data Reader": frozenset(),
+    "User Access Administrator": frozenset({"read"}),
+    "Role Based Access Control Administrator": frozenset({"read"}),
 }
 
 # The service in the path of a data plane request → the resource type in Azure's action names.
@@ -57,17 +61,52 @@ class Principal:
     object_id: str
     client_id: str = ""
     name: str = ""
-    roles: set[str] = field(default_factory=set)
+    roles: set[str] = field(default_factory=set)  # those held over the whole subscription
+    created: float = field(default_factory=time.time)
 
-    def may(self, right: str) -> bool:
-        """Whether one of the roles held allows `right`."""
-        return any(right in ROLES[role] for role in self.roles)
+
+@dataclass
+class Assignment:
+    """A role that a principal holds over a scope and all below it."""
+
+    id: str
+    scope: str
+    principal_id: str
+    role: str
+    principal_type: str = "ServicePrincipal"
+    description: str | None = None
+    created: float = field(default_factory=time.time)
+    created_by: str = ""
+
+    @property
+    def name(self) -> str:
+        """The last part of its id."""
+        return self.id.rsplit("/", 1)[-1]
+
+    def covers(self, scope: str) -> bool:
+        """Whether `scope` is its own or lies below it."""
+        mine, other = self.scope.lower().rstrip("/"), scope.lower().rstrip("/")
+        return other == mine or other.startswith(mine + "/")
+
+
+@dataclass
+class Group:
+    """A resource group."""
+
+    name: str
+    location: str
+    tags: dict[str, str] | None = None
+    created: float = field(default_factory=time.time)
+    deleting: bool = False
 
 
 class Account:
-    """The tenant and all in it. Ids and secrets are new in each process."""
+    """The tenant and all in it. Ids and secrets are new in each process.
 
-    def __init__(self, location: str = "westeurope") -> None:
+    `empty`: there is neither group nor workspace nor a principal but who sets Azure up.
+    """
+
+    def __init__(self, location: str = "westeurope", *, empty: bool = False) -> None:
         self.lock = threading.RLock()
         self.location = location
         self.tenant_id = str(uuid.uuid4())
@@ -75,11 +114,11 @@ class Account:
         self.client_secret = secrets.token_urlsafe(30)
         self.federated_token = ""  # the assertion accepted instead of the secret, when set
         self.subscription_id = str(uuid.uuid4())
-        self.resource_group = "standin-rg"
-        self.workspace_name = "standin-ws"
+        self.resource_group = "" if empty else "standin-rg"
+        self.workspace_name = "" if empty else "standin-ws"
         self.workspace_id = str(uuid.uuid4())
-        self.storage_account = "standin" + secrets.token_hex(6)
-        self.workspace_exists = True
+        self.storage_account = "" if empty else "standin" + secrets.token_hex(6)
+        self.workspace_exists = not empty
         self.public_network_access = True
         self.v1_legacy_mode = True
         self.image_build_compute: str | None = None
@@ -97,12 +136,34 @@ class Account:
             "user@standin.invalid",
             {"Contributor", "Storage Blob Data Contributor"},
         )
-        self.principals = {p.object_id: p for p in (self.service_principal, self.user)}
+        # Who sets Azure up: signs in as `az login --service-principal` does, with no browser.
+        self.administrator = Principal(
+            str(uuid.uuid4()), str(uuid.uuid4()), "administrator", {"Owner"}
+        )
+        self.administrator_secret = secrets.token_urlsafe(30)
+        self.principals: dict[str, Principal] = {}
+        # The secrets of each application: its client id → the id of a secret → the secret.
+        self.credentials: dict[str, dict[str, str]] = {}
+        self.assignments: dict[str, Assignment] = {}
+        self.groups: dict[str, Group] = {}
+        self.principals[self.administrator.object_id] = self.administrator
+        self.credentials[self.administrator.client_id] = {"": self.administrator_secret}
+        if not empty:
+            for who in (self.service_principal, self.user):
+                self.principals[who.object_id] = who
+            self.credentials[self.client_id] = {"": self.client_secret}
+            self.groups[self.resource_group.lower()] = Group(self.resource_group, location)
+        # What the workspace stands on: its property → the ARM id.
+        self.dependencies: dict[str, str] = {}
 
     @property
     def group_path(self) -> str:
         """The ARM id of the resource group."""
-        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+        return self.group_path_of(self.resource_group)
+
+    def group_path_of(self, group: str) -> str:
+        """The ARM id of a resource group."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{group}"
 
     @property
     def workspace_path(self) -> str:
@@ -114,6 +175,19 @@ class Account:
     def api(self) -> str:
         """The address of the region's Azure ML services, without a slash at the end."""
         return f"https://{self.location}.api.azureml.ms"
+
+    def roles_over(self, who: Principal, scope: str) -> set[str]:
+        """The roles that a principal holds over a scope: there, or above it."""
+        assigned = {
+            one.role
+            for one in self.assignments.values()
+            if one.principal_id == who.object_id and one.covers(scope)
+        }
+        return who.roles | assigned
+
+    def may(self, who: Principal, right: str) -> bool:
+        """Whether one of the roles that `who` holds over the workspace allows `right`."""
+        return any(right in ROLES[role] for role in self.roles_over(who, self.workspace_path))
 
     @property
     def roles(self) -> set[str]:
@@ -155,7 +229,8 @@ class Account:
         """AzureError 404 as ARM words it unless subscription, group and workspace exist."""
         subscription, group, name = scope
         self.check_group(subscription, group)
-        if name.lower() != self.workspace_name.lower() or not self.workspace_exists:
+        mine = (self.resource_group.lower(), self.workspace_name.lower())
+        if (group.lower(), name.lower()) != mine or not self.workspace_exists:
             kind = "Microsoft.MachineLearningServices/workspaces"
             raise AzureError(
                 404,
@@ -183,7 +258,7 @@ class Account:
     def check_group(self, subscription: str, group: str) -> None:
         """AzureError 404 unless subscription and resource group exist."""
         self.check_subscription(subscription)
-        if group.lower() != self.resource_group.lower():
+        if group.lower() not in self.groups:
             raise AzureError(
                 404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found."
             )
@@ -193,7 +268,7 @@ class Account:
         who = request.principal
         if who is None:
             raise self.no_token()
-        if who.may(right):
+        if self.may(who, right):
             return
         raise AzureError(
             403,

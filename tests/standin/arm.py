@@ -6,14 +6,14 @@ and Microsoft.MachineLearningServices (workspaces).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from .account import timestamp
+from .account import Principal, timestamp
 from .routing import API, ARM, AzureError, Json, Request, route
 
 if TYPE_CHECKING:
     from .standin import Azure
+    from .world.state import Resource
 
 KIND = "Microsoft.MachineLearningServices/workspaces"
 
@@ -66,7 +66,14 @@ class Arm:
     def subscriptions(self, request: Request) -> Json:
         """The subscriptions in which the caller has any role."""
         who = request.principal
-        return {"value": [self._subscription()] if who and who.roles else [], "nextLink": ""}
+        return {
+            "value": [self._subscription()] if who and self._has_role(who) else [],
+            "nextLink": "",
+        }
+
+    def _has_role(self, who: Principal) -> bool:
+        held = self.account.assignments.values()
+        return bool(who.roles) or any(one.principal_id == who.object_id for one in held)
 
     @route("GET", ARM, "/subscriptions/{subscription}")
     def subscription(self, request: Request, subscription: str) -> Json:
@@ -80,34 +87,15 @@ class Arm:
         tenant = self.account.tenant_id
         return {"value": [{"id": f"/tenants/{tenant}", "tenantId": tenant}], "nextLink": ""}
 
-    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}")
-    def group(self, request: Request, subscription: str, group: str) -> Json:
-        """One resource group. 404 ResourceGroupNotFound."""
-        self.account.check_group(subscription, group)
-        self.account.check_right(request, "read", self.account.group_path)
-        return self._group()
-
-    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups")
-    def groups(self, request: Request, subscription: str) -> Json:
-        """The resource groups of a subscription."""
-        self.account.check_subscription(subscription)
-        return {"value": [self._group()]}
-
-    def _group(self) -> Json:
-        return {
-            "id": self.account.group_path,
-            "name": self.account.resource_group,
-            "type": "Microsoft.Resources/resourceGroups",
-            "location": self.account.location,
-            "properties": {"provisioningState": "Succeeded"},
-        }
-
-    def _resource(self, provider: str, name: str) -> str:
-        return f"{self.account.group_path}/providers/{provider}/{name}"
+    def open(self, made: Resource) -> None:
+        """Show the workspace that was made."""
+        self.created = timestamp(made.created)
+        self.description = made.properties.get("description")
+        self.friendly_name = made.properties.get("friendlyName") or made.name
 
     def workspace_body(self) -> Json:
         """The workspace as ARM shows it (Workspace in machineLearningServices.json)."""
-        account = self.account
+        account, found = self.account, self.azure.world.get(self.account.workspace_path)
         return {
             "id": account.workspace_path,
             "name": account.workspace_name,
@@ -126,20 +114,11 @@ class Arm:
                 "description": self.description or "",
                 "friendlyName": self.friendly_name,
                 "creationTime": self.created,
-                "provisioningState": "Succeeded",
+                "provisioningState": found.state if found else "Succeeded",
                 "discoveryUrl": f"{account.api}/discovery",
                 "mlFlowTrackingUri": f"azureml://{account.api.removeprefix('https://')}"
                 f"/mlflow/v1.0{account.workspace_path}",
-                "storageAccount": self._resource(
-                    "Microsoft.Storage/storageAccounts", account.storage_account
-                ),
-                "keyVault": self._resource("Microsoft.Keyvault/vaults", "standinvault"),
-                "applicationInsights": self._resource(
-                    "Microsoft.insights/components", "standininsights"
-                ),
-                "containerRegistry": self._resource(
-                    "Microsoft.ContainerRegistry/registries", "standinregistry"
-                ),
+                **account.dependencies,
                 "hbiWorkspace": False,
                 "imageBuildCompute": account.image_build_compute,
                 "publicNetworkAccess": "Enabled" if account.public_network_access else "Disabled",
@@ -181,21 +160,9 @@ class Arm:
         self.account.check_subscription(subscription)
         return self._list(request)
 
-    @route("GET", ARM, "/subscriptions/{subscription}/resources")
-    @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}/resources")
-    def resources(self, request: Request, subscription: str, group: str = "") -> Json:
-        """The resources of a type (`$filter=resourceType eq '...'`), in short; only workspaces."""
-        self.account.check_group(subscription, group or self.account.resource_group)
-        found = re.search(r"resourceType eq '([^']*)'", request.query.get("$filter", ""), re.I)
-        if found and found[1].lower() != KIND.lower():
-            return {"value": []}
-        short = ("id", "name", "type", "location", "tags", "kind", "sku", "identity")
-        listed = self._list(request)["value"]
-        return {"value": [{key: one[key] for key in short} for one in listed]}
-
     def _list(self, request: Request) -> Json:
         who = request.principal
-        there = self.account.workspace_exists and who is not None and who.may("read")
+        there = self.account.workspace_exists and who is not None and self.account.may(who, "read")
         return {"value": [self.workspace_body()] if there else []}
 
     @route("POST", ARM, "{workspace}/listKeys", needs="workspace")
@@ -203,9 +170,7 @@ class Arm:
         """The keys of the workspace's storage."""
         return {
             "userStorageKey": self.azure.blobs.key,
-            "userStorageResourceId": self._resource(
-                "Microsoft.Storage/storageAccounts", self.account.storage_account
-            ),
+            "userStorageResourceId": self.account.dependencies["storageAccount"],
         }
 
     @route("POST", ARM, "{workspace}/resynckeys", needs="workspace")

@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import logging
 import secrets
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -29,22 +30,28 @@ logging.getLogger("azure").setLevel(logging.ERROR)
 
 
 class Blobs:
-    """The storage account of the workspace."""
+    """One storage account. Its Azurite starts when it is first needed."""
 
-    def __init__(self, azure: Azure) -> None:
+    def __init__(self, azure: Azure, account: str) -> None:
         self.azure = azure
-        self.account = azure.account.storage_account
+        self.account = account
         self.host = f"{self.account}.blob.core.windows.net"
         self.key = base64.b64encode(secrets.token_bytes(64)).decode()
         self.container = f"azureml-blobstore-{azure.account.workspace_id}"
         self.shared_key_allowed = True
         self._emulator: Emulator | None = None
         self._service: BlobServiceClient | None = None
-        self.port = 0
+        self._port = 0
+        self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start Azurite and make the workspace's containers."""
-        folder = self.azure.folder / "azurite"
+        """Start Azurite if it does not run. RuntimeError when it cannot start."""
+        with self._lock:
+            if self._emulator is None:
+                self._start()
+
+    def _start(self) -> None:
+        folder = self.azure.folder / "azurite" / self.account
         folder.mkdir(parents=True, exist_ok=True)
         leaf = self.azure.proxy.ca.issue_cert("127.0.0.1")
         certificate, private = folder / "cert.pem", folder / "key.pem"
@@ -52,15 +59,24 @@ class Blobs:
         leaf.private_key_pem.write_to_path(private)
         private.chmod(0o600)
         self._emulator = Emulator(folder, self.account, self.key, certificate, private)
-        self.port = self._emulator.wait()
+        self._port = self._emulator.wait()
         self._service = BlobServiceClient(
-            f"https://127.0.0.1:{self.port}/{self.account}",
+            f"https://127.0.0.1:{self._port}/{self.account}",
             credential={"account_name": self.account, "account_key": self.key},
             connection_verify=str(self.azure.proxy.bundle),
             use_env_settings=False,
         )
+
+    def open_workspace(self) -> None:
+        """Make the containers of the workspace that stands on this account."""
         for name in ("azureml", "snapshots", self.container):
             self.make_container(name)
+
+    @property
+    def port(self) -> int:
+        """Where Azurite listens; it is started for it."""
+        self.start()
+        return self._port
 
     def close(self) -> None:
         """End Azurite."""
@@ -70,9 +86,9 @@ class Blobs:
 
     @property
     def service(self) -> BlobServiceClient:
-        """A client with the account's key, not through the proxy. RuntimeError before start."""
-        if self._service is None:
-            raise RuntimeError("the stand-in has not been started")
+        """A client with the account's key, not through the proxy."""
+        self.start()
+        assert self._service is not None
         return self._service
 
     def forbid_shared_key(self, forbidden: bool = True) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import threading
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from .account import timestamp
 from .compute_sizes import SIZE
 from .routing import API, ARM, Answer, AzureError, Json, Request, route
+from .world.operations import WAIT
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -49,22 +49,12 @@ class Compute:
         return "Succeeded" if time.time() >= self.ready else "Creating"
 
 
-@dataclass
-class Operation:
-    """A long operation that a client polls."""
-
-    name: str
-    ready: float
-    start: float = field(default_factory=time.time)
-
-
 class Computes:
     """The compute targets of the workspace."""
 
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
         self._computes: dict[str, Compute] = {}
-        self._operations: dict[str, Operation] = {}
         self._lock = threading.RLock()
 
     def add(self, name: str, size: str = "STANDARD_DS3_V2", max_nodes: int = 2) -> None:
@@ -73,6 +63,11 @@ class Computes:
         properties = self._properties({"vmSize": size, "scaleSettings": settings})
         with self._lock:
             self._computes[name.lower()] = Compute(name, properties, created=0.0)
+
+    def forget_all(self) -> None:
+        """The workspace is gone, and its clusters with it."""
+        with self._lock:
+            self._computes.clear()
 
     def find(self, name: str) -> Compute | None:
         """The cluster of a name, once it is provisioned; for those who start jobs."""
@@ -150,17 +145,12 @@ class Computes:
 
     def _operation(self, compute: Compute) -> dict[str, str]:
         """The header that names a new operation on a cluster."""
-        number = str(uuid.uuid4())
-        self._operations[number] = Operation(number, compute.ready)
-        account = self.azure.account
-        path = (
-            f"/subscriptions/{account.subscription_id}/providers/"
-            f"Microsoft.MachineLearningServices/locations/{account.location}/"
-            f"computeOperationsStatus/{number}"
-        )
-        return {
-            "Azure-AsyncOperation": f"https://management.azure.com{path}?api-version=2022-05-01"
-        }
+        account, operations = self.azure.account, self.azure.operations
+        begun = operations.begin(compute.ready)
+        provider = "Microsoft.MachineLearningServices"
+        kind = "computeOperationsStatus"
+        address = operations.address(provider, kind, begun, account.location)
+        return {"Azure-AsyncOperation": address, **WAIT}
 
     @route("GET", API, "/rp/workspaces{workspace}/computes/{name}")
     @route("GET", ARM, "{workspace}/computes/{name}")
@@ -251,23 +241,3 @@ class Computes:
         """The nodes of a cluster: none, jobs run on this machine. 404."""
         self._get(name)
         return {"nodes": []}
-
-    @route(
-        "GET",
-        ARM,
-        "/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices"
-        "/locations/{location}/computeOperationsStatus/{operation}",
-    )
-    def operation(self, request: Request, subscription: str, location: str, operation: str) -> Json:
-        """How far a long operation is."""
-        found = self._operations.get(operation)
-        if found is None:
-            raise AzureError(404, "NotFound", f"Operation {operation} was not found.")
-        done = time.time() >= found.ready
-        body: Json = {
-            "id": request.path,
-            "name": operation,
-            "startTime": timestamp(found.start),
-            "status": "Succeeded" if done else "InProgress",
-        }
-        return body | ({"endTime": timestamp(found.ready)} if done else {})

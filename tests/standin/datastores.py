@@ -46,9 +46,13 @@ class Datastores:
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
         self._lock = threading.RLock()
+        self.open_workspace()
+
+    def open_workspace(self) -> None:
+        """Nothing but the datastores that every workspace has."""
         self._default = _SYSTEM[0]
-        workspace = azure.account.workspace_id
-        containers = (azure.blobs.container, "azureml", f"azureml-filestore-{workspace}")
+        workspace = self.azure.account.workspace_id
+        containers = (self.azure.blobs.container, "azureml", f"azureml-filestore-{workspace}")
         self._stores = {
             name: Datastore(self._own(name, container), 0.0)
             for name, container in zip(_SYSTEM, containers, strict=True)
@@ -98,7 +102,7 @@ class Datastores:
     def _view(self, store: Datastore, request: Request) -> Json:
         """A datastore as this caller may see it: a reader sees no credential."""
         body = dict(store.body)
-        if request.principal is not None and request.principal.may("write"):
+        if request.principal is not None and self.azure.account.may(request.principal, "write"):
             return body
         for key in set(_SECTIONS.values()) & set(body):
             body[key] = {k: None if k in _SECRETS else v for k, v in body[key].items()}

@@ -50,7 +50,7 @@ class Forwarding:
                     f"Server failed to authenticate the request. {error.message}",
                     {"WWW-Authenticate": f"{challenge} resource_id=https://storage.azure.com"},
                 ) from None
-            if not request.principal.may("blob"):
+            if not self.azure.storage_accounts.allows(request):
                 raise AzureError(
                     403,
                     "AuthorizationPermissionMismatch",
@@ -59,7 +59,8 @@ class Forwarding:
                 )
             return
         by_key = "sig" in request.query and "skoid" not in request.query
-        if not self.azure.blobs.shared_key_allowed and (authorization or by_key):
+        blobs = self.azure.storage_accounts.blobs_of(request.host)
+        if not blobs.shared_key_allowed and (authorization or by_key):
             raise AzureError(
                 403,
                 "KeyBasedAuthenticationNotPermitted",
@@ -72,7 +73,7 @@ class Forwarding:
         """Pass a request on and its answer back, in pieces; with `drop` the answer is kept."""
         self.check(request)
         entry.route = "Azurite"
-        upstream = self._upstream(handler)
+        upstream = self._upstream(handler, request.host)
         upstream.putrequest(
             request.method, request.target, skip_host=True, skip_accept_encoding=True
         )
@@ -114,16 +115,15 @@ class Forwarding:
                 "header is formed correctly including the signature.",
             )
 
-    def _upstream(self, handler: Handler) -> Connection:
+    def _upstream(self, handler: Handler, host: str) -> Connection:
         """The connection that belongs to this client's connection, a fresh one if it got old."""
         known = handler.upstream
         if known is not None and time.monotonic() - known.used < _IDLE:
             return known
         if known is not None:
             known.close()
-        handler.upstream = Connection(
-            "127.0.0.1", self.azure.blobs.port, context=self._trust, timeout=300
-        )
+        port = self.azure.storage_accounts.blobs_of(host).port
+        handler.upstream = Connection("127.0.0.1", port, context=self._trust, timeout=300)
         handler.upstream.connect()
         return handler.upstream
 

@@ -106,7 +106,20 @@ class Identity:
                 "The access token expiry UTC time is earlier than current UTC time.",
                 challenge,
             )
-        return self.account.principals[claims["oid"]]
+        who = self.account.principals.get(claims["oid"])
+        if who is None:  # deleted since
+            raise AzureError(
+                401, "InvalidAuthenticationToken", "The access token is invalid.", challenge
+            )
+        return who
+
+    def audience(self, request: Request) -> str:
+        """The resource that the bearer token of a request is for; "" without a token of ours."""
+        try:
+            token = (request.headers.get("Authorization") or "").partition(" ")[2]
+            return str(self._claims(token.strip())["aud"])
+        except ValueError:
+            return ""
 
     def expire(self, request: Request) -> None:
         """Make the token of a request an expired one."""
@@ -172,7 +185,7 @@ class Identity:
                 f"AADSTS70003: The app requested an unsupported grant type '{kind}'.",
             )
         client = form.get("client_id", "")
-        if client != self.account.client_id:
+        if client not in self.account.credentials:
             raise AzureError(
                 400,
                 "unauthorized_client",
@@ -180,8 +193,9 @@ class Identity:
                 f"directory '{self.account.tenant_id}'.",
             )
         self._check_credential(form)
+        who = self._principal(client)
         scope = form.get("scope") or form.get("resource") or ""
-        answer = self._answer(scope.removesuffix("/.default"))
+        answer = self._answer(scope.removesuffix("/.default"), who)
         if "/v2.0/" in request.path:
             return answer
         ends = str(int(time.time()) + int(answer["expires_in"]))
@@ -201,23 +215,36 @@ class Identity:
                     "assertion subject.",
                 )
             return
-        secret = form.get("client_secret", "")
-        if not hmac.compare_digest(secret.encode(), self.account.client_secret.encode()):
+        secret, client = form.get("client_secret", "").encode(), form["client_id"]
+        held = self.account.credentials[client].values()
+        if not any(hmac.compare_digest(secret, one.encode()) for one in held):
             raise AzureError(
                 401,
                 "invalid_client",
                 "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in "
                 "the request is the client secret value, not the client secret ID, for a secret "
-                f"added to app '{self.account.client_id}'.",
+                f"added to app '{client}'.",
             )
 
-    def _answer(self, audience: str) -> Json:
+    def _principal(self, client: str) -> Principal:
+        """The service principal of an application. AzureError 401 when it has none."""
+        for one in self.account.principals.values():
+            if one.client_id == client:
+                return one
+        raise AzureError(
+            401,
+            "invalid_client",
+            f"AADSTS7000229: The client application {client} is missing service principal in the "
+            f"tenant {self.account.tenant_id}.",
+        )
+
+    def _answer(self, audience: str, who: Principal | None = None) -> Json:
         seconds = self.account.token_seconds
         return {
             "token_type": "Bearer",
             "expires_in": seconds,
             "ext_expires_in": seconds,
-            "access_token": self.token(audience),
+            "access_token": self.token(audience, who),
         }
 
     @route("GET", IMDS, "/metadata/identity/oauth2/token", auth=False)

@@ -7,7 +7,7 @@ import time
 import uuid
 
 from .errors import AzureError
-from .routing import API, ARM, BLOB, IMDS, LOGIN, Answer, Json
+from .routing import API, ARM, BLOB, DEVOPS, GRAPH, IMDS, LOGIN, Answer, Json
 
 # The codes that the data plane's specifications know; a finer one stands in `innerError`.
 CODES = {
@@ -39,6 +39,10 @@ def refusal(host: str, path: str, error: AzureError) -> Answer:
     if re.fullmatch(ARM, host):
         headers.setdefault("x-ms-failure-cause", "gateway")
         return Answer(error.status, {"error": plain}, headers)
+    if re.fullmatch(GRAPH, host):
+        return Answer(error.status, _graph(error), headers)
+    if re.fullmatch(DEVOPS, host):
+        return Answer(error.status, _devops(error), headers)
     if not re.fullmatch(API, host) or path.startswith("/rp/"):
         return Answer(error.status, {"error": plain}, headers)
     if path.startswith("/mlflow/"):
@@ -62,6 +66,27 @@ def _entra(error: AzureError) -> Json:
         "timestamp": now,
         "trace_id": trace,
         "correlation_id": correlation,
+    }
+
+
+def _graph(error: AzureError) -> Json:
+    """Source: "Microsoft Graph error responses and resource types"."""
+    number, now = str(uuid.uuid4()), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    inner = {"date": now, "request-id": number, "client-request-id": number}
+    return {"error": {"code": error.code, "message": error.message, "innerError": inner}}
+
+
+def _devops(error: AzureError) -> Json:
+    """Source: WrappedException of Azure DevOps' clients (microsoft/azure-devops-python-api)."""
+    return {
+        "$id": "1",
+        "innerException": None,
+        "message": error.message,
+        "typeName": f"Microsoft.TeamFoundation.DistributedTask.WebApi.{error.code}, "
+        "Microsoft.TeamFoundation.DistributedTask.WebApi",
+        "typeKey": error.code,
+        "errorCode": 0,
+        "eventId": 3000,
     }
 
 

@@ -22,7 +22,9 @@ SERVICE = r"[a-z0-9.-]+\.azurecontainer\.io"
 IMDS = r"169\.254\.169\.254"
 CONTROL = r"standin\.invalid"
 TELEMETRY = r"dc\.services\.visualstudio\.com"
-HOSTS = (LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY)
+GRAPH = r"graph\.microsoft\.com"
+DEVOPS = r"dev\.azure\.com"
+HOSTS = (LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS)
 
 _WORKSPACE = (
     r"/subscriptions/(?P<_s>[^/]+)/resourceGroups/(?P<_g>[^/]+)"

@@ -40,6 +40,21 @@ from .runs import Runs
 from .services import Services
 from .snapshots import Snapshots
 from .telemetry import Telemetry
+from .world.access import Access
+from .world.authorization import Authorization
+from .world.containers import Containers
+from .world.deployments import Deployments
+from .world.directory import Directory
+from .world.furnish import furnish, register_administrator, settle
+from .world.groups import Groups
+from .world.operations import Operations
+from .world.providers import Providers
+from .world.quotas import Quotas
+from .world.resources import Resources
+from .world.state import World
+from .world.storage_accounts import StorageAccounts
+from .world.vaults import Vaults
+from .world.workspaces import Workspaces
 
 # What a caller's environment may hold that must not reach a client of the stand-in.
 _PRIVATE = ("AZURE", "ARM_", "AML_", "AZUREML", "TENANT_ID", "SPN_", "MSI_", "IDENTITY_")
@@ -64,20 +79,35 @@ class Clock:
 class Azure:
     """What there is of Azure: one attribute for each part, so that parts find one another."""
 
-    def __init__(self, folder: Path, lag: float) -> None:
+    def __init__(self, folder: Path, lag: float, empty: bool = False) -> None:
         self.folder = folder
         self.lag = lag
+        self.empty = empty
         self.clock = Clock()
-        self.account = Account()
+        self.account = Account(empty=empty)
+        self.world = World(self.account)
         self.journal = Journal()
         self.faults = Faults()
         self.router = Router(self.account)
         self.proxy = Proxy(self)
         self.identity = Identity(self)
+        self.access = Access(self)
+        self.operations = Operations(self)
+        self.providers = Providers(self)
+        self.groups = Groups(self)
+        self.resources = Resources(self)
+        self.storage_accounts = StorageAccounts(self)
+        self.containers = Containers(self)
+        self.vaults = Vaults(self)
+        self.workspaces = Workspaces(self)
+        self.deployments = Deployments(self)
+        self.quotas = Quotas(self)
+        self.authorization = Authorization(self)
+        self.directory = Directory(self)
         self.arm = Arm(self)
         self.computes = Computes(self)
         self.compute_sizes = ComputeSizes(self)
-        self.blobs = Blobs(self)
+        self.blobs = Blobs(self, self.account.storage_account)
         self.artifacts = Artifacts(self)
         self.datastores = Datastores(self)
         self.datasets = Datasets(self)
@@ -99,15 +129,18 @@ class Azure:
         self.services = Services(self)
         for part in self.parts():
             self.router.add(part)
+        register_administrator(self)
+        if not empty:
+            furnish(self)
 
     def parts(self) -> list[object]:
         """All parts, in the order in which they start."""
         return [part for part in vars(self).values() if type(part).__module__.startswith("tests.")]
 
     def plays(self, host: str) -> bool:
-        """Whether a host is one of those played; of storage accounts only the workspace's is."""
+        """Whether a host is one of those played; of storage accounts only those that exist."""
         if re.fullmatch(BLOB, host, re.I):
-            return host == self.blobs.host
+            return self.storage_accounts.plays(host)
         return _PLAYED.fullmatch(host) is not None
 
     def listed(self, created: float) -> bool:
@@ -134,19 +167,32 @@ class StandIn:
     """Azure on loopback for one process: `with StandIn() as standin`.
 
     `folder` holds its files (a temporary one, removed at the end, by default); `lag` is how many
-    seconds lists stay behind what was made.
+    seconds lists stay behind what was made. `empty`: a subscription with nothing in it, and
+    `account.administrator` who owns it.
     """
 
-    def __init__(self, folder: Path | None = None, *, lag: float = 0.2, port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        lag: float = 0.2,
+        port: int = 0,
+        empty: bool = False,
+    ) -> None:
         self._own = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="standin-"))
         # The SDK keeps what it discovered below the home folder, and asks anew where there is none.
         (self.folder / "home").mkdir(parents=True, exist_ok=True)
         self.port = port
-        self.azure = Azure(self.folder, lag)
+        self.azure = Azure(self.folder, lag, empty)
         self.account = self.azure.account
+        self.world = self.azure.world
         self.journal = self.azure.journal
-        self.blobs = self.azure.blobs
+
+    @property
+    def blobs(self) -> Blobs:
+        """The storage account of the workspace."""
+        return self.azure.blobs
 
     def __enter__(self) -> StandIn:
         self.start()
@@ -164,11 +210,11 @@ class StandIn:
         """Start the proxy and what stands behind it. RuntimeError if a part cannot start."""
         try:
             self.azure.proxy.start(self.port)
-            self.azure.blobs.start()
+            if not self.azure.empty:
+                settle(self.azure)
         except BaseException:
             self.stop()
             raise
-        self.add_compute("cpu-cluster")
 
     def stop(self) -> None:
         """End everything that was started."""

@@ -1,0 +1,1 @@
+"""An Azure subscription that can be filled: groups, accounts, workspaces, principals, roles."""
