@@ -13,7 +13,7 @@ from aml.settings_azure import Bootstrap, Compute
 
 from .foundation import CONTRIBUTOR
 from .names import Names
-from .records import Command, Look, Step, arm_get, az
+from .records import Look, Step, arm_get, az
 
 WORKSPACE_VERSION = "2024-04-01"
 VAULT_VERSION = "2023-07-01"
@@ -152,7 +152,10 @@ def workspace(names: Names, modes: Bootstrap, compute: Compute) -> list[Step]:
             reason="data, environments, runs, models and services are kept in it",
             kept=(
                 f"the deleted workspace {names.workspace}, for 14 days, and with it its name",
-                _purge(named, here),
+                az(
+                    *("rest", "--method", "delete", "--url", names.workspace_id),
+                    *("--url-parameters", f"api-version={WORKSPACE_VERSION}", "forceToPurge=true"),
+                ),
             ),
             limit=1800,
             look_after=True,
@@ -198,11 +201,6 @@ def workspace(names: Names, modes: Bootstrap, compute: Compute) -> list[Step]:
 def _given(flag: str, path: str, mode: str) -> tuple[str, ...]:
     """A flag for what the workspace is to use; without it, it makes one of its own."""
     return () if mode == "skip" else (flag, path)
-
-
-def _purge(named: tuple[str, ...], here: tuple[str, ...]) -> Command:
-    """What removes a workspace for good."""
-    return az("ml", "workspace", "delete", *named, *here, "--permanently-delete", "--yes")
 
 
 def _no_cluster(found: dict[str, Any]) -> str:
