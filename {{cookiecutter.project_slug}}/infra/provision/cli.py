@@ -17,6 +17,8 @@ from aml.redaction import without_secrets
 
 def parser() -> Parser:
     """All flags."""
+    from .credentials import add_arguments
+
     common = Parser(add_help=False, allow_abbrev=False)
     common.add_argument("--env", metavar="NAME", help="lay config.NAME.yml over config.yml")
     common.add_argument(
@@ -56,6 +58,9 @@ def parser() -> Parser:
             help="what the service principal is on the workspace (default: azure.bootstrap.role)",
         )
     command("status", "show what stands")
+    add_arguments(
+        command("credentials", "put a new secret of the service principal where pipelines read it")
+    )
     command("destroy", "remove what this repository made, and nothing else")
     return top
 
@@ -89,7 +94,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     from aml.driver import assignment
     from aml.settings import load_settings
 
-    from . import commands, teardown
+    from . import commands, credentials, teardown
     from .context import open_context
 
     overrides = [assignment(text) for text in args.set]
@@ -100,6 +105,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
         "plan": commands.plan,
         "apply": commands.apply,
         "status": commands.status,
+        "credentials": credentials.run,
         "destroy": teardown.destroy,
     }
     return work[args.command](context)
