@@ -109,6 +109,14 @@ SAID = [
         ),
     ),
     (
+        Kind.NOT_FOUND,
+        1,
+        ARM.format(
+            code="DeletedVaultNotFound",
+            message="The specified deleted vault 'kv-penguins' does not exist.",
+        ),
+    ),
+    (
         Kind.QUOTA,
         1,
         ARM.format(

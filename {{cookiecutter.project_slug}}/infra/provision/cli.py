@@ -79,6 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = _fail(130, "interrupted; run it again to go on where it stopped", record)
     except Exception as error:
+        record |= getattr(error, "record", {})
         if verbose:
             import traceback
 

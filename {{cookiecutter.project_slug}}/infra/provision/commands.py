@@ -53,7 +53,8 @@ def apply(context: Context) -> dict[str, Any]:
             _show(context, looked, checks)
             raise Refused(
                 f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was made: "
-                + " | ".join(problems)
+                + " | ".join(problems),
+                record={"problems": problems, "unknown": checks.unknown},
             )
         engine = Engine(context.az, context.reader, context.state, context.say)
         if looked.to_create:

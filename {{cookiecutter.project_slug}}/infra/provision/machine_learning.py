@@ -34,6 +34,7 @@ def companions(names: Names, modes: Bootstrap) -> list[Step]:
             title=f"Key Vault {vault}",
             mode=modes.key_vault,
             looks=(Look(arm_get(vault_id, VAULT_VERSION)),),
+            # Rights by roles, as in the template of the extension itself.
             create=(
                 az(
                     *("keyvault", "create", "-n", vault, "-g", group, "-l", names.location),

@@ -13,11 +13,19 @@ Facts = Mapping[str, str]
 
 
 class Refused(Exception):
-    """Something in Azure or in config.yml stands against it: one line that says what to do."""
+    """Something in Azure or in config.yml stands against it: one line that says what to do.
 
-    def __init__(self, line: str, *, code: int = 1) -> None:
+    Args:
+        line: what a person reads.
+        code: the exit code.
+        record: what is reported as JSON beside the line.
+    """
+
+    def __init__(
+        self, line: str, *, code: int = 1, record: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(line)
-        self.code = code
+        self.code, self.record = code, record or {}
 
 
 @dataclass(frozen=True)
