@@ -73,7 +73,7 @@ _CODES = {
         "ResourceNotFound ResourceGroupNotFound NotFound Request_ResourceNotFound "
         "ParentResourceNotFound RoleDefinitionDoesNotExist ContainerNotFound BlobNotFound "
         "ProjectDoesNotExistWithNameException ProjectDoesNotExistException "
-        "VariableGroupNotFoundException RoleAssignmentNotFound"
+        "VariableGroupNotFoundException RoleAssignmentNotFound DeletedVaultNotFound"
     ),
     Kind.WRONG_SUBSCRIPTION: (
         "SubscriptionNotFound InvalidSubscriptionId InvalidAuthenticationTokenTenant "
