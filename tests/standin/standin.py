@@ -44,6 +44,7 @@ from .world.access import Access
 from .world.authorization import Authorization
 from .world.containers import Containers
 from .world.deployments import Deployments
+from .world.devops import DevOps
 from .world.directory import Directory
 from .world.furnish import furnish, register_administrator, settle
 from .world.groups import Groups
@@ -104,6 +105,7 @@ class Azure:
         self.quotas = Quotas(self)
         self.authorization = Authorization(self)
         self.directory = Directory(self)
+        self.devops = DevOps(self)
         self.arm = Arm(self)
         self.computes = Computes(self)
         self.compute_sizes = ComputeSizes(self)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..account import Account, Assignment, Group
 from ..routing import Json
+
+if TYPE_CHECKING:
+    from .devops import VariableGroup
 
 WORKSPACE = "Microsoft.MachineLearningServices/workspaces"
 STORAGE = "Microsoft.Storage/storageAccounts"
@@ -83,11 +88,18 @@ class World:
         self.applications: dict[str, Application] = {}
         self.deleted_applications: dict[str, Application] = {}
         self.service_principals: dict[str, ServicePrincipal] = {}
-        self.variable_groups: dict[int, Json] = {}
+        self.projects: dict[str, dict[str, str]] = {}  # of Azure DevOps, by organization
+        self.strangers: set[str] = set()  # who is no member of an organization
+        self.variable_groups: dict[int, VariableGroup] = {}
         self.taken_names: set[str] = set()  # storage accounts of other people
         self.core_limits: dict[str, int] = {}  # a VM family → its quota, where it is not enough
         self.may_register_applications = True
         self.replication = 0.2
+
+    def add_project(self, organization: str, name: str) -> str:
+        """A project of Azure DevOps, with its organization; its id."""
+        number = str(uuid.uuid4())
+        return self.projects.setdefault(organization.lower(), {}).setdefault(name, number)
 
     @property
     def groups(self) -> dict[str, Group]:
