@@ -174,7 +174,7 @@ def test_all_problems_are_said_at_once_and_nothing_is_made(az: DoubleOfAz, opene
     az.free_cores = 2
     with pytest.raises(Refused) as caught:
         commands.apply(context)
-    said = str(caught.value)
+    said = "\n".join(caught.value.record["problems"])
     for words in (
         "Owner or User Access Administrator",
         context.names.storage_account,

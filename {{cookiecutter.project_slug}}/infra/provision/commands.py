@@ -50,10 +50,10 @@ def apply(context: Context) -> dict[str, Any]:
             checks = preflight(context.settings, context.names, looked, context.reader)
         problems = looked.problems + checks.problems
         if problems:
-            _show(context, looked, checks)
+            _show_notes(context, looked, checks)
+            many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
             raise Refused(
-                f"{len(problems)} problem{'s' if len(problems) > 1 else ''}, nothing was made: "
-                + " | ".join(problems),
+                f"nothing was made: {many}{problems[0]}",
                 record={"problems": problems, "unknown": checks.unknown},
             )
         engine = Engine(context.az, context.reader, context.state, context.say)
@@ -97,6 +97,11 @@ def _show(context: Context, looked: Survey, checks: Preflight) -> None:
     """The plan and what was found out, for a person."""
     for line in plan_text(context.steps, looked.findings, context.az, looked.facts):
         context.say(line)
+    _show_notes(context, looked, checks)
+
+
+def _show_notes(context: Context, looked: Survey, checks: Preflight) -> None:
+    """What stands against it, and what could not be known."""
     for problem in [*looked.problems, *checks.problems]:
         context.say(f"problem: {problem}")
     for note in [*_unlooked(looked), *checks.unknown]:

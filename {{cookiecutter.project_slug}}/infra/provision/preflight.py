@@ -13,7 +13,6 @@ from typing import Any
 from aml.settings import Settings
 
 from .az import AzFailure
-from .foundation import CONTRIBUTOR
 from .machine_learning import VAULT_VERSION, WORKSPACE_VERSION
 from .names import Names
 from .records import Step, arm_get, az
@@ -67,9 +66,9 @@ def preflight(settings: Settings, names: Names, survey: Survey, reader: Reader) 
 
 
 def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: bool) -> list[str]:
-    """What the caller may not do, by the roles that Azure says they hold."""
-    problems = []
+    """What the caller may not make, by the roles that Azure says they hold: a line for each."""
     allowed: dict[str, list[dict[str, Any]]] = {}
+    refused: dict[tuple[str, str], list[str]] = {}
     for step in steps:
         if not step.actions:
             continue
@@ -79,15 +78,14 @@ def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: boo
             path = f"{place}/providers/Microsoft.Authorization/permissions"
             answer = reader.read(arm_get(path, PERMISSIONS_VERSION), {})
             allowed[place] = answer["value"] if answer else []
-        refused = [action for action in step.actions if not may(allowed[place], action)]
-        if refused:
-            where = "the resource group" if place == names.group_id else "the subscription"
-            problems.append(
-                f"{step.title}: you may not make it ({refused[0]} on {where}); it takes the role"
-                f" {step.role or CONTRIBUTOR}: `python infra/bootstrap.py plan --for-admin` writes"
-                f" the request, or set azure.bootstrap.{_setting(step)} to existing or skip"
-            )
-    return problems
+        if not all(may(allowed[place], action) for action in step.actions):
+            refused.setdefault((step.role, place), []).append(step.title)
+    return [
+        f"you may not make {', '.join(titles)}: it takes the role {role} on"
+        f" {place}; `python infra/bootstrap.py plan --for-admin` writes the request, and what is"
+        " handed out to you is marked existing or skip in config.yml (azure.bootstrap)"
+        for (role, place), titles in refused.items()
+    ]
 
 
 def may(permissions: list[dict[str, Any]], action: str) -> bool:
@@ -100,13 +98,6 @@ def may(permissions: list[dict[str, Any]], action: str) -> bool:
         named(each.get("actions") or []) and not named(each.get("notActions") or [])
         for each in permissions
     )
-
-
-def _setting(step: Step) -> str:
-    """The mode's name in config.yml."""
-    if step.key.startswith("role_"):
-        return "roles"
-    return {"log_analytics": "app_insights", "providers": "resource_group"}.get(step.key, step.key)
 
 
 def _storage_name(names: Names, reader: Reader) -> list[str]:
