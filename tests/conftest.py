@@ -118,14 +118,17 @@ def cli(template: Path) -> Cli:
     """Run the `cookiecutter` command as a user does: `cli("name=value", …, cwd=…, env=…)`."""
 
     def run(
-        *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
+        *arguments: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        source: str = str(template),
     ) -> subprocess.CompletedProcess[str]:
         where = {**environment(PWD=str(cwd)), **(env or {})}
         command = [sys.executable, "-P", "-m", "cookiecutter", "--no-input", "--default-config"]
         flags = [argument for argument in arguments if argument.startswith("-")]
         answers = [argument for argument in arguments if not argument.startswith("-")]
         return subprocess.run(
-            [*command, *flags, str(template), *answers],
+            [*command, *flags, source, *answers],
             cwd=cwd,
             env=where,
             capture_output=True,

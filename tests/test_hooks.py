@@ -37,6 +37,14 @@ def test_a_new_repository_has_one_commit_and_no_change(cli: Cli, tmp_path: Path)
     assert "requirements-train.txt" in git("ls-files", folder=project)
 
 
+def test_the_template_may_be_named_from_where_one_stands(
+    cli: Cli, template: Path, tmp_path: Path
+) -> None:
+    done = cli(f"--output-dir={tmp_path}", cwd=template.parent, source=f"./{template.name}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert git("rev-list", "--count", "HEAD", folder=tmp_path / "penguins-model") == "1"
+
+
 def test_the_user_is_the_author_if_git_knows_them(cli: Cli, tmp_path: Path) -> None:
     config = tmp_path / "gitconfig"
     config.write_text("[user]\n\tname = Ada\n\temail = ada@example.com\n", encoding="utf-8")

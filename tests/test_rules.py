@@ -147,4 +147,4 @@ def test_markdown_is_no_markup() -> None:
 @given(st.dictionaries(st.text(), st.one_of(st.text(alphabet='"\\\n {}é🎉'), st.booleans())))
 def test_the_hook_reads_any_answer_as_data(answers: dict[str, str | bool]) -> None:
     code = f'r"""{quoting.as_json(answers)}"""'
-    assert json.loads(ast.literal_eval(code)) == answers
+    assert json.loads(ast.literal_eval(code)) | {"_repo_dir": ""} == answers | {"_repo_dir": ""}
