@@ -93,7 +93,7 @@ def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
         *lines[start : start + 3],
         "cp ../customers.csv .",
         "trap '.venv/bin/python src/deploy.py --local --delete' EXIT",
-        *[line for line in lines[start + 3 :] if "src/" in line],
+        *[line for line in lines[start + 3 :] if "src/" in line or line.endswith(" plan")],
         "test -s scored.parquet",
     ]
     done = subprocess.run(
@@ -107,6 +107,7 @@ def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "model: penguins-model-sex:1" in done.stdout
     assert "model: penguins-model-churned:1" in done.stdout
+    assert "az ml workspace create -n mlw-penguins-model" in done.stdout
 
 
 def test_the_demo(tmp_path: Path) -> None:
