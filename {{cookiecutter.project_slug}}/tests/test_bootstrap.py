@@ -318,6 +318,7 @@ def test_a_deleted_key_vault_is_said_with_what_ends_it(az: DoubleOfAz, opened: O
     with pytest.raises(Refused, match=rf"az keyvault purge -n {names.key_vault} -l"):
         commands.apply(context)
     assert az.commands == []
+    assert any("az keyvault purge" in line for line in commands.status(opened())["unknown"])
 
 
 def test_the_state_file_is_ours_alone_while_at_work(opened: Open) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from .az import AzFailure
 from .context import Context, agreed
 from .display import elapsed, plan_text, request_for_admin, state_of, typed
 from .engine import Engine
 from .plan import require_subscription
-from .preflight import Preflight, preflight
+from .preflight import Preflight, deleted_vault, preflight
 from .records import Refused, Step
 from .survey import Survey, survey
 
@@ -88,9 +89,25 @@ def status(context: Context) -> dict[str, Any]:
         made = ", made by this repository" if context.state.ours(step.key) else ""
         state = "missing" if finding and finding.to_create else state_of(finding)
         context.say(f"{state:<14} {step.title}{made if finding and finding.there else ''}")
-    for problem in looked.problems:
-        context.say(f"problem: {problem}")
-    return _record(context, looked, Preflight())
+    notes = Preflight(unknown=_kept(context, looked))
+    _show_notes(context, looked, notes)
+    return _record(context, looked, notes)
+
+
+def _kept(context: Context, looked: Survey) -> list[str]:
+    """What may hold the name of something that is missing, and how to end that."""
+    missing = {step.key: step for step in looked.to_create}
+    lines = []
+    if "key_vault" in missing:
+        try:
+            lines.append(deleted_vault(context.names, context.reader))
+        except AzFailure as failure:
+            lines.append(f"whether a deleted Key Vault holds the name: {failure.message}")
+    if "workspace" in missing:
+        what, purge = missing["workspace"].kept
+        if purge:
+            lines.append(f"whether there is {what}; to end that: {typed(purge, context.az, {})}")
+    return [line for line in lines if line]
 
 
 def _show(context: Context, looked: Survey, checks: Preflight) -> None:

@@ -19,6 +19,7 @@ from .records import Step, arm_get, az
 from .survey import Reader, Survey
 
 PERMISSIONS_VERSION = "2022-04-01"
+_OTHER_VAULT = "choose another name in config.yml (azure.bootstrap.key_vault_name)"
 
 
 @dataclass
@@ -111,18 +112,30 @@ def _storage_name(names: Names, reader: Reader) -> list[str]:
     ]
 
 
+def deleted_vault(names: Names, reader: Reader) -> str:
+    """What to do about a Key Vault that was deleted and still holds its name; "" if there is none.
+
+    Raises:
+        AzFailure: it may not be looked at.
+    """
+    provider = f"{names.scope}/providers/Microsoft.KeyVault"
+    deleted = f"{provider}/locations/{names.location}/deletedVaults/{names.key_vault}"
+    if not reader.read(arm_get(deleted, VAULT_VERSION), {}):
+        return ""
+    return (
+        f"Key Vault {names.key_vault} was deleted and keeps its name: `az keyvault recover"
+        f" -n {names.key_vault}` brings it back, `az keyvault purge -n {names.key_vault} -l"
+        f" {names.location}` ends it; or {_OTHER_VAULT}"
+    )
+
+
 def _vault_name(names: Names, reader: Reader) -> list[str]:
     """Whether somebody else, or one of ours that was deleted, has the Key Vault's name."""
-    provider = f"{names.scope}/providers/Microsoft.KeyVault"
-    other = "choose another name in config.yml (azure.bootstrap.key_vault_name)"
-    deleted = f"{provider}/locations/{names.location}/deletedVaults/{names.key_vault}"
-    if reader.read(arm_get(deleted, VAULT_VERSION), {}):
-        return [
-            f"Key Vault {names.key_vault} was deleted and keeps its name: `az keyvault recover"
-            f" -n {names.key_vault}` brings it back, `az keyvault purge -n {names.key_vault} -l"
-            f" {names.location}` ends it; or {other}"
-        ]
+    deleted = deleted_vault(names, reader)
+    if deleted:
+        return [deleted]
     # `az keyvault check-name` knows managed HSMs alone.
+    provider = f"{names.scope}/providers/Microsoft.KeyVault"
     check = az(
         *("rest", "--method", "post", "--url", f"{provider}/checkNameAvailability"),
         *("--url-parameters", f"api-version={VAULT_VERSION}", "--body", "@-"),
@@ -131,7 +144,7 @@ def _vault_name(names: Names, reader: Reader) -> list[str]:
     answer = reader.read(check, {})
     if answer["nameAvailable"]:
         return []
-    return [f"Key Vault {names.key_vault}: {_sentence(answer.get('message'))}; {other}"]
+    return [f"Key Vault {names.key_vault}: {_sentence(answer.get('message'))}; {_OTHER_VAULT}"]
 
 
 def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:
