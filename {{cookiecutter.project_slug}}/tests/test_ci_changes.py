@@ -12,9 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 
 from aml.ci import changes
-from conftest import Project
+from aml.settings import load_settings
+from conftest import ROOT, Project
 
 MAIN = "refs/heads/main"
 ALL = set(changes.STAGES)
@@ -52,7 +54,7 @@ def devops() -> Iterator[DevOps]:
     """Azure DevOps on loopback."""
     with DevOps(("127.0.0.1", 0), Handler) as server:
         server.asked = []
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -60,10 +62,17 @@ def devops() -> Iterator[DevOps]:
 class Repository:
     """A repository with a commit whose run succeeded, and what a run of the pipeline says of it."""
 
-    def __init__(self, root: Path, devops: DevOps) -> None:
-        self.root, self.devops = root, devops
+    devops: DevOps
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
         self.git("init", "-q")
-        devops.commits = (self.commit(),)
+        self.first = self.commit()
+
+    def start_anew(self, devops: DevOps) -> None:
+        """Goes back to the first commit, whose run succeeded."""
+        self.devops, devops.commits = devops, (self.first,)
+        self.git("reset", "-q", "--hard", self.first)
 
     def git(self, *arguments: str) -> str:
         """Runs git here."""
@@ -99,13 +108,22 @@ class Repository:
         return set(changes.why_each_runs(asked, MAIN, environ))
 
 
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A copy of this repository, committed once for all tests."""
+    return Repository(Project(tmp_path_factory.mktemp("changes") / "a project").root)
+
+
 @pytest.fixture()
-def repository(project: Project, devops: DevOps, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """A copy of this repository, committed; its last run succeeded."""
-    monkeypatch.setattr("aml.ci.changes.ROOT", project.root)
+def repository(
+    committed: Repository, devops: DevOps, monkeypatch: pytest.MonkeyPatch
+) -> Repository:
+    """The copy as it was first committed; its last run succeeded."""
+    committed.start_anew(devops)
+    monkeypatch.setattr("aml.ci.changes.ROOT", committed.root)
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.delenv("HTTP_PROXY", raising=False)
-    return Repository(project.root, devops)
+    return committed
 
 
 def test_nothing_changed_nothing_runs(repository: Repository) -> None:
@@ -219,3 +237,11 @@ def test_a_wrong_config_is_one_line(
     repository.edit("config.yml", "seed: 0", "seed: nought")
     assert changes.main([]) == 2
     assert "training.seed" in capsys.readouterr().out
+
+
+def test_the_pipelines_use_the_groups_that_bootstrap_fills() -> None:
+    listed = yaml.safe_load((ROOT / "pipelines" / "variables.yml").read_text(encoding="utf-8"))
+    named = {one["name"]: one["value"] for one in listed["variables"]}
+    group = load_settings(ROOT).azure.bootstrap.variable_group
+    assert named["variableGroup"] == group
+    assert named["productionVariableGroup"] == f"{group}-prod"
