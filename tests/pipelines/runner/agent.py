@@ -53,6 +53,7 @@ class Agent:
         self.after: list[Callable[[], None]] = []  # what tasks left for the end of the job
         self.result = JobResult(job.name)
         self.status = SUCCEEDED
+        self.began = time.time()
         self.deadline = time.monotonic() + float(job.timeout) * service.minute
         self.readonly: set[str] = set()
         self.set_up()
@@ -99,7 +100,7 @@ class Agent:
                 task()
             self.run.leaks += self._leaks()
         finally:
-            end_marked(self.folder.name)
+            end_marked(self.folder.name, self.began)
             shutil.rmtree(self.folder, ignore_errors=True)
         tolerated = to_boolean(self._flag(self.job.continue_on_error)) and self.status == FAILED
         self.result.result = ISSUES if tolerated else self.status
@@ -120,9 +121,8 @@ class Agent:
         )
 
     def known(self, text: str, what: str) -> None:
-        """Refuse a macro without its variable: on the service it would stay as it is written."""
-        if unknown := self.variables.unknown(text):
-            raise PipelineError(f"{what}: no variable $({unknown[0]})")
+        """Note a macro without its variable: it stays as it is written, as on the service."""
+        self.run.unknown += [f"{what}: $({name})" for name in self.variables.unknown(text)]
 
     def handle(self, command: Command, step: Step, result: StepResult) -> None:
         """Do what a logging command says."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 from .documents import Table, where
@@ -31,6 +30,11 @@ def bind(declared: Any, given: Mapping[str, Any], file: str) -> Known:
             raise PipelineError(f"{file}: parameter {name!r} may not be {value!r}")
         values[name] = value
     return Known(f"{file}: parameters", values)
+
+
+def declared_names(declared: Any) -> list[str]:
+    """The names of a file's parameters."""
+    return list(_entries(declared))
 
 
 def _entries(declared: Any) -> dict[str, Any]:
@@ -71,8 +75,3 @@ def _typed(entry: Any, value: Any) -> Any:
     if kind not in ("string", "boolean", *LISTS, *TABLES):
         raise NotPlayed(f"{place}: type {kind!r}")
     raise PipelineError(f"{place}: {value!r} is no {kind}")
-
-
-def scalar(value: Any) -> bool:
-    """Whether a value is written as one text."""
-    return value is None or isinstance(value, str | bool | Decimal)

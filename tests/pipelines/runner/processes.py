@@ -46,10 +46,15 @@ def run_script(file: Path, folder: Path, environment: Mapping[str, str], seconds
         return Done(code, log.read().decode("utf-8", "replace"))
 
 
-def end_marked(mark: str) -> None:
-    """End every process that a job started, as agents do: they know it by its environment."""
+def end_marked(mark: str, since: float) -> None:
+    """End every process that a job started, as agents do: they know it by its environment.
+
+    `since` is when the job began, in seconds since 1970.
+    """
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
+            if process.create_time() < since - 1:
+                continue
             if process.environ().get("VSTS_PROCESS_LOOKUP_ID") == mark:
                 process.kill()
                 process.wait(5)

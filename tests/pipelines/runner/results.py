@@ -90,6 +90,7 @@ class Run:
     tests: dict[str, int] = field(default_factory=dict)
     line_coverage: float | None = None
     secrets: frozenset[str] = frozenset()
+    unknown: list[str] = field(default_factory=list)  # macros that name no variable
     leaks: list[str] = field(default_factory=list)  # files in which a secret stood
     seconds: float = 0.0
 
