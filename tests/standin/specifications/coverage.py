@@ -14,6 +14,8 @@ SAMPLES = {
     "api": "westeurope.api.azureml.ms",
     "imds": "169.254.169.254",
     "telemetry": "dc.services.visualstudio.com",
+    "graph": "graph.microsoft.com",
+    "devops": "dev.azure.com",
 }
 #: How an answer is backed, the strongest first.
 BACKINGS = {
