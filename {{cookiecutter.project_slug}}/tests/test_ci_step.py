@@ -180,3 +180,10 @@ def test_a_failed_run_is_summed_up(tmp_path: Path) -> None:
     )
     assert code == 0  # the step that waited has failed
     assert "ValueError: no" in summary
+
+
+def test_where_no_driver_answered_there_is_nothing_to_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verdict.main([str(tmp_path / "model.json")]) == 0
+    assert "said why" in capsys.readouterr().out

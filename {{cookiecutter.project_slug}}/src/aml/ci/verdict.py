@@ -24,6 +24,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("answer", type=Path, help="what model.py answered")
     args = parser.parse_args(argv)
+    if not args.answer.is_file():
+        print(f"there is no {args.answer}: the step before this one has failed, and said why")
+        return 0
     answer = json.loads(args.answer.read_text(encoding="utf-8"))
     page = args.answer.with_name("summary.md")
     page.write_text(training_summary(answer), encoding="utf-8")
