@@ -81,6 +81,15 @@ def test_a_later_step_takes_the_run_up(ready: AzureProject) -> None:
     assert finished["decision"]
 
 
+def test_a_wait_that_has_an_end_leaves_the_run_going(ready: AzureProject) -> None:
+    going = ready.done("model", "--wait-minutes", "0.02", *seed(14))
+    assert going["status"] not in ("Completed", "Failed")
+    assert not going["registered"]
+    finished = ready.done("model", "--resume", going["run_id"], "--wait-minutes", "5")
+    assert finished["status"] == "Completed"
+    assert finished["decision"]
+
+
 def test_a_run_under_way_is_not_started_twice(ready: AzureProject) -> None:
     started = ready.done("model", "--no-wait", *seed(12))
     again = ready.done("model", *seed(12))
