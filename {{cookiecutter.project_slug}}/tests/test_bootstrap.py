@@ -226,6 +226,22 @@ def test_destroy_removes_what_was_made_and_no_more(az: DoubleOfAz, opened: Open)
     assert len(commands.apply(opened())["created"]) == len(MADE) - 1
 
 
+def test_an_application_of_ours_stays_ours_when_config_names_it(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    client_id = commands.apply(opened())["client_id"]
+    named = ("azure.client_id", client_id)
+    assert commands.apply(opened(named))["created"] == []
+    teardown.destroy(opened(named))
+    assert az.made == {}
+
+
+def test_a_principal_that_config_names_is_not_made_anew(az: DoubleOfAz, opened: Open) -> None:
+    with pytest.raises(Refused, match=r"service principal .* is not there: check azure.client_id"):
+        commands.apply(opened(("azure.client_id", "theirs")))
+    assert az.commands == []
+
+
 def test_destroy_leaves_a_group_that_holds_something_else(az: DoubleOfAz, opened: Open) -> None:
     context = opened()
     commands.apply(context)
@@ -319,6 +335,20 @@ def test_a_deleted_key_vault_is_said_with_what_ends_it(az: DoubleOfAz, opened: O
         commands.apply(context)
     assert az.commands == []
     assert any("az keyvault purge" in line for line in commands.status(opened())["unknown"])
+
+
+def test_the_request_asks_for_what_is_to_be_handed_out(az: DoubleOfAz, opened: Open) -> None:
+    handed_out = [
+        ("azure.bootstrap.service_principal", "existing"),
+        ("azure.bootstrap.roles", "existing"),
+    ]
+    commands.apply(
+        opened(("azure.bootstrap.service_principal", "skip"), ("azure.bootstrap.roles", "skip"))
+    )
+    request = commands.plan(opened(*handed_out, for_admin=True))["request"]
+    for words in ("applications(uniqueName=", "az ad sp create --id", "az role assignment create"):
+        assert words in request
+    assert "az group create" not in request
 
 
 def test_the_state_file_is_ours_alone_while_at_work(opened: Open) -> None:

@@ -10,8 +10,8 @@ from aml.driver import ArgumentError
 from aml.settings import Settings
 
 from .az import Az
-from .names import Names
-from .plan import make_plan
+from .names import Names, names_of
+from .plan import check, make_plan
 from .records import Refused, Step
 from .state import State
 from .survey import Reader
@@ -50,17 +50,13 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     def say(line: str) -> None:
         print(line, file=out, flush=True)
 
-    names, _ = make_plan(settings)
-    state = State(settings.root, names)
     data = getattr(args, "data", None)
     if data and not data.is_file():
         raise ArgumentError(f"--data {data}: there is no such file")
-    names, steps = make_plan(
-        settings,
-        generation=state.generation,
-        data=data,
-        uploaded=args.command == "destroy" and state.ours("role_upload"),
-    )
+    check(settings)
+    names = names_of(settings)
+    state = State(settings.root, names)
+    steps = make_plan(settings, names, state, data)
     az = Az(say, subscription=settings.azure.subscription_id)
     return Context(args, settings, names, steps, az, Reader(az), state, say)
 

@@ -84,8 +84,8 @@ def request_for_admin(
     wanted = [
         step
         for step in steps
-        if step.mode == "create" and not (step.key in findings and findings[step.key].there)
-        if not step.only_for
+        if not (step.key in findings and findings[step.key].there)
+        if not step.only_for and not step.essential
     ]
     lines = [
         f"# Azure resources for {project}",

@@ -30,21 +30,31 @@ ASSIGN = "Microsoft.Authorization/roleAssignments/write"
 REPLICATION = 180
 
 
-def principal(names: Names, azure: Azure, unique_name: str) -> list[Step]:
-    """The application and its service principal; only the latter where it was handed out."""
+def principal(names: Names, azure: Azure, unique_name: str, made: str) -> list[Step]:
+    """The application and its service principal; only the latter where it was handed out.
+
+    Args:
+        names: of the resources.
+        azure: modes, and the id of a principal that is known.
+        unique_name: the application's key.
+        made: the id of the one that was made here, if one was.
+    """
     mode, name = azure.bootstrap.service_principal, names.service_principal
-    if azure.client_id and mode == "create":
+    if azure.client_id not in ("", made) and mode == "create":
         mode = "existing"  # it is known by its id: another one would be another principal
     by_name = az("ad", "sp", "list", "--filter", f"displayName eq {_quoted(name)}")
     looks = [Look(graph_get("servicePrincipals(appId='{client_id}')"))]
     if mode == "existing" and not azure.client_id:
         looks.append(Look(by_name, _only("service principals", name)))
+    application = _application(name, unique_name)
+    create = (az("ad", "sp", "create", "--id", "{client_id}"),)
     step = Step(
         key="service_principal",
         title=f"service principal {name}",
         mode=mode,
         looks=tuple(looks),
-        create=(az("ad", "sp", "create", "--id", "{client_id}"),),
+        # Where it is to be handed out, an administrator begins with the application.
+        create=create if mode == "create" else (*application.create, *create),
         remove=(az("ad", "sp", "delete", "--id", "{principal_id}"),),
         missing="check azure.client_id and azure.service_principal_name in config.yml",
         learns=lambda found: {"client_id": found["appId"], "principal_id": found["id"]},
@@ -54,7 +64,7 @@ def principal(names: Names, azure: Azure, unique_name: str) -> list[Step]:
         reason="the pipelines sign in as it, so that nobody's own account is used",
         limit=REPLICATION,
     )
-    return [_application(name, unique_name), step] if mode == "create" else [step]
+    return [application, step] if mode == "create" else [step]
 
 
 def _application(name: str, unique_name: str) -> Step:

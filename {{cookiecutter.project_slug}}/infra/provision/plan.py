@@ -9,41 +9,37 @@ from aml.settings import Settings, SettingsError
 from .foundation import foundation, prerequisites
 from .identity import principal, roles, unique_name
 from .machine_learning import companions, workspace
-from .names import Names, names_of
+from .names import Names
 from .records import Step
+from .state import State
 from .storage import storage
 from .upload import right_to_upload, upload
 
 
 def make_plan(
-    settings: Settings, *, generation: int = 0, data: Path | None = None, uploaded: bool = False
-) -> tuple[Names, list[Step]]:
-    """The names, and the steps that are not left alone, in the order in which they are made.
+    settings: Settings, names: Names, state: State, data: Path | None = None
+) -> list[Step]:
+    """The steps that are not left alone, in the order in which they are made.
 
     Args:
         settings: what is wanted.
-        generation: how many times all of it was removed before.
+        names: of the resources.
+        state: what was made before.
         data: a file to upload.
-        uploaded: whether one was uploaded before.
-
-    Raises:
-        SettingsError: config.yml asks for what cannot be.
     """
-    check(settings)
-    azure = settings.azure
-    names, modes = names_of(settings), azure.bootstrap
+    azure, modes = settings.azure, settings.azure.bootstrap
+    made = state.facts.get("client_id", "") if state.ours("application") else ""
     steps = [
         *prerequisites(names),
         *foundation(names, modes.resource_group),
         *storage(names, modes),
         *companions(names, modes),
         *workspace(names, modes, azure.compute),
-        *principal(names, azure, unique_name(names, generation)),
+        *principal(names, azure, unique_name(names, state.generation), made),
         *roles(names, azure),
-        *(right_to_upload(names) if data or uploaded else []),
-        *(upload(names, data) if data else []),
+        *([*right_to_upload(names), *upload(names, data)] if data else []),
     ]
-    return names, [step for step in steps if step.mode != "skip"]
+    return [step for step in steps if step.mode != "skip"]
 
 
 def check(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from .plan import require_subscription
 from .records import Command, Refused, Step, az
 from .state import REMOVED
 from .survey import find, run, survey
+from .upload import right_to_upload
 from .waits import countdown, pauses
 
 # Azure puts these beside an Application Insights without being asked.
@@ -29,12 +30,13 @@ def destroy(context: Context) -> dict[str, Any]:
     """Removes what the state file says is ours."""
     require_subscription(context.settings)
     with context.state.alone():
-        ours = [step for step in reversed(context.steps) if context.state.ours(step.key)]
-        ours = [step for step in ours if step.remove]
+        uploaded = right_to_upload(context.names) if context.state.ours("role_upload") else []
+        steps = [*context.steps, *uploaded]
+        ours = [s for s in reversed(steps) if context.state.ours(s.key) and s.remove]
         if not ours:
             context.say("nothing here was made by this repository: nothing to remove")
             return {"status": "done", "removed": [], "left": [], "kept_by_azure": []}
-        looked = survey(context.steps, context.reader, context.facts, whole=True)
+        looked = survey(steps, context.reader, context.facts, whole=True)
         if looked.stopped:
             raise Refused(" | ".join(looked.problems))
         facts = looked.facts
