@@ -312,6 +312,20 @@ steps:
     assert lines(made.start(branch="refs/heads/0", commit=first))[0] == "1"
 
 
+def test_an_agent_of_ones_own_keeps_its_folder(service: Any) -> None:
+    main = """
+jobs:
+- {job: a, pool: own, steps: [{script: 'ls kept; touch kept; cat word'}]}
+- {job: b, dependsOn: a, pool: {name: own}, steps: [{script: 'ls kept; cat word'}]}
+"""
+    made = service(main, {"word": "one\n"})
+    assert lines(made.start(), job="a")[-1] == "one"
+    (made.repository / "word").write_text("two\n")
+    commit(made.repository)
+    assert lines(made.start(), job="a") == ["kept", "two"]
+    assert lines(made.start(), job="b") == ["kept", "two"]
+
+
 def test_approvals(service: Any) -> None:
     main = """
 jobs:

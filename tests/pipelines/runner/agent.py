@@ -34,19 +34,24 @@ if TYPE_CHECKING:
     from .results import Run
     from .service import Service
 
+# Folders that a job finds empty, whatever was there before.
+EMPTIED = ("Agent.TempDirectory", "Build.StagingDirectory", "Common.TestResultsDirectory")
 # Of no interest when files are searched for secrets: other people's packages.
-PACKAGES = (".venv", ".uv-cache", ".tools", "python")
+PACKAGES = {".venv", ".uv-cache", ".tools", "python"}
 
 
 class Agent:
-    """The machine of one job."""
+    """The machine of one job: a hosted one is new, one's own keeps what jobs left in its folder."""
 
     def __init__(self, service: Service, run: Run, stage: str, job: Job, given: Variables) -> None:
         self.service = service
         self.run = run
         self.job = job
         self.variables = given
-        self.folder = service.folder / "agents" / f"{run.id}-{stage}-{job.name}"
+        self.hosted = "vmImage" in (job.pool or {})
+        own = f"own-{service.definition(run.pipeline)}"
+        name = f"{run.id}-{stage}-{job.name}" if self.hosted else own
+        self.folder = service.folder / "agents" / name
         self.work = self.folder / "work" / "1"
         self.sources = self.work / "s"
         self.paths: list[str] = []  # before PATH, newest first
@@ -73,6 +78,12 @@ class Agent:
             "Build.BinariesDirectory": self.work / "b",
             "Common.TestResultsDirectory": self.work / "TestResults",
         }
+        for name in (
+            "Agent.TempDirectory",
+            "Build.StagingDirectory",
+            "Common.TestResultsDirectory",
+        ):
+            shutil.rmtree(named[name], ignore_errors=True)
         for name, path in named.items():
             path.mkdir(parents=True, exist_ok=True)
             self.variables.set(name, str(path))
@@ -101,7 +112,8 @@ class Agent:
             self.run.leaks += self._leaks()
         finally:
             end_marked(self.folder.name, self.began)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if self.hosted:
+                shutil.rmtree(self.folder, ignore_errors=True)
         tolerated = to_boolean(self._flag(self.job.continue_on_error)) and self.status == FAILED
         self.result.result = ISSUES if tolerated else self.status
         return self.result
@@ -235,12 +247,12 @@ class Agent:
 
     def _leaks(self) -> list[str]:
         """The files of this machine in which a secret stands."""
-        files = (
-            path
-            for path in self.folder.rglob("*")
-            if path.is_file() and not set(path.relative_to(self.folder).parts) & set(PACKAGES)
-        )
-        texts = ((str(path.relative_to(self.folder)), path.read_bytes()) for path in files)
+        files = []
+        for folder, folders, names in os.walk(self.folder):
+            folders[:] = set(folders) - PACKAGES
+            files += [Path(folder, name) for name in names]
+        regular = [path for path in files if path.is_file()]
+        texts = ((str(path.relative_to(self.folder)), path.read_bytes()) for path in regular)
         return leaks(texts, self.variables.masker.secrets)
 
 

@@ -71,13 +71,14 @@ def is_path(segment: str) -> bool:
 
 def copy(source: Path, target: Path) -> None:
     """Copy a folder as hard links: caches are not changed in place."""
+    clear(target)
     target.mkdir(parents=True, exist_ok=True)
     subprocess.run(["cp", "-al", f"{source}/.", str(target)], check=True)
 
 
-def clear(store: Path) -> None:
-    """Forget all caches."""
-    shutil.rmtree(store, ignore_errors=True)
+def clear(folder: Path) -> None:
+    """Remove a folder, such as the one with all caches."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _find(store: Path, prefix: str) -> str | None:

@@ -24,9 +24,9 @@ def check_out(agent: Agent, inputs: Mapping[str, str], result: StepResult) -> No
     if inputs[""] != "self":
         raise NotPlayed(f"checkout of {inputs['']}")
     depth = inputs.get("fetchDepth", SHALLOW)
-    source = agent.service.repository.as_uri()
-    git(agent.sources, "init", "--quiet")
-    git(agent.sources, "remote", "add", "origin", source)
+    if not (agent.sources / ".git").is_dir():
+        git(agent.sources, "init", "--quiet")
+        git(agent.sources, "remote", "add", "origin", agent.service.repository.as_uri())
     if depth == "0":
         git(agent.sources, "fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*")
     shallow = () if depth == "0" else (f"--depth={depth}", "--no-tags")

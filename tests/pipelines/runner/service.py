@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -87,8 +86,8 @@ class Service:
             subprocess.run([interpreter, "-m", "venv", str(made)], check=True)
             for script in made.glob("bin/pip*"):  # they name their own interpreter
                 script.unlink()
-        shutil.rmtree(target, ignore_errors=True)
-        subprocess.run(["cp", "-al", str(made), str(target)], check=True)
+        if not target.exists():
+            subprocess.run(["cp", "-al", str(made), str(target)], check=True)
         return target
 
     def group(self, name: str) -> Mapping[str, str]:
