@@ -79,15 +79,15 @@ def test_a_long_answer_is_read(tmp_path: Path) -> None:
     assert drive(tmp_path, {"rows": ["x" * 1000] * 1000}) == 0
 
 
-def test_a_variable_that_the_group_lacks_is_named(
+def test_a_variable_that_the_group_lacks_is_named_and_not_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("SPN_ID", "$(SpnID)")
+    monkeypatch.setenv("SPN_PASSWORD", "$(SpnPassword)")
     monkeypatch.setenv("TENANT_ID", "$(TenantID)")
-    assert drive(tmp_path, {}) == 2
+    assert drive(tmp_path, {}) == 0
     said = capsys.readouterr().out
-    assert "TenantID, SpnID" in said
-    assert "secret is" not in said
+    assert "not in the variable group: TenantID, SpnPassword" in said
+    assert "secret is None" in said
 
 
 def test_a_log_cannot_command_the_agent() -> None:

@@ -28,15 +28,12 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the step; answers with the driver's exit code."""
     args = arguments().parse_args(argv)
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
-    if unset := unset_variables(os.environ):
-        agent.error(
-            f"the pipeline has no variable {', '.join(unset)}: add it to the variable group "
-            "(docs/pipelines.md), or let the pipeline use the group"
-        )
-        return 2
-    hide = hider(os.environ)
+    unset = unset_variables(os.environ)
+    if unset:  # the driver says whether it needs them
+        print(f"not in the variable group: {', '.join(unset.values())} (docs/pipelines.md)")
+    environ = {name: value for name, value in os.environ.items() if name not in unset}
     print(f"$ {' '.join(command)}", flush=True)
-    code, answer = run([*command, "--json"], hide)
+    code, answer = run([*command, "--json"], environ, hider(environ))
     args.results.mkdir(parents=True, exist_ok=True)
     driver = next((Path(word).stem for word in command if word.endswith(".py")), "step")
     text = json.dumps(answer, indent=2, ensure_ascii=False)
@@ -77,7 +74,9 @@ def assignment(text: str) -> tuple[str, str]:
     return name, key
 
 
-def run(command: list[str], hide: Callable[[str], str]) -> tuple[int, dict[str, Any]]:
+def run(
+    command: list[str], environ: Mapping[str, str], hide: Callable[[str], str]
+) -> tuple[int, dict[str, Any]]:
     """Runs a driver, shows what it says; answers with its exit code and its JSON."""
     with tempfile.TemporaryFile() as file:  # a pipe would fill up while stderr is read
         with subprocess.Popen(
@@ -87,7 +86,7 @@ def run(command: list[str], hide: Callable[[str], str]) -> tuple[int, dict[str, 
             stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
+            env={**environ, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"},
         ) as process:
             for line in process.stderr or ():
                 print(agent.harmless(hide(line)), end="", flush=True)
@@ -120,12 +119,12 @@ def field(answer: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def unset_variables(environ: Mapping[str, str]) -> list[str]:
-    """The pipeline's variables that were mapped and are not there."""
+def unset_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that were mapped from one that is not there, and what that is called."""
     from aml.settings import ENVIRONMENT_VARIABLES
 
-    found = (UNSET.fullmatch(environ.get(name, "")) for name in ENVIRONMENT_VARIABLES)
-    return [match[1] for match in found if match]
+    found = {name: UNSET.fullmatch(environ.get(name, "")) for name in ENVIRONMENT_VARIABLES}
+    return {name: match[1] for name, match in found.items() if match}
 
 
 def hider(environ: Mapping[str, str]) -> Callable[[str], str]:
