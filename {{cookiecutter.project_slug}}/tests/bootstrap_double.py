@@ -86,10 +86,12 @@ class DoubleOfAz(Az):
             given = [v for k, v in self.made.items() if "/roleAssignments/" in k]
             return {"value": [each for each in given if each["id"].endswith(f"-{principal}")]}
         if url.endswith("/vmSizes"):
-            return {"value": [{"name": "STANDARD_DS3_V2", "family": "DSv2", "vCPUs": 4}]}
+            return {
+                "value": [{"name": "STANDARD_DS3_V2", "family": "standardDSv2Family", "vCPUs": 4}]
+            }
         if url.endswith("/usages"):
-            usage = {"name": {"value": "DSv2"}, "type": "dedicatedCores", "currentValue": 0}
-            return {"value": [usage | {"limit": self.free_cores}]}
+            name = {"value": "Standard DSv2 Family Cluster Dedicated vCPUs"}
+            return {"value": [{"name": name, "currentValue": 0, "limit": self.free_cores}]}
         for key, value in self.made.items():
             named = f"(appId='{value.get('appId')}')", f"(uniqueName='{value.get('uniqueName')}')"
             folder = key.rpartition("/")[0]

@@ -179,7 +179,7 @@ def test_all_problems_are_said_at_once_and_nothing_is_made(az: DoubleOfAz, opene
         "Owner or User Access Administrator",
         context.names.storage_account,
         context.names.key_vault,
-        "2 of 2 vCPUs",
+        "2 of 2 are free of Standard DSv2",
     ):
         assert words in said
     assert az.commands == []

@@ -57,21 +57,28 @@ class Quotas:
         """The quotas of Azure ML's clusters in a region; it keeps cores of its own."""
         action = f"Microsoft.MachineLearningServices/locations/{location}/usages/read"
         self._check(request, subscription, action)
-        place = f"/subscriptions/{subscription}/providers/Microsoft.MachineLearningServices"
-        return {
-            "value": [
-                {
-                    "id": f"{place}/locations/{location}/usages/{name}",
-                    "type": "Microsoft.MachineLearningServices/usages",
-                    "currentValue": 0,
-                    "limit": self._limit(name),
-                    "unit": "Count",
-                    "name": {"value": name, "localizedValue": words.replace("vCPUs", "Cluster")},
-                }
-                for name, words in FAMILIES.items()
-            ]
-        }
+        usages = f"/subscriptions/{subscription}/usages"
+        kind = "Microsoft.MachineLearningServices"
+        total = "Total Cluster Dedicated Regional vCPUs"
+        value = [_usage(usages, f"{kind}/dedicatedCores/usages", total, self._limit("cores"))]
+        for family, words in FAMILIES.items():
+            name = words.replace("vCPUs", "Cluster Dedicated vCPUs")
+            path = f"{usages}/{name.replace(' ', '_')}"
+            value.append(_usage(path, f"{kind}/vmFamily/usages", name, self._limit(family)))
+        return {"value": value}
 
     def _check(self, request: Request, subscription: str, action: str) -> None:
         self.account.check_subscription(subscription)
         self.azure.access.check(request, action, f"/subscriptions/{subscription}")
+
+
+def _usage(path: str, kind: str, name: str, limit: int) -> Json:
+    """One quota of Azure ML, with none of it in use."""
+    return {
+        "id": path,
+        "type": kind,
+        "currentValue": 0,
+        "limit": limit,
+        "unit": "Count",
+        "name": {"value": name, "localizedValue": name},
+    }

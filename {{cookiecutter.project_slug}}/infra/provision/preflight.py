@@ -6,11 +6,13 @@ A check that the caller may not make, or that Azure does not offer, is unknown a
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aml.settings import Settings
+from aml.settings_azure import Compute
 
 from .az import AzFailure
 from .machine_learning import VAULT_VERSION, WORKSPACE_VERSION
@@ -69,7 +71,7 @@ def preflight(settings: Settings, names: Names, survey: Survey, reader: Reader) 
 def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: bool) -> list[str]:
     """What the caller may not make, by the roles that Azure says they hold: a line for each."""
     allowed: dict[str, list[dict[str, Any]]] = {}
-    refused: dict[tuple[str, str], list[str]] = {}
+    refused: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         if not step.actions:
             continue
@@ -80,13 +82,20 @@ def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: boo
             answer = reader.read(arm_get(path, PERMISSIONS_VERSION), {})
             allowed[place] = answer["value"] if answer else []
         if not all(may(allowed[place], action) for action in step.actions):
-            refused.setdefault((step.role, place), []).append(step.title)
+            refused.setdefault((step.role, place), []).append(step)
     return [
-        f"you may not make {', '.join(titles)}: it takes the role {role} on"
+        f"you may not make {', '.join(step.title for step in steps)}: it takes the role {role} on"
         f" {place}; `python infra/bootstrap.py plan --for-admin` writes the request, and what is"
-        " handed out to you is marked existing or skip in config.yml (azure.bootstrap)"
-        for (role, place), titles in refused.items()
+        f" handed out to you is marked existing or skip in config.yml ({_settings(steps)})"
+        for (role, place), steps in refused.items()
     ]
+
+
+def _settings(steps: list[Step]) -> str:
+    """The settings that say what becomes of these steps."""
+    other = {"providers": "resource_group", "log_analytics": "app_insights"}
+    keys = ["roles" if s.key.startswith("role_") else other.get(s.key, s.key) for s in steps]
+    return ", ".join(f"azure.bootstrap.{key}" for key in dict.fromkeys(keys))
 
 
 def may(permissions: list[dict[str, Any]], action: str) -> bool:
@@ -160,22 +169,26 @@ def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:
             f"cluster {names.compute}: {names.location} has no machines {compute.size}; choose"
             " another size or region in config.yml (azure.compute.size, azure.location)"
         ]
-    kind = "lowPriorityCores" if compute.low_priority else "dedicatedCores"
-    wanted = "Total Low Priority vCPUs" if compute.low_priority else size["family"]
     usages = reader.read(arm_get(f"{place}/usages", WORKSPACE_VERSION), {})
     for each in usages["value"]:
-        named = str((each.get("name") or {}).get("value", ""))
-        if kind not in str(each.get("type", "")) or named.lower() != wanted.lower():
-            continue
+        name = (each.get("name") or {}).get("value")
         free = each["limit"] - each["currentValue"]
-        if each["limit"] >= 0 and free < size["vCPUs"]:
+        # -1 is no limit of its own.
+        if name in _limits(size["family"], compute) and each["limit"] >= 0 and free < size["vCPUs"]:
             return [
-                f"cluster {names.compute}: {max(free, 0)} of {each['limit']} vCPUs of {named} are"
-                f" free in {names.location}, one machine {compute.size} takes {size['vCPUs']};"
-                " choose a smaller size or another region in config.yml (azure.compute.size,"
+                f"cluster {names.compute}: {max(free, 0)} of {each['limit']} are free of {name} in"
+                f" {names.location}, one machine {compute.size} takes {size['vCPUs']}; choose a"
+                " smaller size or another region in config.yml (azure.compute.size,"
                 " azure.location), or ask for more: https://aka.ms/quotas"
             ]
     return []
+
+
+def _limits(family: str, compute: Compute) -> tuple[str, str]:
+    """The names of the limits on a family of machines: its own, and that of all together."""
+    kind = "LowPriority" if compute.low_priority else "Dedicated"
+    words = re.sub(r"^standard(.*)Family$", r"Standard \1 Family", family)
+    return f"{words} Cluster {kind} vCPUs", f"Total Cluster {kind} Regional vCPUs"
 
 
 def _sentence(message: Any) -> str:
