@@ -339,12 +339,12 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
-def deploy(caller: Caller, name: str, **values: str | None) -> Answer:
+def deploy(caller: Caller, deployment: str, **values: str | None) -> Answer:
     """Begin to deploy the template with these parameters."""
     given = {"name": "WS1", "storage": "held01", **values}
     parameters = {key: {"value": value} for key, value in given.items()}
     body = {"mode": "Incremental", "template": TEMPLATE, "parameters": parameters}
-    path = f"{GROUP}/providers/Microsoft.Resources/deployments/{name}"
+    path = f"{GROUP}/providers/Microsoft.Resources/deployments/{deployment}"
     return caller.arm("PUT", path, {"properties": body})
 
 

@@ -214,7 +214,9 @@ class Authorization:
                 created_by=request.principal.object_id,
             )
             self.account.assignments[made.id.lower()] = made
-        return Answer(201, self._body(made))
+        body = self._body(made)
+        body["properties"]["createdBy"] = None  # known from the next answer on, as recorded
+        return Answer(201, body)
 
     def _principal(self, number: str) -> Principal:
         """AzureError 400 PrincipalNotFound while Resource Manager does not know a principal."""

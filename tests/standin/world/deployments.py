@@ -110,11 +110,14 @@ class Deployments:
                 made.failed = (one, error)
                 break
             made.made.append(one)
+        made.ready = time.time() + SECONDS
         self._deployments[made.id.lower()] = made
         begun = self.azure.operations.begin(made.ready, made.error)
         address = f"https://{request.host}{made.id}/operationStatuses/{begun.name}"
         headers = {"Azure-AsyncOperation": f"{address}?api-version=2024-07-01", **WAIT}
-        return Answer(201, self._body(made), headers)
+        body = self._body(made)
+        body["properties"]["provisioningState"] = "Accepted"
+        return Answer(201, body, headers)
 
     def _strike(self, one: Described) -> None:
         """A fault on the path of a resource strikes where the deployment makes it, too."""
@@ -130,7 +133,8 @@ class Deployments:
         self._preflight(request, wanted)
         given = request.json()["properties"].get("parameters") or {}
         body = self._body(Deployment(request.path.removesuffix("/validate"), given, wanted))
-        body["properties"] |= {"provisioningState": "Succeeded"}
+        listed = [{"id": one.id} for one in wanted]
+        body["properties"] |= {"provisioningState": "Succeeded", "validatedResources": listed}
         return body
 
     def _find(self, request: Request, subscription: str, group: str, name: str) -> Deployment:
@@ -193,6 +197,7 @@ class Deployments:
 
     def _body(self, found: Deployment) -> Json:
         properties: Json = {
+            "templateHash": str(uuid.UUID(found.correlation).int % 10**19),
             "mode": "Incremental",
             "provisioningState": found.state,
             "timestamp": timestamp(found.created),

@@ -58,7 +58,9 @@ class Groups:
     def exists(self, request: Request, subscription: str, group: str) -> Answer:
         """204 when there is such a group, 404 when there is none."""
         self._check(request, subscription, group, "read")
-        return Answer(204 if group.lower() in self.world.groups else 404)
+        if group.lower() in self.world.groups:
+            return Answer(204)
+        return Answer(404, None, {"x-ms-failure-cause": "gateway"})
 
     @route("PUT", ARM, _GROUP)
     def put(self, request: Request, subscription: str, group: str) -> Answer:

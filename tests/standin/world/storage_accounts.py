@@ -22,6 +22,7 @@ _PROVIDER = "/subscriptions/{subscription}/providers/Microsoft.Storage"
 _GROUP = "/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Storage"
 _ACCOUNT = _GROUP + "/storageAccounts/{name}"
 _ACTIONS = f"{STORAGE}/blobServices/containers"
+_ENDPOINTS = {"dfs": "", "web": "z6.", "blob": "", "queue": "", "table": "", "file": ""}
 _VERBS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
 
 
@@ -119,7 +120,7 @@ class StorageAccounts:
         made.more = self._more({**made.more, **body})
         made.properties = self._properties(made, body.get("properties") or {})
         self.world.add(made)
-        self.open(made).forbid_shared_key(made.properties["allowSharedKeyAccess"] is False)
+        self.open(made).forbid_shared_key(made.properties.get("allowSharedKeyAccess") is False)
         return made
 
     def _more(self, given: Json) -> Json:
@@ -149,12 +150,12 @@ class StorageAccounts:
             "accessTier": given.get("accessTier") or "Hot",
             "creationTime": moment,
             "primaryEndpoints": {
-                kind: f"https://{made.name}.{kind}.core.windows.net/"
-                for kind in ("dfs", "blob", "queue", "table", "file")
+                kind: f"https://{made.name}.{zone}{kind}.core.windows.net/"
+                for kind, zone in _ENDPOINTS.items()
             },
             "primaryLocation": made.location,
             "statusOfPrimary": "available",
-            **{key: given.get(key, made.properties.get(key)) for key in kept},
+            **{key: value for key, value in (made.properties | given).items() if key in kept},
         }
 
     @route("PUT", ARM, _ACCOUNT)

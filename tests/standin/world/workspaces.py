@@ -94,6 +94,7 @@ class Workspaces:
         account.v1_legacy_mode = bool(properties.get("v1LegacyMode"))
         account.storage_account = storage.name
         account.dependencies = {key: properties[key] for key in _NEEDED}
+        account.dependencies["containerRegistry"] = properties.get("containerRegistry") or ""
         account.workspace_exists = True
         self.azure.arm.open(made)
         self.azure.blobs = self.azure.storage_accounts.open(storage)
