@@ -1,7 +1,8 @@
-"""Make the first commit, and say what to type next. Runs in the rendered project's folder.
+"""Make the first commit, say what to type next, and begin in Azure if that was asked for.
 
-Answers are read as data. Under cruft `_output_dir` is missing: `cruft update` runs this in a folder
-of its own, where a commit would make it lose the update without a word.
+Runs in the rendered project's folder. Answers are read as data. Under cruft `_output_dir` is
+missing: `cruft update` runs this in a folder of its own, where a commit would make it lose the
+update without a word, and where nothing is to be made in Azure.
 """
 
 import json
@@ -9,6 +10,8 @@ import os
 import sys
 
 ANSWERS = json.loads(r"""{{ cookiecutter | as_json }}""")
+# Typed as an argument: not a default, not taken from a replay or a configuration file.
+TYPED = "{{ cookiecutter.bootstrap_azure | typed_bootstrap_azure }}"
 HERE = os.getcwd()
 # Set while git itself runs us, say from a hook: they would point at another repository.
 GIT_PLACES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
@@ -80,10 +83,15 @@ def shown(path: str) -> str:
     return f'"{path}"' if os.name == "nt" else "'" + path.replace("'", "'\\''") + "'"
 
 
-def next_steps() -> str:
-    """Return what to type now."""
+def here() -> str:
+    """Return this folder as `cd` takes it where the user stands."""
     started_in = os.environ.get("PWD", "")
     inside = started_in and os.path.dirname(HERE) == os.path.realpath(started_in)
+    return shown(os.path.basename(HERE) if inside else HERE)
+
+
+def next_steps() -> str:
+    """Return what to type now."""
     posix = "  make setup\n  .venv/bin/python src/model.py --local"
     windows = (
         "  uv venv --python 3.11\n  uv pip sync requirements-dev.txt\n"
@@ -93,15 +101,35 @@ def next_steps() -> str:
     where = "On Linux and macOS" if os.name == "nt" else "On Windows"
     return (
         f"\nYour repository is ready. A first model, with no Azure:\n\n"
-        f"  cd {shown(os.path.basename(HERE) if inside else HERE)}\n{first}\n\n"
+        f"  cd {here()}\n{first}\n\n"
         f"{where}, after cd:\n\n{other}\n"
     )
+
+
+def bootstrap() -> None:
+    """Make in Azure what was asked for; the last line says how to go on, whatever happens."""
+    import subprocess
+
+    command = ["infra/bootstrap.py", "apply"]
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()  # there it shows the plan, and asks
+    if terminal or TYPED == "yes":
+        print("\nNow Azure:\n", flush=True)
+        try:
+            subprocess.call([sys.executable, *command, *([] if terminal else ["--yes"])])  # noqa: S603
+        except KeyboardInterrupt:
+            print("\ninterrupted")
+        except OSError as error:
+            print(f"Azure was not begun: {error}")
+    else:
+        print("\nNothing was made in Azure: there is no terminal to ask on.")
+    print(f"To go on in Azure, after cd {here()}:  python {' '.join(command)}", flush=True)
 
 
 def main() -> None:
     """Do what is left once every file stands."""
     notes = []
-    if "_output_dir" in ANSWERS:
+    ours = "_output_dir" in ANSWERS
+    if ours:
         if not surrounded():
             notes.append(first_commit())
     else:
@@ -109,13 +137,10 @@ def main() -> None:
 
         if HERE.startswith(os.path.realpath(tempfile.gettempdir())):
             return  # cruft compares two renderings: nobody is to go there
-    if ANSWERS["bootstrap_azure"] and not os.path.exists("infra/bootstrap.py"):
-        notes.append(
-            "bootstrap_azure: this version of the template creates nothing in Azure yet;"
-            " your answer is kept."
-        )
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a path may hold anything
     print(*filter(None, notes), next_steps(), sep="\n", end="")
+    if ours and ANSWERS["bootstrap_azure"]:
+        bootstrap()
 
 
 main()

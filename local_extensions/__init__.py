@@ -14,7 +14,7 @@ from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from local_extensions import names, quick, quoting, rules
+from local_extensions import bootstrap, names, quick, quoting, rules
 
 
 def _refusing(answer: str) -> Callable[[Any], str]:
@@ -28,6 +28,14 @@ def _refusing(answer: str) -> Callable[[Any], str]:
         return ""
 
     return check
+
+
+def _check_bootstrap_azure(value: Any) -> str:
+    """Pass a no, and a yes that can be followed; stop at one that cannot."""
+    reason = bootstrap.refusal(bool(value))
+    if reason:
+        raise FailedHookException(f"bootstrap_azure: {reason}")
+    return ""
 
 
 FILTERS: dict[str, Callable[[Any], str]] = {
@@ -44,6 +52,8 @@ FILTERS: dict[str, Callable[[Any], str]] = {
     "markdown": quoting.markdown,
     "as_json": quoting.as_json,
     "spdx": quoting.spdx,
+    "typed_bootstrap_azure": bootstrap.typed,
+    "check_bootstrap_azure": _check_bootstrap_azure,
     **{f"check_{answer}": _refusing(answer) for answer in rules.CHECKED},
 }
 

@@ -1,0 +1,211 @@
+"""A yes to `bootstrap_azure`: who is asked, what runs, and what is left when it goes wrong.
+
+`az` is a double here: a script that writes down that it was called. tests/az runs the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli, environment
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the double of az is a script with #!")
+
+SUBSCRIPTION = "01234567-89ab-cdef-0123-456789abcdef"
+ANSWERS = ("bootstrap_azure=yes", f"subscription_id={SUBSCRIPTION}")
+RESUME = "To go on in Azure, after cd penguins-model:  python infra/bootstrap.py apply"
+# Logged in, an empty subscription, in which nothing may be looked up further.
+AZ = """#!{python}
+import json, sys, time
+words = sys.argv[1:]
+with open({log!r}, "a") as log:
+    log.write(" ".join(words) + "\\n")
+{extra}
+if words[0] == "version":
+    print(json.dumps({{"azure-cli": "2.91.0", "extensions": {{"ml": "2.30.0"}}}}))
+elif words[:2] == ["account", "list"]:
+    tenant = "11111111-89ab-cdef-0123-456789abcdef"
+    one = {{"id": {subscription!r}, "tenantId": tenant, "state": "Enabled", "isDefault": True}}
+    print(json.dumps([one]))
+else:
+    sys.exit("ERROR: (AuthorizationFailed) The client does not have authorization.")
+"""
+
+
+class AzDouble:
+    """A folder for PATH with an `az` in it, and what it was called with."""
+
+    def __init__(self, folder: Path, extra: str = "") -> None:
+        self.log = folder / "az.log"
+        program = folder / "bin" / "az"
+        program.parent.mkdir(exist_ok=True)
+        text = AZ.format(
+            python=sys.executable, log=str(self.log), extra=extra, subscription=SUBSCRIPTION
+        )
+        program.write_text(text, encoding="utf-8")
+        program.chmod(0o755)
+        self.path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+
+    @property
+    def calls(self) -> list[str]:
+        """The arguments of each call."""
+        return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+
+
+def on_a_terminal(
+    *arguments: str, cwd: Path, path: str, act: Callable[[str, Callable[[bytes], object]], None]
+) -> str:
+    """Run cookiecutter on a terminal of its own; `act` sees what is there and may type.
+
+    Returns what the terminal has shown in the end.
+    """
+    import pty
+
+    inner = [sys.executable, "-P", "-m", "cookiecutter", "--no-input", "--default-config"]
+    # A shell leads the session, as it does in life: the end of its leader ends what runs in it.
+    command = ["sh", "-c", '"$@"; sleep 1', "sh", *inner, *arguments]
+    env = environment(PWD=str(cwd), PATH=path)
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover - the child
+        os.chdir(cwd)
+        os.execvpe(command[0], command, env)  # noqa: S606 - a program of our own choice
+    shown, deadline = b"", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                shown += os.read(terminal, 4096)
+            except OSError:  # nobody holds the other end any more
+                break
+        act(shown.decode(errors="replace"), lambda typed: os.write(terminal, typed))
+    else:
+        os.killpg(pid, signal.SIGKILL)
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return shown.decode(errors="replace").replace("\r\n", "\n")
+
+
+def test_a_yes_that_cannot_be_followed_is_refused_before_anything_is_rendered(
+    cli: Cli, tmp_path: Path
+) -> None:
+    without = tmp_path / "bin"
+    without.mkdir()
+    (without / "git").symlink_to(shutil.which("git") or "")
+    done = cli("bootstrap_azure=yes", cwd=tmp_path, env={"PATH": str(without)})
+    assert done.returncode == 1
+    assert done.stdout.startswith("bootstrap_azure: there is no `az` on PATH. Install the Azure")
+    assert (done.stdout + done.stderr).count("\n") == 1
+    assert not (tmp_path / "penguins-model").exists()
+    assert cli(cwd=tmp_path, env={"PATH": str(without)}).returncode == 0  # a no needs none
+
+
+def test_typed_out_it_runs_without_a_terminal_and_the_project_stays(
+    cli: Cli, tmp_path: Path
+) -> None:
+    az = AzDouble(tmp_path)
+    done = cli(*ANSWERS, cwd=tmp_path, env={"PATH": az.path})
+    assert done.returncode == 0
+    assert any(call.startswith("account list") for call in az.calls)
+    assert "error: " in done.stderr  # this subscription lets nobody look
+    assert "Traceback" not in done.stderr
+    assert done.stdout.endswith(f"{RESUME}\n")
+    project = tmp_path / "penguins-model"
+    assert (project / "config.yml").exists()
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert status.stdout == ""  # what the bootstrap writes down is nothing for git
+
+
+def test_no_subscription_is_one_line_and_no_reason_to_lose_the_project(
+    cli: Cli, tmp_path: Path
+) -> None:
+    az = AzDouble(tmp_path)
+    done = cli("bootstrap_azure=yes", cwd=tmp_path, env={"PATH": az.path})
+    assert done.returncode == 0
+    assert "azure.subscription_id is not set" in done.stderr
+    assert done.stdout.endswith(f"{RESUME}\n")
+    assert az.calls == []
+
+
+@pytest.mark.parametrize("how", ["a configuration file", "a replay", "cruft"])
+def test_a_yes_that_nobody_typed_makes_nothing_without_a_terminal(
+    how: str, cli: Cli, template: Path, tmp_path: Path
+) -> None:
+    az = AzDouble(tmp_path)
+    config = tmp_path / "config.yml"
+    folders = {name: str(tmp_path / name) for name in ("replay_dir", "cookiecutters_dir")}
+    answers = {"bootstrap_azure": True, "subscription_id": SUBSCRIPTION}
+    config.write_text(json.dumps({**folders, "default_context": answers}), encoding="utf-8")
+    render = [sys.executable, "-P", "-m", "cookiecutter", "--config-file", str(config)]
+    cruft = [sys.executable, "-P", "-m", "cruft", "create", "--no-input", "--default-config"]
+    first = [*render, "--no-input", str(template)]
+    commands = {
+        "a configuration file": [first],
+        "a replay": [first, [*render, "-f", "--replay", str(template)]],
+        "cruft": [[*cruft, "--extra-context", json.dumps(answers), str(tmp_path / "template")]],
+    }
+    if how == "cruft":
+        source = Path(shutil.copytree(template, tmp_path / "template"))
+        who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
+        for git in (["init", "-q"], ["add", "-A"], [*who, "commit", "-q", "-m", "first"]):
+            subprocess.run(["git", *git], cwd=source, check=True, env=environment())
+    for command in commands[how]:
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment(PWD=str(tmp_path), PATH=az.path),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        if how != "cruft":
+            assert "Nothing was made in Azure: there is no terminal to ask on." in done.stdout
+            assert done.stdout.endswith(f"{RESUME}\n")
+    assert (tmp_path / "penguins-model" / "config.yml").exists()
+    assert az.calls == []
+
+
+def test_on_a_terminal_it_shows_the_plan_and_asks_once(template: Path, tmp_path: Path) -> None:
+    az = AzDouble(tmp_path)
+    question = "Make these in Azure now? [yes/no]"
+    answered: list[object] = []
+
+    def decline(text: str, type_: Callable[[bytes], object]) -> None:
+        if question in text and not answered:
+            assert "az group create" in text
+            answered.append(type_(b"no\n"))
+
+    shown = on_a_terminal(*(str(template), *ANSWERS), cwd=tmp_path, path=az.path, act=decline)
+    assert shown.count(question) == 1
+    assert shown.endswith(f"{RESUME}\n")
+    assert not any(" create" in call for call in az.calls)
+    assert (tmp_path / "penguins-model" / "config.yml").exists()
+
+
+def test_ctrl_c_leaves_the_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
+    az = AzDouble(tmp_path, extra="time.sleep(30)")
+    pressed: list[object] = []
+
+    def press(text: str, type_: Callable[[bytes], object]) -> None:
+        if az.calls and not pressed:  # it is looked around now
+            pressed.append(type_(b"\x03"))
+
+    start = time.monotonic()
+    shown = on_a_terminal(*(str(template), *ANSWERS), cwd=tmp_path, path=az.path, act=press)
+    assert time.monotonic() - start < 25
+    assert f"{RESUME}\n" in shown
+    assert "Traceback" not in shown
+    assert (tmp_path / "penguins-model" / "config.yml").exists()
