@@ -102,8 +102,11 @@ def test_no_wait_then_resume(shared: Project) -> None:
     done = train(shared, "--resume", started.json["run_id"])
     assert done.json["status"] == "Completed"
     assert done.json["registered"], done.json["reason"]
+    assert done.json["created"]
     twice = train(shared, "--resume", started.json["run_id"])
     assert twice.json["model"] == done.json["model"]
+    assert twice.json["registered"]
+    assert not twice.json["created"]
 
 
 def test_a_wait_has_an_end_and_the_run_goes_on(shared: Project) -> None:
