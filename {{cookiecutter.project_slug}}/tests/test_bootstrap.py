@@ -236,6 +236,15 @@ def test_an_application_of_ours_stays_ours_when_config_names_it(
     assert az.made == {}
 
 
+def test_what_was_made_is_removed_though_it_is_left_alone_by_now(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    commands.apply(opened())
+    skipped = [(f"azure.bootstrap.{key}", "skip") for key in ("service_principal", "roles")]
+    teardown.destroy(opened(*skipped, ("azure.bootstrap.workspace", "skip")))
+    assert az.made == {}
+
+
 def test_a_principal_that_config_names_is_not_made_anew(az: DoubleOfAz, opened: Open) -> None:
     with pytest.raises(Refused, match=r"service principal .* is not there: check azure.client_id"):
         commands.apply(opened(("azure.client_id", "theirs")))

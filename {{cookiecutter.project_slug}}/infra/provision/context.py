@@ -25,11 +25,16 @@ class Context:
     args: argparse.Namespace
     settings: Settings
     names: Names
-    steps: list[Step]
+    plan: list[Step]
     az: Az
     reader: Reader
     state: State
     say: Say
+
+    @property
+    def steps(self) -> list[Step]:
+        """The steps that are not left alone."""
+        return [step for step in self.plan if step.mode != "skip"]
 
     @property
     def facts(self) -> dict[str, str]:
@@ -56,9 +61,9 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     check(settings)
     names = names_of(settings)
     state = State(settings.root, names)
-    steps = make_plan(settings, names, state, data)
+    plan = make_plan(settings, names, state, data)
     az = Az(say, subscription=settings.azure.subscription_id)
-    return Context(args, settings, names, steps, az, Reader(az), state, say)
+    return Context(args, settings, names, plan, az, Reader(az), state, say)
 
 
 def agreed(question: str, answer: str, context: Context) -> bool:

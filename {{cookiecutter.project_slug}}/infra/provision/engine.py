@@ -80,8 +80,7 @@ class Engine:
                     at_most=step.limit,
                 )
         except AzFailure:
-            self.reader.forget()
-            found = find(step, self.reader, self.facts)
+            found = self._made_all_the_same(step)
             if found is None:
                 raise
         self.reader.forget()
@@ -92,6 +91,14 @@ class Engine:
         self.facts |= step.learns(found)
         self.state.note(step.key, CREATED, step.learns(found))
         self.created.append(step.title)
+
+    def _made_all_the_same(self, step: Step) -> Any:
+        """What is there after a creation that failed."""
+        self.reader.forget()
+        try:
+            return find(step, self.reader, self.facts)
+        except AzFailure:
+            return None  # the failure that led here says more
 
     def _until_ready(self, step: Step) -> Any:
         """Looks until the step is there and ready."""

@@ -46,7 +46,7 @@ def principal(names: Names, azure: Azure, unique_name: str, made: str) -> list[S
     looks = [Look(graph_get("servicePrincipals(appId='{client_id}')"))]
     if mode == "existing" and not azure.client_id:
         looks.append(Look(by_name, _only("service principals", name)))
-    application = _application(name, unique_name)
+    application = _application(name, unique_name, "create" if mode == "create" else "skip")
     create = (az("ad", "sp", "create", "--id", "{client_id}"),)
     step = Step(
         key="service_principal",
@@ -64,17 +64,17 @@ def principal(names: Names, azure: Azure, unique_name: str, made: str) -> list[S
         reason="the pipelines sign in as it, so that nobody's own account is used",
         limit=REPLICATION,
     )
-    return [application, step] if mode == "create" else [step]
+    return [application, step]
 
 
-def _application(name: str, unique_name: str) -> Step:
+def _application(name: str, unique_name: str, mode: str) -> Step:
     """The application behind the principal, found before one is made."""
     keyed = f"applications(uniqueName='{unique_name}')"
     by_name = az("ad", "app", "list", "--filter", f"displayName eq {_quoted(name)}")
     return Step(
         key="application",
         title=f"application {name} in Entra ID",
-        mode="create",
+        mode=mode,
         looks=(
             Look(graph_get("applications/{application_id}")),
             Look(graph_get(keyed)),

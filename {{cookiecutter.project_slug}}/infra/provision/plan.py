@@ -19,7 +19,7 @@ from .upload import right_to_upload, upload
 def make_plan(
     settings: Settings, names: Names, state: State, data: Path | None = None
 ) -> list[Step]:
-    """The steps that are not left alone, in the order in which they are made.
+    """All steps, those that are left alone included, in the order in which they are made.
 
     Args:
         settings: what is wanted.
@@ -29,7 +29,7 @@ def make_plan(
     """
     azure, modes = settings.azure, settings.azure.bootstrap
     made = state.facts.get("client_id", "") if state.ours("application") else ""
-    steps = [
+    return [
         *prerequisites(names),
         *foundation(names, modes.resource_group),
         *storage(names, modes),
@@ -39,7 +39,6 @@ def make_plan(
         *roles(names, azure),
         *([*right_to_upload(names), *upload(names, data)] if data else []),
     ]
-    return [step for step in steps if step.mode != "skip"]
 
 
 def check(settings: Settings) -> None:

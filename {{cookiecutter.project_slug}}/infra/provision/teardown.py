@@ -11,9 +11,9 @@ from typing import Any
 from .context import Context, agreed
 from .display import elapsed, typed
 from .plan import require_subscription
-from .records import Command, Refused, Step, az
+from .records import Command, Finding, Refused, Step, az
 from .state import REMOVED
-from .survey import find, run, survey
+from .survey import Survey, find, run, survey
 from .upload import right_to_upload
 from .waits import countdown, pauses
 
@@ -30,39 +30,50 @@ def destroy(context: Context) -> dict[str, Any]:
     """Removes what the state file says is ours."""
     require_subscription(context.settings)
     with context.state.alone():
-        uploaded = right_to_upload(context.names) if context.state.ours("role_upload") else []
-        steps = [*context.steps, *uploaded]
-        ours = [s for s in reversed(steps) if context.state.ours(s.key) and s.remove]
+        # What is left alone by now may have been made here before.
+        plan = [*context.plan, *right_to_upload(context.names)]
+        ours = [step for step in reversed(plan) if context.state.ours(step.key) and step.remove]
         if not ours:
             context.say("nothing here was made by this repository: nothing to remove")
-            return {"status": "done", "removed": [], "left": [], "kept_by_azure": []}
-        looked = survey(steps, context.reader, context.facts, whole=True)
+            return _report(context, [], [], {})
+        tells = {"caller"} if any(step.key == "role_upload" for step in ours) else set()
+        looked = survey(
+            [step for step in plan if step.essential or step in ours or step.key in tells],
+            context.reader,
+            context.facts,
+            whole=True,
+        )
         if looked.stopped:
             raise Refused(" | ".join(looked.problems))
-        facts = looked.facts
         there = [step for step in ours if looked.findings[step.key].there]
-        registry = _registry(context, looked.findings["workspace"].found if there else None)
         context.say("removes, for good and with everything in it:")
         for step in there:
             context.say(f"  {step.title}")
-        question = f"Type the name of the resource group ({context.names.resource_group}) to go on:"
-        if not agreed(question, context.names.resource_group, context):
+        group = context.names.resource_group
+        if not agreed(f"Type the name of the resource group ({group}) to go on:", group, context):
             context.say("nothing was removed")
-            return {"status": "declined", "removed": [], "left": [], "kept_by_azure": []}
+            return _report(context, [], [], {}) | {"status": "declined"}
         _have_extension(context, there)
-        removed, left = [], []
-        for step in ours:
-            if step.key == "resource_group":
-                left = _left(context)
-                if left:
-                    continue
-            if _removed(context, step, facts):
-                removed.append(step)
-            if step.key == "workspace" and registry:
-                run(context.az, az("resource", "delete", "--ids", registry), {}, absent_ok=True)
+        removed, left = _take_down(context, ours, looked)
         if not left:
             context.state.end_generation()
-    return _report(context, removed, left, facts)
+    return _report(context, removed, left, looked.facts)
+
+
+def _take_down(
+    context: Context, ours: Sequence[Step], looked: Survey
+) -> tuple[list[Step], list[str]]:
+    """Removes one after the other; what is gone, and what is left in the group."""
+    registry = _registry(looked.findings.get("workspace"))
+    removed: list[Step] = []
+    for step in ours:
+        if step.key == "resource_group" and (left := _left(context)):
+            return removed, left
+        if _removed(context, step, looked.facts):
+            removed.append(step)
+        if step.key == "workspace" and registry:
+            run(context.az, az("resource", "delete", "--ids", registry), {}, absent_ok=True)
+    return removed, []
 
 
 def _removed(context: Context, step: Step, facts: dict[str, str]) -> bool:
@@ -82,17 +93,16 @@ def _have_extension(context: Context, steps: Sequence[Step]) -> None:
     """Adds the extension that removes workspaces and clusters, where it is missing."""
     if not any(step.key in ("workspace", "compute") for step in steps):
         return
-    extension = next(step for step in context.steps if step.key == "ml_extension")
+    extension = next(step for step in context.plan if step.key == "ml_extension")
     if find(extension, context.reader, {}) is None:
         for command in extension.create:
             run(context.az, command, {})
 
 
-def _registry(context: Context, workspace: dict[str, Any] | None) -> str:
+def _registry(workspace: Finding | None) -> str:
     """The path of the container registry that our workspace made for its images; "" if none."""
-    if not workspace or not context.state.ours("workspace"):
-        return ""
-    return str((workspace.get("properties") or {}).get("containerRegistry") or "")
+    found = workspace.found if workspace else None
+    return str(((found or {}).get("properties") or {}).get("containerRegistry") or "")
 
 
 def _left(context: Context) -> list[str]:
