@@ -183,6 +183,7 @@ class Directory:
             self.account.credentials.pop(client, None)
         return Answer(204)
 
+    @route("POST", GRAPH, "/v1.0/applications{key}/addPassword")
     @route("POST", GRAPH, _APPLICATION + "/addPassword")
     def add_password(self, request: Request, key: str) -> Json:
         """A new secret, shown this once."""
@@ -207,6 +208,7 @@ class Directory:
         kind = "microsoft.graph.passwordCredential"
         return {"@odata.context": context(kind), **credential, "secretText": secret}
 
+    @route("POST", GRAPH, "/v1.0/applications{key}/removePassword")
     @route("POST", GRAPH, _APPLICATION + "/removePassword")
     def remove_password(self, request: Request, key: str) -> Answer:
         """Take a secret away (204). 400 for one that is not there."""
