@@ -1,0 +1,86 @@
+"""What is handed out, left alone, or somebody else's to make; and a machine with nothing on it."""
+
+from __future__ import annotations
+
+from tests.az.cloud import Cloud
+
+PRINCIPAL_ROLES = ("AzureML Data Scientist", "Storage Blob Data Contributor")
+
+
+def test_a_group_that_was_handed_out_is_used(cloud: Cloud) -> None:
+    """It is looked at and never made; destroy leaves it."""
+    cloud.configure(resource_group="existing")
+    done = cloud.bootstrap("apply", "--yes", "--json")
+    assert done.code == 1 and "is not there" in done.record["error"], str(done)
+    assert not cloud.inventory()
+    cloud.az("group", "create", "-n", cloud.configured("resource_group"), "-l", "westeurope")
+    cloud.apply()
+    assert cloud.bootstrap("destroy", "--yes", "--json").code == 0
+    assert set(cloud.inventory()) == {"resource group"}
+
+
+def test_a_principal_that_was_handed_out_keeps_its_secrets(cloud: Cloud) -> None:
+    """It is found by its name, gets its roles, and no second one is made."""
+    name = cloud.configured("service_principal_name")
+    application = cloud.az("ad", "app", "create", "--display-name", name)
+    cloud.az("ad", "sp", "create", "--id", application["appId"])
+    cloud.az("ad", "app", "credential", "reset", "--id", application["appId"], "--append")
+    held = dict(cloud.standin.account.credentials[application["appId"]])
+    cloud.configure(service_principal="existing")
+    done = cloud.apply()
+    assert done.record["client_id"] == application["appId"]
+    assert cloud.standin.account.credentials[application["appId"]] == held
+    made = cloud.inventory()
+    assert (made["application"], made["service principal"]) == (1, 1)
+    assert made["AzureML Data Scientist on workspaces"] == 1
+
+
+def test_two_of_the_name_are_told_apart_by_the_user(cloud: Cloud) -> None:
+    """Which one is meant is not guessed: both ids are named, and the setting that decides."""
+    name = cloud.configured("service_principal_name")
+    ids = [
+        cloud.az("ad", "app", "create", "--display-name", other)["appId"]
+        for other in ("one", "another")
+    ]
+    for one in ids:
+        cloud.az("ad", "app", "update", "--id", one, "--display-name", name)
+        cloud.az("ad", "sp", "create", "--id", one)
+    cloud.configure(service_principal="existing")
+    done = cloud.bootstrap("apply", "--yes", "--json")
+    assert done.code != 0
+    assert all(one in done.record["error"] for one in ids)
+    assert "azure.client_id" in done.record["error"]
+    assert cloud.inventory()["resource group"] == 0
+
+
+def test_what_is_skipped_is_not_made(cloud: Cloud) -> None:
+    """Nor asked for: no principal, no roles, no cluster."""
+    cloud.configure(service_principal="skip", roles="skip", compute="skip")
+    cloud.apply()
+    made = cloud.inventory()
+    assert made["Microsoft.MachineLearningServices/workspaces"] == 1
+    assert made["application"] == made["service principal"] == 0
+    assert not [kind for kind in made if "role" in kind or "computes" in kind]
+
+
+def test_the_request_for_an_administrator_does_it(cloud: Cloud) -> None:
+    """Its commands, run word for word, leave nothing for apply to make but what it names."""
+    done = cloud.bootstrap("plan", "--for-admin", "--json")
+    assert done.code == 0, str(done)
+    request = done.record["request"]
+    for role in PRINCIPAL_ROLES:
+        assert role in request
+    assert cloud.standin.account.subscription_id in request
+    assert not cloud.inventory()
+
+
+def test_a_plan_without_az_or_network_prints_every_command(cloud: Cloud) -> None:
+    """On a machine with neither, the plan is what a person could type."""
+    mark = cloud.standin.journal.mark()
+    nowhere = {"PATH": "/usr/bin:/bin", "HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": ""}
+    done = cloud.bootstrap("plan", "--json", **nowhere)
+    assert done.code == 0, str(done)
+    commands = [line for step in done.record["steps"] for line in step["commands"]]
+    for words in ("az group create", "az ml workspace create", "az role assignment create"):
+        assert any(line.startswith(words) for line in commands), words
+    assert not cloud.standin.journal.since(mark)
