@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from .az import Az
 from .records import Command, Facts, Finding, Step
-from .waits import Say
+from .waits import Say, counting
 
 
 @contextmanager
@@ -21,6 +21,8 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
 
     def tick() -> None:
         while not over.wait(1.0):
+            if counting.is_set():
+                continue
             seconds = time.monotonic() - start
             sys.stderr.write(f"\r\x1b[K  {what} … {seconds:.0f} s")
             sys.stderr.flush()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 Say = Callable[[str], None]
 T = TypeVar("T")
+
+# Set while a countdown has the terminal's line, so that nothing else is written over it.
+counting = threading.Event()
 
 
 def countdown(seconds: float, why: str, say: Say) -> None:
@@ -19,12 +23,16 @@ def countdown(seconds: float, why: str, say: Say) -> None:
         time.sleep(seconds)
         return
     end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        sys.stderr.write(f"\r\x1b[K{why}: waiting {left:.0f} s")
+    counting.set()
+    try:
+        while (left := end - time.monotonic()) > 0:
+            sys.stderr.write(f"\r\x1b[K{why}: waiting {left:.0f} s")
+            sys.stderr.flush()
+            time.sleep(min(1.0, left))
+    finally:
+        counting.clear()
+        sys.stderr.write("\r\x1b[K")
         sys.stderr.flush()
-        time.sleep(min(1.0, left))
-    sys.stderr.write("\r\x1b[K")
-    sys.stderr.flush()
 
 
 def pauses(at_most: float, *, first: float = 2.0, longest: float = 30.0) -> Iterator[float]:
