@@ -225,6 +225,24 @@ def test_an_assignment_waits_for_the_principal_and_is_made_once(
     assert no.code == "ResourceGroupNotFound"
 
 
+def test_a_role_may_take_a_while_to_count(owner: Caller, standin: StandIn) -> None:
+    standin.account.assignment_seconds = 0.5
+    owner.arm("PUT", GROUP, WEST)
+    spn, number = new_principal(owner)
+    reader = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    eventually(lambda: assign(owner, GROUP, reader, number).status == 201)
+    assert spn.arm("GET", GROUP).code == "AuthorizationFailed"
+    assert eventually(lambda: spn.arm("GET", GROUP).status == 200)
+
+
+def test_an_id_is_answered_as_its_group_is_named(owner: Caller) -> None:
+    owner.arm("PUT", "/resourceGroups/Mixed", WEST)
+    owner.register("Microsoft.Insights")
+    path = "/resourcegroups/mixed/providers/Microsoft.Insights/components/appi"
+    assert "/resourceGroups/Mixed/" in owner.arm("PUT", path, WEST).body["id"]
+    assert owner.arm("GET", path).status == 200
+
+
 # The directory.
 
 

@@ -23,13 +23,18 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port of the proxy (else a free one)")
     parser.add_argument("--folder", type=Path, help="where its files lie (else a temporary one)")
     parser.add_argument("--journal", type=Path, help="write the journal here at the end")
+    parser.add_argument(
+        "--empty",
+        action="store_true",
+        help="nothing but a subscription and who owns it, for `az` to fill",
+    )
     arguments = parser.parse_args()
     ended = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: ended.set())
     try:
-        standin = StandIn(arguments.folder, port=arguments.port)
+        standin = StandIn(arguments.folder, port=arguments.port, empty=arguments.empty)
         standin.start()
     except (OSError, RuntimeError) as error:
         print(f"the stand-in cannot start: {error}", file=sys.stderr)

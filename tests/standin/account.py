@@ -145,6 +145,7 @@ class Account:
         # The secrets of each application: its client id → the id of a secret → the secret.
         self.credentials: dict[str, dict[str, str]] = {}
         self.assignments: dict[str, Assignment] = {}
+        self.assignment_seconds = 0.0  # how long an assignment takes to count
         self.groups: dict[str, Group] = {}
         self.principals[self.administrator.object_id] = self.administrator
         self.credentials[self.administrator.client_id] = {"": self.administrator_secret}
@@ -181,7 +182,9 @@ class Account:
         assigned = {
             one.role
             for one in self.assignments.values()
-            if one.principal_id == who.object_id and one.covers(scope)
+            if one.principal_id == who.object_id
+            and one.covers(scope)
+            and time.time() - one.created >= self.assignment_seconds
         }
         return who.roles | assigned
 

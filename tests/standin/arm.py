@@ -34,6 +34,11 @@ SERVICES = (
     "dataset",
     "metrics",
 )
+REGIONS = (
+    ("westeurope", "West Europe", "Europe"),
+    ("northeurope", "North Europe", "Europe"),
+    ("eastus", "East US", "US"),
+)
 
 
 class Arm:
@@ -80,6 +85,29 @@ class Arm:
         """One subscription. 404 SubscriptionNotFound."""
         self.account.check_subscription(subscription)
         return self._subscription()
+
+    @route("GET", ARM, "/subscriptions/{subscription}/locations")
+    def locations(self, request: Request, subscription: str) -> Json:
+        """The regions in which something can be made."""
+        self.account.check_subscription(subscription)
+        place = f"/subscriptions/{self.account.subscription_id}/locations"
+        return {
+            "value": [
+                {
+                    "id": f"{place}/{name}",
+                    "name": name,
+                    "type": "Region",
+                    "displayName": words,
+                    "regionalDisplayName": f"({geography}) {words}",
+                    "metadata": {
+                        "regionType": "Physical",
+                        "regionCategory": "Recommended",
+                        "geographyGroup": geography,
+                    },
+                }
+                for name, words, geography in REGIONS
+            ]
+        }
 
     @route("GET", ARM, "/tenants")
     def tenants(self, request: Request) -> Json:

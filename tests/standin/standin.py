@@ -246,6 +246,14 @@ class StandIn:
     def details(self) -> Json:
         """What a user needs to begin; the one place that shows the secret."""
         account = self.account
+        if self.azure.empty:
+            return {
+                "env": self.overlay,
+                "tenant_id": account.tenant_id,
+                "subscription_id": account.subscription_id,
+                "administrator_id": account.administrator.client_id,
+                "administrator_password": account.administrator_secret,
+            }
         return {
             "env": self.overlay,
             "tenant_id": account.tenant_id,

@@ -64,6 +64,12 @@ class Resources:
             raise self.not_found(path)
         return found
 
+    def _as_named(self, path: str) -> str:
+        """An ARM id with its group as that is named, however a client wrote it."""
+        _, _, _, _, group, rest = path.split("/", 5)
+        known = self.world.groups.get(group.lower())
+        return f"{self.account.group_path_of(known.name if known else group)}/{rest}"
+
     def may_make(self, request: Request, path: str) -> None:
         """AzureError 403, 404 or 409 unless the caller may make a resource there by now."""
         _, _, subscription, _, group = path.split("/")[:5]
@@ -87,7 +93,7 @@ class Resources:
             VAULT.lower(): self.azure.vaults.make,
             **dict.fromkeys(PLAIN, self._plain),
         }
-        kind = type_of(path)
+        path, kind = self._as_named(path), type_of(path)
         if kind.lower() not in makers:
             raise AzureError(501, "StandInUnhandled", f"The stand-in does not play {kind}")
         self.may_make(request, path)
