@@ -186,15 +186,43 @@ def test_all_problems_are_said_at_once_and_nothing_is_made(az: DoubleOfAz, opene
     assert not context.state.path.exists()
 
 
-def test_rights_that_may_not_be_read_are_unknown(az: DoubleOfAz, opened: Open) -> None:
-    def forbid(arguments: tuple[str, ...]) -> None:
-        if any(word.endswith("/permissions") for word in arguments):
-            raise AzFailure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az rest")
+def forbidding(*words: str) -> Callable[[tuple[str, ...]], None]:
+    """What refuses the commands that have one of these words in an argument."""
 
-    az.before = forbid
+    def forbid(arguments: tuple[str, ...]) -> None:
+        if any(word in argument for argument in arguments for word in words):
+            raise AzFailure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+
+    return forbid
+
+
+def test_rights_that_may_not_be_read_are_unknown(az: DoubleOfAz, opened: Open) -> None:
+    az.before = forbidding("/permissions")
     done = commands.apply(opened())
     assert len(done["created"]) == len(MADE)
     assert any("your rights could not be checked" in line for line in done["unknown"])
+
+
+def test_what_may_not_be_looked_at_is_not_made(az: DoubleOfAz, opened: Open) -> None:
+    az.before = forbidding("graph.microsoft.com/v1.0/applications")
+    with pytest.raises(Refused, match=r"application .*: you may not"):
+        commands.apply(opened())
+    assert az.commands == []
+
+
+def test_roles_that_may_not_be_looked_at_are_given_again(az: DoubleOfAz, opened: Open) -> None:
+    commands.apply(opened())
+    az.commands.clear()
+    az.before = forbidding("/roleAssignments")
+    commands.apply(opened())
+    assert {words[:3] for words in az.commands} == {("role", "assignment", "create")}
+
+
+def test_a_principal_that_may_not_be_looked_up_gets_no_roles(az: DoubleOfAz, opened: Open) -> None:
+    az.before = forbidding("servicePrincipals")
+    with pytest.raises(Refused, match=r"role .*: service principal .* may not be looked up"):
+        commands.apply(opened(("azure.client_id", "theirs")))
+    assert az.commands == []
 
 
 def test_two_applications_of_the_name_are_not_guessed_between(az: DoubleOfAz, opened: Open) -> None:

@@ -75,6 +75,7 @@ def foundation(names: Names, group_mode: str) -> list[Step]:
             role=CONTRIBUTOR,
             reason="a subscription has to know a kind of resource before one can be made",
             limit=900,
+            unseen="trust",
             look_after=True,
         ),
         Step(

@@ -150,6 +150,7 @@ def roles(names: Names, azure: Azure) -> list[Step]:
             reason=reason,
             inside="service_principal",
             again_on=(Kind.PRINCIPAL_UNKNOWN,),
+            unseen="make",
             limit=REPLICATION,
         )
         for key, role, scope, reason in wanted
@@ -162,8 +163,8 @@ def graph_get(path: str) -> Command:
 
 
 def assignments_of(names: Names, principal: str) -> Command:
-    """Reads all role assignments of a principal, in one call."""
-    path = f"{names.scope}/providers/Microsoft.Authorization/roleAssignments"
+    """Reads a principal's role assignments on the group, in it and around it, in one call."""
+    path = f"{names.group_id}/providers/Microsoft.Authorization/roleAssignments"
     return arm_get(path, "2022-04-01", f"$filter=principalId eq '{{{principal}}}'")
 
 

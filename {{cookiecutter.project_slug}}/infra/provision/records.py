@@ -142,7 +142,8 @@ class Step:
         kept: what Azure keeps of it after it is removed, and the command that ends that.
         limit: seconds until it must be ready.
         again_on: kinds of failure that time heals.
-        blind: whether to make it where it may not be looked at; it does no harm twice.
+        unseen: what to do where it may not be looked at: "make" it, for it does no harm twice,
+            "trust" that it is there, or "" for nothing at all.
         look_after: whether the answer of its creation says too little to go on.
     """
 
@@ -168,7 +169,7 @@ class Step:
     kept: tuple[str, Command | None] = ("", None)
     limit: float = 300
     again_on: tuple[Kind, ...] = ()
-    blind: bool = False
+    unseen: str = ""
     look_after: bool = False
 
 
@@ -191,5 +192,5 @@ class Finding:
     @property
     def to_create(self) -> bool:
         """Whether apply has it to make."""
-        hidden = self.unknown and not self.step.blind
+        hidden = self.unknown and self.step.unseen != "make"
         return self.step.mode == "create" and not self.there and not hidden

@@ -128,12 +128,16 @@ def _look(step: Step, others: dict[str, Finding], reader: Reader, result: Survey
     if step.only_for and not any(others[k].to_create for k in step.only_for if k in others):
         return Finding(step, proven=True)
     if step.looks and not any(look.command.known(result.facts) for look in step.looks):
+        if around and around.unknown:
+            line = f"{step.title}: {around.step.title} may not be looked up, and so has no id"
+            return Finding(step, problem=f"{line}: {around.unknown}")
         return Finding(step, later=True)
     try:
         found = find(step, reader, result.facts)
     except AzFailure as failure:
         result.stopped = step.essential or failure.kind in _HOPELESS
-        if failure.kind is Kind.FORBIDDEN and not step.essential:
+        given = step.unseen or step.mode == "existing"
+        if failure.kind is Kind.FORBIDDEN and given and not step.essential:
             return Finding(step, unknown=failure.message)
         return Finding(step, problem=f"{step.title}: {failure}")
     except Refused as refused:

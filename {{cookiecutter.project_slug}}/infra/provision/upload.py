@@ -77,7 +77,7 @@ def upload(names: Names, path: Path) -> list[Step]:
             reason="the table that models are trained on",
             again_on=(Kind.FORBIDDEN,),
             limit=KNOWN_TO_STORAGE,
-            blind=True,
+            unseen="make",
             look_after=True,
         ),
     ]
