@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.pipelines.conftest import Repository
+from tests.pipelines.runner.builds import PROJECT, Builds
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.errors import NotPlayed, PipelineError
 from tests.pipelines.runner.results import Run
@@ -577,6 +578,28 @@ stages:
 - {stage: A, condition: false, jobs: [{job: a, steps: [{script: true}]}]}
 - {stage: B, condition: succeededOrFailed(), jobs: [{job: b, steps: [{script: true}]}]}
 """).start()
+
+
+def test_the_list_of_builds(service: Any) -> None:
+    made = service("steps: [{script: exit $(code)}]\nvariables: {code: 0}")
+    good = made.start()
+    (made.repository / "azure-pipelines.yml").write_text(f"{POOL}steps: [{{script: exit 1}}]")
+    commit(made.repository)
+    assert made.start().result == "Failed"
+    assert made.start(branch="refs/heads/other").result == "Failed"
+    builds = Builds(made)
+    where = f"/example/{PROJECT}/_apis/build/builds"
+    token = f"Bearer {made.access_token}"
+    query = "?definitions=1&branchName=refs/heads/main&api-version=7.1"
+    answers = [
+        builds.answer(f"{where}{query}{more}", token)[1]["value"]
+        for more in ("", "&resultFilter=succeeded&$top=1", "&resultFilter=canceled")
+    ]
+    assert [len(found) for found in answers] == [2, 1, 0]
+    assert answers[1][0]["sourceVersion"] == good.commit
+    assert builds.answer(f"{where}{query}", "Bearer other")[0] == 401
+    assert builds.answer(f"{where}{query}&repositoryId=x", token)[0] == 501
+    assert builds.answer("/example/other/_apis/build/builds", token)[0] == 404
 
 
 def test_what_was_met_is_counted(service: Any) -> None:

@@ -18,6 +18,8 @@ from .results import Run
 if TYPE_CHECKING:
     from .service import Service
 
+PROJECT = "Templates"
+
 RESULTS = {
     "Succeeded": "succeeded",
     "SucceededWithIssues": "partiallySucceeded",
@@ -63,8 +65,6 @@ class Builds:
 
     def answer(self, path: str, authorization: str) -> tuple[int, Any]:
         """The status and the body for a request."""
-        from .service import PROJECT
-
         split = urlsplit(path)
         asked = {name: values[-1] for name, values in parse_qs(split.query).items()}
         self.asked.append(asked)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .builds import PROJECT
 from .checkout import git
 from .coverage import Coverage
 from .errors import PipelineError
@@ -17,8 +18,6 @@ from .orchestrator import Orchestrator
 from .results import Run
 from .templates import Expander
 from .variables import Masker, Secret, Variables
-
-PROJECT = "Templates"
 
 
 @dataclass
