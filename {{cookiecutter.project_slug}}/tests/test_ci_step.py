@@ -84,10 +84,11 @@ def test_a_variable_that_the_group_lacks_is_named_and_not_set(
 ) -> None:
     monkeypatch.setenv("SPN_PASSWORD", "$(SpnPassword)")
     monkeypatch.setenv("TENANT_ID", "$(TenantID)")
-    assert drive(tmp_path, {}) == 0
+    assert drive(tmp_path, {"error": "TENANT_ID is not set."}, code=2) == 2
     said = capsys.readouterr().out
-    assert "not in the variable group: TenantID, SpnPassword" in said
     assert "secret is None" in said
+    words = "TENANT_ID is not set. The variable group has no variable TenantID, SpnPassword."
+    assert f"##vso[task.logissue type=error]{words}" in said
 
 
 def test_a_log_cannot_command_the_agent() -> None:

@@ -28,9 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     """Runs the step; answers with the driver's exit code."""
     args = arguments().parse_args(argv)
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
-    unset = unset_variables(os.environ)
-    if unset:  # the driver says whether it needs them
-        print(f"not in the variable group: {', '.join(unset.values())} (docs/pipelines.md)")
+    unset = unset_variables(os.environ)  # the driver says whether it needs them
     environ = {name: value for name, value in os.environ.items() if name not in unset}
     print(f"$ {' '.join(command)}", flush=True)
     code, answer = run([*command, "--json"], environ, hider(environ))
@@ -39,7 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     text = json.dumps(answer, indent=2, ensure_ascii=False)
     (args.results / f"{driver}.json").write_text(text + "\n", encoding="utf-8")
     if code:
-        agent.error(str(answer.get("error") or answer.get("reason") or f"exit code {code}"))
+        words = str(answer.get("error") or answer.get("reason") or f"exit code {code}")
+        if unset:
+            words += f" The variable group has no variable {', '.join(unset.values())}."
+        agent.error(words)
     for name, key in args.variable:
         agent.set_variable(name, field(answer, key))
     for name, key in args.output:
