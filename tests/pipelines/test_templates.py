@@ -241,7 +241,7 @@ HEAD = (
         ("steps:\n- ${{ each a in 'text' }}: []", {}, "each needs a list"),
         ("pool:\n  ${{ if true }}: [a]", {}, "a mapping belongs here"),
         ("schedules: [{cron: \"${{ 'x' }}\"}]", {}, "no expression may stand here"),
-        ("pool: ${{ if true }}", {}, "if stands only where a key stands"),
+        ("pool: ${{ if true }}", {}, "stands only where a key stands"),
     ],
 )
 def test_what_the_service_refuses(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from tests.pipelines.runner.coverage import TEMPLATE
-from tests.pipelines.runner.documents import load, where
+from tests.pipelines.runner.documents import load
+from tests.pipelines.runner.evaluation import expressions
 from tests.pipelines.runner.model import Job, Stage
 from tests.pipelines.runner.parameters import declared_names
 from tests.pipelines.runner.syntax import parse
@@ -32,7 +31,7 @@ def parameters(root: Path, file: str) -> list[str]:
     document = load(root, file)
     known = declared_names(document.get("parameters"))
     used = {}
-    for place, text in _expressions({k: v for k, v in document.items() if k != "parameters"}):
+    for place, text in expressions({k: v for k, v in document.items() if k != "parameters"}):
         rest = DIRECTIVE.sub("", text).strip()
         for path in paths(parse(rest)) if rest else ():
             if path[0] == "parameters" and len(path) > 1:
@@ -122,16 +121,3 @@ def _defined(expanded: Expanded, stage: Stage, job: Job) -> set[str]:
             group = expanded.groups.get(item.get("group", ""), {})
             found |= {name.upper() for name in (*group, item.get("name", ""))}
     return found
-
-
-def _expressions(node: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _expressions(key)
-            yield from _expressions(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _expressions(item)
-    elif isinstance(node, str):
-        for match in TEMPLATE.finditer(node):
-            yield str(where(node)), match[1]
