@@ -41,17 +41,18 @@ from .services import Services
 from .snapshots import Snapshots
 from .telemetry import Telemetry
 from .world.access import Access
+from .world.applications import Applications
 from .world.authorization import Authorization
 from .world.containers import Containers
 from .world.deployments import Deployments
 from .world.devops import DevOps
-from .world.directory import Directory
 from .world.furnish import furnish, register_administrator, settle
 from .world.groups import Groups
 from .world.operations import Operations
 from .world.providers import Providers
 from .world.quotas import Quotas
 from .world.resources import Resources
+from .world.service_principals import ServicePrincipals
 from .world.state import World
 from .world.storage_accounts import StorageAccounts
 from .world.vaults import Vaults
@@ -104,7 +105,8 @@ class Azure:
         self.deployments = Deployments(self)
         self.quotas = Quotas(self)
         self.authorization = Authorization(self)
-        self.directory = Directory(self)
+        self.applications = Applications(self)
+        self.service_principals = ServicePrincipals(self)
         self.devops = DevOps(self)
         self.arm = Arm(self)
         self.computes = Computes(self)

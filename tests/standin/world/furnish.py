@@ -38,7 +38,7 @@ def register_administrator(azure: Azure) -> None:
     """The principal as which the administrator signs in; its application is another tenant's."""
     who = azure.account.administrator
     body = application_body({"displayName": who.name, "appId": who.client_id})
-    azure.directory.add_service_principal(body, who.object_id, 0.0)
+    azure.service_principals.add(body, who.object_id, 0.0)
 
 
 def settle(azure: Azure) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.az.caller import Answer, Caller, administrator
-from tests.az.test_world import (
+from tests.az.world.caller import Answer, Caller, administrator
+from tests.az.world.made import (
     ACCOUNT,
     BLOB_ROLE,
     GROUP,
