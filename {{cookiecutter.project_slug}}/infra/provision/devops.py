@@ -20,6 +20,7 @@ from .rotation import NotStored
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 VERSION = "7.1"
 PERMISSIONS_VERSION = "7.1-preview.1"
+_GROUPS = "/_apis/distributedtask/variablegroups"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
 
 
@@ -47,7 +48,8 @@ class VariableGroup:
                 f" may see: look at {self._root}"
             ) from None
         self._project = {"id": found["id"], "name": found["name"]}
-        self._id = self._find().get("id")
+        self._groups = f"/{found['id']}{_GROUPS}"
+        self._id = self._listed().get("id")
 
     @property
     def place(self) -> str:
@@ -70,7 +72,7 @@ class VariableGroup:
         given: dict[str, Any] = {name: {"value": value} for name, value in values.items()}
         given |= {name: {"value": value, "isSecret": True} for name, value in secrets.items()}
         ours = {name.lower() for name in given}
-        group = self._find()  # as it is by now: others may be at work on it
+        group = self._whole()  # as it is by now: others may be at work on it
         kept = {
             name: value
             for name, value in (group.get("variables") or {}).items()
@@ -79,13 +81,13 @@ class VariableGroup:
         reference = {"name": self.name, "description": "", "projectReference": self._project}
         body = {
             "type": "Vsts",
-            "name": self.name,
+            "name": group.get("name") or self.name,
             "description": group.get("description") or "",
             "variables": kept | given,
             "variableGroupProjectReferences": group.get("variableGroupProjectReferences")
             or [reference],
         }
-        method, path = "post", "/_apis/distributedtask/variablegroups"
+        method, path = "post", _GROUPS
         if group:
             method, path = "put", f"{path}/{group['id']}"
         answer = self._call(method, path, body, hide=tuple(secrets.values()))
@@ -105,24 +107,24 @@ class VariableGroup:
             version=PERMISSIONS_VERSION,
         )
 
-    def _find(self) -> dict[str, Any]:
-        """The group as it is; {} where there is none."""
-        path = "/_apis/distributedtask/variablegroups"
-        listed = self._call(
-            "get", f"/{self._project['id']}{path}", parameters=(f"groupName={self.name}",)
-        )
-        group: dict[str, Any] = next(
-            (each for each in listed["value"] if each["name"] == self.name), {}
-        )
+    def _listed(self) -> dict[str, Any]:
+        """The group as the project lists it; {} where there is none."""
+        found = self._call("get", self._groups, parameters=(f"groupName={self.name}",))["value"]
+        same = [each for each in found if each["name"].lower() == self.name.lower()]
+        group: dict[str, Any] = same[0] if same else {}
         if group.get("type", "Vsts") != "Vsts":
             raise Refused(
                 f"the variable group {self.name} takes its values from a Key Vault: put the secret"
                 " there, or name another group (azure.bootstrap.variable_group in config.yml)"
             )
+        return group
+
+    def _whole(self) -> dict[str, Any]:
+        """The group with the projects that share it, which a list may leave out."""
+        group = self._listed()
         if group and not group.get("variableGroupProjectReferences"):
-            # Which other projects share it; a list may leave that out.
-            group = self._call("get", f"/{self._project['id']}{path}/{group['id']}")
-        return dict(group)
+            group = dict(self._call("get", f"{self._groups}/{group['id']}"))
+        return group
 
     def _call(
         self,
