@@ -42,13 +42,18 @@ class Blobs:
         self._emulator: Emulator | None = None
         self._service: BlobServiceClient | None = None
         self._port = 0
+        self._closed = False
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start Azurite if it does not run. RuntimeError when it cannot start."""
         with self._lock:
-            if self._emulator is None:
+            if self._emulator is None and not self._closed:
                 self._start()
+
+    def begin(self) -> None:
+        """Start Azurite while something else goes on; whoever needs it waits for it."""
+        threading.Thread(target=self.start, name="azurite-start", daemon=True).start()
 
     def _start(self) -> None:
         folder = self.azure.folder / "azurite" / self.account
@@ -58,8 +63,9 @@ class Blobs:
         leaf.cert_chain_pems[0].write_to_path(certificate)
         leaf.private_key_pem.write_to_path(private)
         private.chmod(0o600)
-        self._emulator = Emulator(folder, self.account, self.key, certificate, private)
-        self._port = self._emulator.wait()
+        emulator = Emulator(folder, self.account, self.key, certificate, private)
+        self._port = emulator.wait()
+        self._emulator = emulator
         self._service = BlobServiceClient(
             f"https://127.0.0.1:{self._port}/{self.account}",
             credential={"account_name": self.account, "account_key": self.key},
@@ -80,15 +86,17 @@ class Blobs:
 
     def close(self) -> None:
         """End Azurite."""
-        emulator, self._emulator = self._emulator, None
-        if emulator is not None:
-            emulator.stop()
+        with self._lock:
+            self._closed = True
+            if self._emulator is not None:
+                self._emulator.stop()
 
     @property
     def service(self) -> BlobServiceClient:
         """A client with the account's key, not through the proxy."""
         self.start()
-        assert self._service is not None
+        if self._service is None:
+            raise RuntimeError(f"the storage of {self.account} has ended")
         return self._service
 
     def forbid_shared_key(self, forbidden: bool = True) -> None:

@@ -68,6 +68,12 @@ class Deployments:
         self.account = azure.account
         self._deployments: dict[str, Deployment] = {}
 
+    def forget(self, group: str) -> None:
+        """A group is gone, and its deployments with it."""
+        start = f"{group}/".lower()
+        kept = {k: one for k, one in self._deployments.items() if not k.startswith(start)}
+        self._deployments = kept
+
     def _template(self, request: Request, subscription: str, group: str, verb: str) -> Template:
         """The template of a request. AzureError 403, 404, 400."""
         self.account.check_subscription(subscription)

@@ -122,6 +122,7 @@ class Groups:
             for one in self.world.within(path):
                 self.azure.resources.remove(one, softly=one.type.lower() in SOFT)
             self.world.forget_assignments(path)
+            self.azure.deployments.forget(path)
 
     @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups")
     def list(self, request: Request, subscription: str) -> Json:
