@@ -9,8 +9,14 @@ class AzureError(Exception):
     """A refusal: answered with `status` and an error body in the shape of the host asked."""
 
     def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        target: str = "",
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status, self.code, self.message = status, code, message
         self.headers = dict(headers or {})
+        self.target = target  # what it is about, where Resource Manager says that besides

@@ -38,6 +38,8 @@ def refusal(host: str, path: str, error: AzureError) -> Answer:
     plain: Json = {"code": error.code, "message": error.message}
     if re.fullmatch(ARM, host):
         headers.setdefault("x-ms-failure-cause", "gateway")
+        if error.target:
+            plain |= {"details": [plain | {"target": error.target}]}
         return Answer(error.status, {"error": plain}, headers)
     if re.fullmatch(GRAPH, host):
         return Answer(error.status, _graph(error), headers)

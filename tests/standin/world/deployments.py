@@ -50,13 +50,21 @@ class Deployment:
         """Why it failed."""
         if self.failed is None:
             return None
-        _, error = self.failed
+        one, error = self.failed
         return {
             "code": "DeploymentFailed",
             "message": "At least one resource deployment operation failed. Please list deployment "
             "operations for details. Please see https://aka.ms/arm-deployment-operations for usage "
             "details.",
-            "details": [{"code": error.code, "message": error.message}],
+            "details": [
+                {
+                    "code": "ResourceDeploymentFailure",
+                    "target": one.id,
+                    "message": "The resource write operation failed to complete successfully, "
+                    "because it reached terminal provisioning state 'Failed'.",
+                    "details": [{"code": error.code, "message": error.message}],
+                }
+            ],
         }
 
 

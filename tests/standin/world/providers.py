@@ -63,6 +63,7 @@ class Providers:
                 "MissingSubscriptionRegistration",
                 f"The subscription is not registered to use namespace '{namespace}'. See "
                 "https://aka.ms/rps-not-found for how to register subscriptions.",
+                target=namespace,
             )
 
     def _body(self, namespace: str) -> Json:

@@ -45,9 +45,9 @@ class Workspaces:
                 "start with a letter or digit, and contain only letters, digits, '-' and '_'.",
             )
         if path.lower() in self.world.deleted:
-            raise AzureError(
-                409,
-                "Conflict",
+            raise AzureError(  # as reported in Azure/ResourceModules#3596
+                400,
+                "BadRequest",
                 "Soft-deleted workspace exists. Please purge or recover it. "
                 "https://aka.ms/wsoftdelete",
             )
