@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,9 +107,11 @@ class Service:
         """The files of a commit, where the service reads YAML."""
         target = self.folder / "files" / commit
         if not target.exists():
-            target.mkdir(parents=True)
-            git(self.repository, f"--work-tree={target}", "checkout", "--quiet", commit, "--", ".")
-            git(self.repository, "reset", "--quiet")
+            archive = self.folder / "files" / f"{commit}.tar"
+            archive.parent.mkdir(parents=True, exist_ok=True)
+            git(self.repository, "archive", f"--output={archive}", commit)
+            with tarfile.open(archive) as files:
+                files.extractall(target, filter="data")
         return target
 
     def _before(self, run: Run) -> dict[str, str]:
