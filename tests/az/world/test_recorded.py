@@ -64,6 +64,15 @@ def answers(owner: Caller, standin: StandIn) -> Iterator[tuple[str, Answer]]:
     owner.arm("PATCH", WORKSPACE, compute)
     yield "workspace made", owner.arm("GET", WORKSPACE)
 
+    path = "/providers/Microsoft.Authorization/roleDefinitions"
+    yield (
+        "role definitions listed",
+        owner.arm("GET", path, query="&$filter=roleName%20eq%20'Reader'"),
+    )
+    vault = GROUP + "/providers/Microsoft.KeyVault/vaults/held-vault"
+    owner.arm("PUT", vault, WEST)
+    yield "key vault deleted", owner.arm("DELETE", vault)
+
     application = owner.graph("POST", "/applications", {"displayName": "spn"})
     yield "application made", application
     path = "/applications?$filter=displayName%20eq%20'spn'"

@@ -21,6 +21,13 @@ _PROVIDER = "{scope:path}/providers/Microsoft.Authorization"
 _ASSIGNMENT = _PROVIDER + "/roleAssignments/{name}"
 _KIND = "Microsoft.Authorization/roleAssignments"
 _BY_NUMBER = {role.number: name for name, role in DEFINITIONS.items()}
+# When built-in roles were made and last changed, as recorded of Reader.
+_MADE = {
+    "createdOn": "2015-02-02T21:55:09.8806423Z",
+    "updatedOn": "2021-11-11T20:13:47.8628684Z",
+    "createdBy": None,
+    "updatedBy": None,
+}
 # Assignments over the whole subscription that were there before have ids that do not change.
 _SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
@@ -55,6 +62,7 @@ class Authorization:
                         "notDataActions": [],
                     }
                 ],
+                **_MADE,
             },
         }
 

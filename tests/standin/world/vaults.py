@@ -61,8 +61,10 @@ class Vaults:
             raise AzureError(
                 409,
                 "VaultAlreadyExists",
-                f"The vault name '{name}' is already in use. Vault names are globally unique so it "
-                "is possible that the name is already taken.",
+                f"The vault name '{name}' is already in use. Vault names are globaly unique so it "
+                "is possible that the name is already taken. If you are sure that the vault name "
+                "was not taken then it is possible that a vault with the same name was recently "
+                "deleted but not purged after being placed in a recoverable state.",
             )
         made = known or Resource(path, VAULT, str(body.get("location") or self.account.location))
         given = body.get("properties") or {}
