@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bootstrap_fixtures import az, opened
+
+__all__ = ["az", "opened"]  # fixtures, for every test that asks for them
 
 # Threads that wait for each other spin only shortly: tests share their cores with others.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")

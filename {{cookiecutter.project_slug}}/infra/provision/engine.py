@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .az import Az, AzFailure
@@ -71,10 +72,9 @@ class Engine:
         found = None
         try:
             for command in step.create:
+                seconds = max(300, step.limit)
                 found = retry(
-                    lambda command=command: run(  # type: ignore[misc]
-                        self.az, command, self.facts, timeout=max(300, step.limit)
-                    ),
+                    partial(run, self.az, command, self.facts, timeout=seconds),
                     lambda error: _heals(error, step),
                     say=self.say,
                     at_most=step.limit,

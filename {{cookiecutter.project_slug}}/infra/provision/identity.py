@@ -142,7 +142,7 @@ def roles(names: Names, azure: Azure) -> list[Step]:
                 ),
             ),
             remove=(az("role", "assignment", "delete", "--ids", f"{{{key}_id}}"),),
-            learns=lambda found, key=key: {f"{key}_id": found["id"]},  # type: ignore[misc]
+            learns=_id_as(f"{key}_id"),
             missing="ask who handed out the principal for it",
             actions=(ASSIGN,),
             scope=scope,
@@ -172,6 +172,11 @@ def unique_name(names: Names, generation: int) -> str:
     """The application's key in the tenant; another after each destroy, as Entra keeps the old."""
     words = re.sub(r"[^A-Za-z0-9]+", "-", names.service_principal).strip("-")
     return "-".join([words, names.key, *([str(generation)] if generation else [])])
+
+
+def _id_as(name: str) -> Callable[[Any], dict[str, str]]:
+    """Learns the id of what was found, under a name."""
+    return lambda found: {name: found["id"]}
 
 
 def assigned(role: str, scope: str) -> Callable[[Any], Any]:

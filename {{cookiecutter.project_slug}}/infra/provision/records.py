@@ -97,9 +97,10 @@ def provisioned(found: Any) -> bool:
         found.get("provisioningState") if isinstance(found, dict) else None
     )
     if str(state).lower() in ("failed", "canceled"):
+        name, path = found.get("name"), found.get("id")
         raise Refused(
-            f"Azure says that {found.get('id') or found.get('name')} is {state}: look at it in the"
-            " portal, remove it, and run apply again"
+            f"Azure has given up making {name} ({state}): look at it in the portal, remove it"
+            f" (`az resource delete --ids {path}`), and run apply again"
         )
     return state is None or str(state).lower() == "succeeded"
 

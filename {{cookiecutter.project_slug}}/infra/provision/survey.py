@@ -149,7 +149,16 @@ def _look(step: Step, others: dict[str, Finding], reader: Reader, result: Survey
         )
         finding.problem = f"{step.title} is not there: {advice}"
     elif found is not None:
-        finding.problem = step.misfit(found)
+        finding.problem = step.misfit(found) or _given_up(step, found)
         result.facts |= step.learns(found)
     result.stopped = bool(step.essential and finding.problem)
     return finding
+
+
+def _given_up(step: Step, found: Any) -> str:
+    """What to do about something that Azure has given up making; "" where it has not."""
+    try:
+        step.ready(found)
+    except Refused as refused:
+        return str(refused)
+    return ""
