@@ -21,8 +21,11 @@ WORKSPACE = (
     f"/subscriptions/{ID}/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 )
 ARM, API, LOGIN = "management.azure.com", "westeurope.api.azureml.ms", "login.microsoftonline.com"
+GRAPH, DEVOPS = "graph.microsoft.com", "dev.azure.com"
 HISTORY = f"/history/v1.0{WORKSPACE}/experiments/e"
 MODELS = f"/modelmanagement/v1.0{WORKSPACE}"
+STORAGE = f"/subscriptions/{ID}/providers/Microsoft.Storage"
+POOL = "/fabrikam/RM/_apis/pipelines/pipelinepermissions"
 MOMENT = "2022-08-30T19:56:28.2261097+00:00"
 
 # Answers as the sources show them (examples and recordings named in specifications/*.json), with
@@ -111,6 +114,38 @@ DETAILS = {
     "logFiles": {"user_logs/std_log.txt": "https://a.blob.core.windows.net/c/b"},
 }
 
+ASSIGNMENT = {
+    "id": f"{WORKSPACE}/providers/Microsoft.Authorization/roleAssignments/{ID}",
+    "name": ID,
+    "type": "Microsoft.Authorization/roleAssignments",
+    "properties": {
+        "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{ID}",
+        "principalId": ID,
+        "principalType": "User",
+        "scope": WORKSPACE,
+    },
+}
+PASSWORD = {
+    "@odata.context": "https://graph.microsoft.com/v1.0/$metadata#x",
+    "customKeyIdentifier": None,
+    "displayName": "key1",
+    "endDateTime": "2024-05-07T06:52:43Z",
+    "hint": "yXo",
+    "keyId": ID,
+    "secretText": "Sanitized",
+    "startDateTime": "2022-05-07T06:52:43Z",
+}
+PERMISSIONS = {
+    "resource": {"type": "variablegroup", "id": "1"},
+    "pipelines": [],
+    "allPipelines": {
+        "authorized": True,
+        "authorizedBy": {"displayName": "User Name", "id": ID, "uniqueName": "u"},
+        "authorizedOn": "2020-01-02T08:59:48.77Z",
+    },
+}
+NAME_TAKEN = {"nameAvailable": False, "reason": "AlreadyExists", "message": "It is taken."}
+
 GOOD = [
     pytest.param("GET", ARM, f"{WORKSPACE}/computes/c", 200, COMPUTE, id="compute"),
     pytest.param("POST", LOGIN, f"/{ID}/oauth2/v2.0/token", 200, TOKEN, id="token"),
@@ -135,6 +170,12 @@ GOOD = [
         {"run": {"info": {"run_id": "r", "status": "RUNNING", "start_time": 1}}},
         id="mlflow run",
     ),
+    pytest.param("GET", ARM, ASSIGNMENT["id"], 200, ASSIGNMENT, id="role assignment"),
+    pytest.param("POST", ARM, f"{STORAGE}/checkNameAvailability", 200, NAME_TAKEN, id="name"),
+    pytest.param(
+        "POST", GRAPH, f"/v1.0/applications/{ID}/addPassword", 200, PASSWORD, id="password"
+    ),
+    pytest.param("GET", DEVOPS, f"{POOL}/variablegroup/1", 200, PERMISSIONS, id="permissions"),
 ]
 
 
