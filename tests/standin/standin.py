@@ -49,6 +49,7 @@ from .world.devops import DevOps
 from .world.furnish import furnish, register_administrator, settle
 from .world.groups import Groups
 from .world.operations import Operations
+from .world.previews import Previews
 from .world.providers import Providers
 from .world.quotas import Quotas
 from .world.resources import Resources
@@ -108,6 +109,7 @@ class Azure:
         self.applications = Applications(self)
         self.service_principals = ServicePrincipals(self)
         self.devops = DevOps(self)
+        self.previews = Previews(self)
         self.arm = Arm(self)
         self.computes = Computes(self)
         self.compute_sizes = ComputeSizes(self)

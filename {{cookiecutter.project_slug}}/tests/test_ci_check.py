@@ -139,6 +139,14 @@ def test_without_a_registered_pipeline_it_says_what_to_do(
     assert "register azure-pipelines.yml first" in capsys.readouterr().err
 
 
+def test_a_page_in_place_of_an_answer_is_explained(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (service.folder / "definitions.json").write_text("<!DOCTYPE html>", encoding="utf-8")
+    assert run() == 1
+    assert "sign-in page" in capsys.readouterr().err
+
+
 def test_without_az_it_says_so(
     service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

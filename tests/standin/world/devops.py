@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..account import Principal
 from ..routing import DEVOPS, Answer, AzureError, Json, Request, route
@@ -19,6 +19,7 @@ from .directory_objects import moment
 
 if TYPE_CHECKING:
     from ..standin import Azure
+    from .state import World
 
 RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 _GROUPS = "/_apis/distributedtask/variablegroups"
@@ -47,11 +48,18 @@ class VariableGroup:
         return {one["projectReference"]["id"] for one in references}
 
 
+class _Part(Protocol):
+    """A part of Azure DevOps."""
+
+    azure: Azure
+    world: World
+
+
 def signed_in(function: Callable[..., Any]) -> Callable[..., Any]:
     """A page to sign in at for whoever has no token for Azure DevOps; 401 for a stranger."""
 
     @wraps(function)
-    def handler(self: DevOps, request: Request, organization: str, **values: str) -> Any:
+    def handler(self: _Part, request: Request, organization: str, **values: str) -> Any:
         try:
             who = self.azure.identity.who(request)
         except AzureError:
@@ -72,6 +80,19 @@ def signed_in(function: Callable[..., Any]) -> Callable[..., Any]:
     return handler
 
 
+def project_of(world: World, organization: str, name: str) -> Json:
+    """A project by its name or id. AzureError 404."""
+    for project, number in world.projects[organization].items():
+        if name.lower() in (project.lower(), number):
+            return {"id": number, "name": project}
+    raise AzureError(
+        404,
+        "ProjectDoesNotExistWithNameException",
+        f"TF200016: The following project does not exist: {name}. Verify that the name of the "
+        "project is correct and that the project exists on the specified Azure DevOps Server.",
+    )
+
+
 class DevOps:
     """The part of Azure DevOps that gives pipelines their secrets."""
 
@@ -82,15 +103,7 @@ class DevOps:
 
     def _project(self, organization: str, name: str) -> Json:
         """A project by its name or id. AzureError 404."""
-        for project, number in self.world.projects[organization].items():
-            if name.lower() in (project.lower(), number):
-                return {"id": number, "name": project}
-        raise AzureError(
-            404,
-            "ProjectDoesNotExistWithNameException",
-            f"TF200016: The following project does not exist: {name}. Verify that the name of the "
-            "project is correct and that the project exists on the specified Azure DevOps Server.",
-        )
+        return project_of(self.world, organization, name)
 
     @route("GET", DEVOPS, "/{organization}/_apis/projects/{name}", auth=False)
     @signed_in

@@ -127,7 +127,12 @@ def rest(method: str, url: str, query: dict[str, str], body: Any = None) -> Any:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise Refused(words_of(done.stderr))
-    return json.loads(done.stdout)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:  # a page, with a status that az takes for success
+        raise CheckError(
+            "Azure DevOps answered with its sign-in page: `az login` as one of the organization"
+        ) from None
 
 
 def words_of(stderr: str) -> str:
