@@ -69,6 +69,12 @@ def test_a_cluster_is_made_in_it_and_a_data_scientist_may_use_but_not_make_one(
     assert store["azureStorageSection"]["accountName"] == "held01"
 
 
+def test_a_second_workspace_is_not_played_which_is_said(owner: Caller, standin: StandIn) -> None:
+    with_workspace(owner)
+    assert deploy(owner, "second", name="other-ws", vault="kv-other").status == 501
+    assert len(standin.journal.unhandled()) == 1
+
+
 def test_a_deleted_workspace_keeps_its_name(owner: Caller) -> None:
     with_workspace(owner)
     assert owner.wait(owner.arm("DELETE", WORKSPACE)).body["status"] == "Succeeded"

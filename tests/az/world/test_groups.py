@@ -18,6 +18,14 @@ def test_there_is_nothing_but_the_subscription(owner: Caller) -> None:
     assert owner.graph("GET", "/applications").body["value"] == []
 
 
+def test_what_is_printed_by_hand_is_enough_to_begin(standin: StandIn) -> None:
+    details = standin.details
+    caller = Caller(standin, details["administrator_id"], details["administrator_password"])
+    assert caller.sign_in(ARM).status == 200
+    assert details["subscription_id"] in caller.arm("GET", "").body["id"]
+    assert "workspace_name" not in details
+
+
 def test_a_group_has_one_location_and_goes_with_all_in_it(owner: Caller, standin: StandIn) -> None:
     assert owner.arm("PUT", GROUP, WEST).status == 201
     assert owner.arm("PUT", GROUP, {**WEST, "tags": {"a": "b"}}).body["tags"] == {"a": "b"}
