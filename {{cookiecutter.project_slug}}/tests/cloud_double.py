@@ -116,7 +116,7 @@ def some_settings() -> Settings:
 def state_in(folder: Path, settings: Settings) -> State:
     """The state file of these settings, below a folder."""
     folder.mkdir(exist_ok=True)
-    return State(folder, names_of(settings))
+    return State.of(folder, names_of(settings))
 
 
 def opened(cloud: Cloud, settings: Settings, state: State, *flags: str) -> Context:

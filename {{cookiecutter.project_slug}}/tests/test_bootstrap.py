@@ -78,7 +78,7 @@ def with_az(context: Context, az: DoubleOfAz, folder: Path) -> Context:
     """The same context in another subscription, with a state file of its own."""
     folder.mkdir(exist_ok=True)
     context.az, context.reader = az, Reader(az)
-    context.state = State(folder, context.names)
+    context.state = State.of(folder, context.names)
     return context
 
 

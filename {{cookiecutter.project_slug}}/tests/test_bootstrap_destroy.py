@@ -57,3 +57,17 @@ def test_a_group_that_was_there_is_not_removed(az: DoubleOfAz, opened: Open) -> 
     commands.apply(context)
     teardown.destroy(opened())
     assert set(az.made) == {context.names.group_id}
+
+
+def test_a_principal_that_another_target_stands_on_stays(az: DoubleOfAz, opened: Open) -> None:
+    production = (("azure.resource_group", "rg-prod"), ("azure.workspace_name", "mlw-prod"))
+    first = commands.apply(opened())
+    second = commands.apply(opened(*production))
+    assert second["client_id"] == first["client_id"]
+    teardown.destroy(opened())
+    assert {key.rpartition("/")[0] for key in az.made if "graph" in key} == {
+        "https://graph.microsoft.com/v1.0/applications",
+        "https://graph.microsoft.com/v1.0/servicePrincipals",
+    }
+    teardown.destroy(opened(*production))
+    assert az.made == {}

@@ -60,7 +60,7 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
         raise ArgumentError(f"--data {data}: there is no such file")
     check(settings)
     names = names_of(settings)
-    state = State(settings.root, names)
+    state = State.of(settings.root, names)
     plan = make_plan(settings, names, state, data)
     az = Az(say, subscription=settings.azure.subscription_id)
     return Context(args, settings, names, plan, az, Reader(az), state, say)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -26,17 +26,30 @@ CREATING, CREATED, REMOVED = "creating", "created", "removed"
 class State:
     """The file of one target, kept in step with what is done."""
 
-    def __init__(self, root: Path, names: Names) -> None:
-        group = re.sub(r"[^A-Za-z0-9-]+", "-", names.resource_group).strip("-")[:40]
-        self.path = root / FOLDER / f"{group}-{names.key}.json"
-        self._value: dict[str, Any] = read_json(self.path) or {
-            "subscription": names.subscription,
-            "resource_group": names.resource_group,
-            "workspace": names.workspace,
+    def __init__(self, path: Path, place: Mapping[str, str] | None = None) -> None:
+        self.path = path
+        self._value: dict[str, Any] = read_json(path) or {
+            **(place or {}),
             "generation": 0,
             "steps": {},
             "facts": {},
         }
+
+    @classmethod
+    def of(cls, root: Path, names: Names) -> State:
+        """The notes on a target."""
+        group = re.sub(r"[^A-Za-z0-9-]+", "-", names.resource_group).strip("-")[:40]
+        place = {
+            "subscription": names.subscription,
+            "resource_group": names.resource_group,
+            "workspace": names.workspace,
+        }
+        return cls(root / FOLDER / f"{group}-{names.key}.json", place)
+
+    @property
+    def workspace(self) -> str:
+        """The target's workspace."""
+        return str(self._value["workspace"])
 
     @property
     def facts(self) -> dict[str, str]:
@@ -74,6 +87,15 @@ class State:
         """Writes down another part's notes."""
         self._value[name] = notes
         self._write()
+
+    def sharing(self, fact: str) -> State | None:
+        """The notes of another target of this repository that stands on the same thing."""
+        mine = self.facts.get(fact)
+        for path in sorted(self.path.parent.glob("*.json")) if mine else []:
+            other = State(path)
+            if path != self.path and other.facts.get(fact) == mine:
+                return other
+        return None
 
     def end_generation(self) -> None:
         """Begins anew after everything was removed."""

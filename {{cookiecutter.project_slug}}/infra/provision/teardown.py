@@ -12,7 +12,7 @@ from .context import Context, agreed
 from .display import elapsed, typed
 from .plan import require_subscription
 from .records import Command, Finding, Refused, Step, az
-from .state import REMOVED
+from .state import REMOVED, State
 from .survey import Survey, find, run, survey
 from .upload import right_to_upload
 from .waits import countdown, pauses
@@ -22,6 +22,7 @@ BY_PRODUCTS = (
     "microsoft.alertsmanagement/smartdetectoralertrules",
     "microsoft.insights/actiongroups",
 )
+PRINCIPAL = ("application", "service_principal")
 # How long the list of a group's resources may still show what is gone (s).
 LIST_LAG = 60
 
@@ -33,6 +34,10 @@ def destroy(context: Context) -> dict[str, Any]:
         # What is left alone by now may have been made here before.
         plan = [*context.plan, *right_to_upload(context.names)]
         ours = [step for step in reversed(plan) if context.state.ours(step.key) and step.remove]
+        heir = context.state.sharing("client_id")
+        if heir:  # its secrets and roles serve another target too
+            ours = [step for step in ours if step.key not in PRINCIPAL]
+            context.say(f"the service principal stays: {heir.workspace} stands on it too")
         if not ours:
             context.say("nothing here was made by this repository: nothing to remove")
             return _report(context, [], [], {})
@@ -54,10 +59,19 @@ def destroy(context: Context) -> dict[str, Any]:
             context.say("nothing was removed")
             return _report(context, [], [], {}) | {"status": "declined"}
         _have_extension(context, there)
+        if heir:
+            _hand_over(context.state, heir)
         removed, left = _take_down(context, ours, looked)
         if not left:
             context.state.end_generation()
     return _report(context, removed, left, looked.facts)
+
+
+def _hand_over(state: State, heir: State) -> None:
+    """The other target removes the principal one day, if it was made here."""
+    for key in PRINCIPAL:
+        if state.ours(key):
+            heir.note(key, state.status(key), {"application_id": state.facts["application_id"]})
 
 
 def _take_down(
