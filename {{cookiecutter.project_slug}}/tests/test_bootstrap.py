@@ -187,3 +187,11 @@ def test_the_state_file_is_ours_alone_while_at_work(opened: Open) -> None:
     context = opened()
     with context.state.alone(), pytest.raises(Refused, match="another"):
         commands.apply(opened())
+
+
+def test_a_damaged_state_file_is_said(opened: Open) -> None:
+    context = opened()
+    context.state.note("workspace", "created")
+    context.state.path.write_text("{", encoding="utf-8")
+    with pytest.raises(Refused, match=r".azure-bootstrap/rg-.* is damaged: delete it"):
+        opened()

@@ -28,7 +28,15 @@ class State:
 
     def __init__(self, path: Path, place: Mapping[str, str] | None = None) -> None:
         self.path = path
-        self._value: dict[str, Any] = read_json(path) or {
+        try:
+            kept = read_json(path)
+        except ValueError:
+            raise Refused(
+                f"{FOLDER}/{path.name} is damaged: delete it and run this again; what stands is"
+                " found by its name, but destroy will not know that it was made here",
+                code=2,
+            ) from None
+        self._value: dict[str, Any] = kept or {
             **(place or {}),
             "generation": 0,
             "steps": {},
