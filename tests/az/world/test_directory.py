@@ -33,6 +33,24 @@ def test_a_unique_name_makes_one_application(owner: Caller, standin: StandIn) ->
     assert owner.graph("PATCH", path, body, Prefer="create-if-missing").status == 201
     assert owner.graph("PATCH", path, body, Prefer="create-if-missing").status == 204
     assert len(standin.world.applications) == 1
+    number = next(iter(standin.world.applications))
+    assert owner.graph("DELETE", f"/applications/{number}").status == 204
+    taken = owner.graph("PATCH", path, body, Prefer="create-if-missing")  # by the deleted one
+    assert taken.code == "Request_BadRequest" and "uniqueName" in str(taken.body)
+    assert owner.graph("DELETE", f"/directory/deletedItems/{number}").status == 204
+    assert owner.graph("PATCH", path, body, Prefer="create-if-missing").status == 201
+
+
+def test_what_was_just_made_may_not_be_found_yet(owner: Caller, standin: StandIn) -> None:
+    standin.world.directory_seconds = 0.5
+    made = owner.graph("POST", "/applications", {"displayName": "a"}).body
+    path = f"/applications/{made['id']}"
+    assert owner.graph("GET", path).code == "Request_ResourceNotFound"
+    assert owner.graph("POST", path + "/addPassword", {"x": 1}).status == 404
+    principal = {"appId": made["appId"]}
+    assert owner.graph("POST", "/servicePrincipals", principal).code == "Request_BadRequest"
+    assert eventually(lambda: owner.graph("GET", path).status == 200)
+    assert owner.graph("POST", "/servicePrincipals", principal).status == 201
 
 
 def test_a_secret_signs_in_until_it_is_removed(owner: Caller, standin: StandIn) -> None:

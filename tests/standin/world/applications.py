@@ -34,7 +34,7 @@ class Applications(GraphPart):
                 f"(appId='{one.body['appId']}')",
                 f"(uniqueName='{one.body['uniqueName']}')",
             }
-            if key in names:
+            if key in names and self.replicated(one):
                 return one
         raise self.missing(key)
 
@@ -59,11 +59,25 @@ class Applications(GraphPart):
                 "Request_BadRequest",
                 "Property displayName is required and must not be empty.",
             )
+        self._check_unique(given.get("uniqueName"))
         wanted = {key: given[key] for key in _SETTABLE if key in given}
         made = Application(application_body(wanted))
         self.world.applications[made.body["id"]] = made
         self.account.credentials[made.body["appId"]] = {}
         return made
+
+    def _check_unique(self, name: str | None) -> None:
+        """AzureError 400 for a unique name that is taken, by a deleted application too.
+
+        As reported in microsoftgraph/msgraph-bicep-types#137.
+        """
+        known = [*self.world.applications.values(), *self.world.deleted_applications.values()]
+        if name and any(one.body["uniqueName"] == name for one in known):
+            raise AzureError(
+                400,
+                "Request_BadRequest",
+                "Another object with the same value for property uniqueName already exists.",
+            )
 
     @route("POST", GRAPH, "/v1.0/applications")
     def create(self, request: Request) -> Answer:
@@ -87,7 +101,7 @@ class Applications(GraphPart):
                 if not key.startswith("(uniqueName=") or "create-if-missing" not in wanted:
                     raise
                 name = key.removeprefix("(uniqueName='").removesuffix("')")
-                made = self._make({"displayName": name, **given, "uniqueName": name})
+                made = self._make({**given, "uniqueName": name})
                 return Answer(201, {"@odata.context": context("applications/$entity"), **made.body})
             found.body.update({name: given[name] for name in _SETTABLE if name in given})
             if "passwordCredentials" in given:

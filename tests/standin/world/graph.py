@@ -1,10 +1,12 @@
 """Microsoft Graph: what its parts have in common.
 
-A list is an index that lags; what is asked for by its id is there at once.
+A list is an index that lags; what is asked for by its id is there at once, unless
+`world.directory_seconds` says otherwise.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,10 @@ class GraphPart:
             f"Resource '{key}' does not exist or one of its queried reference-property objects are "
             "not present.",
         )
+
+    def replicated(self, one: Application | ServicePrincipal) -> bool:
+        """Whether an object is known by its id by now."""
+        return time.time() - one.created >= self.world.directory_seconds
 
     def listed(
         self, request: Request, kind: str, items: Iterable[Application | ServicePrincipal]

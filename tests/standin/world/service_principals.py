@@ -22,7 +22,7 @@ class ServicePrincipals(GraphPart):
     def _find(self, key: str) -> ServicePrincipal:
         """A service principal by its object id or its application's. AzureError 404."""
         for number, one in self.world.service_principals.items():
-            if key in (number, f"(appId='{one.body['appId']}')"):
+            if key in (number, f"(appId='{one.body['appId']}')") and self.replicated(one):
                 return one
         raise self.missing(key)
 
@@ -47,7 +47,8 @@ class ServicePrincipals(GraphPart):
         self.enter(request, writes=True)
         client = str(request.json().get("appId") or "")
         with self.account.lock:
-            found = [o for o in self.world.applications.values() if o.body["appId"] == client]
+            known = [one for one in self.world.applications.values() if self.replicated(one)]
+            found = [one for one in known if one.body["appId"] == client]
             if not found:
                 raise AzureError(
                     400,

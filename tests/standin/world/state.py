@@ -77,6 +77,7 @@ class World:
     """Everything that can be made and removed.
 
     `replication` is how many seconds Resource Manager does not know a new principal,
+    `directory_seconds` how many the directory itself does not find a new object by its id,
     `may_register_applications` whether the directory lets the caller make applications.
     """
 
@@ -95,6 +96,7 @@ class World:
         self.core_limits: dict[str, int] = {}  # a VM family → its quota, where it is not enough
         self.may_register_applications = True
         self.replication = 0.2
+        self.directory_seconds = 0.0
 
     def add_project(self, organization: str, name: str) -> str:
         """A project of Azure DevOps, with its organization; its id."""
