@@ -152,13 +152,17 @@ class Rotation:
 
     def _notes(self, place: str) -> dict[str, Any]:
         """What is written down of a place."""
-        return {"made": [], **self._state.section(SECTION).get(place, {})}
+        return {"made": [], **self._state.section(SECTION).get(self._key(place), {})}
 
     def _note(self, place: str, **changes: Any) -> None:
         """Writes down what changed, before anything else happens."""
         section = self._state.section(SECTION)
-        section[place] = {**self._notes(place), **changes}
+        section[self._key(place)] = {**self._notes(place), **changes}
         self._state.keep(SECTION, section)
+
+    def _key(self, place: str) -> str:
+        """What a place's notes stand under: another application has secrets of its own there."""
+        return f"{place} of {self._client_id}"
 
 
 def _not_yet_known(error: Exception) -> str:
