@@ -1,0 +1,51 @@
+"""Azure on loopback for chains, and the teams whose pipelines are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.azure.conftest import sdk_python as sdk_python
+from tests.azure.conftest import sdk_venv as sdk_venv
+from tests.azure.conftest import standin as standin
+from tests.pipelines.chains.organisation import Organisation, organisation
+from tests.standin import StandIn
+
+Found = Callable[[str], Organisation]
+
+
+@pytest.fixture(scope="session")
+def found(
+    template: Path,
+    standin: StandIn,
+    sdk_python: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Found]:
+    """Found an organisation: `found("Name of the project")`."""
+    with ExitStack() as stack:
+
+        def make(name: str) -> Organisation:
+            folder = tmp_path_factory.mktemp("team")
+            where = organisation(template, folder, standin, sdk_python, name)
+            return stack.enter_context(where)
+
+        yield make
+
+
+@pytest.fixture(autouse=True)
+def no_faults_left(standin: StandIn) -> Iterator[None]:
+    """Faults end with the test that asked for them."""
+    yield
+    standin.clear_faults()
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a module share a team; they install and train."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group(f"chains-{item.path.stem}"))
+            item.add_marker(pytest.mark.slow)

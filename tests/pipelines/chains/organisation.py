@@ -1,0 +1,210 @@
+"""A rendered repository in an Azure DevOps project of its own, whose cloud is the stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cookiecutter.main import cookiecutter
+
+from tests.azure.test_deploy import ask
+from tests.pipelines.runner.builds import Builds
+from tests.pipelines.runner.checkout import git
+from tests.pipelines.runner.results import Run
+from tests.pipelines.runner.service import Service
+from tests.pipelines.runner.variables import Secret, leaks
+from tests.standin import StandIn
+
+# Where packages come from: reached as on a hosted machine, everything else is the stand-in's.
+INDEXES = ("pypi.org", "files.pythonhosted.org", "127.0.0.1", "localhost")
+AUTHOR = ("-c", "user.name=A developer", "-c", "user.email=dev@example.com")
+# Requests that ask by POST.
+ASKED = r"/oauth2/v2\.0/token$|:query$|/query$|/list$|/listkeys$|/validate$|/full$|/batch/read$"
+
+
+@dataclass
+class Organisation:
+    """What a team has: the repository, the project that runs its pipelines, and Azure."""
+
+    path: Path
+    service: Service
+    builds: Builds
+    standin: StandIn
+    python: str  # an interpreter with the SDK, for whoever looks from a desk
+
+    @property
+    def package(self) -> str:
+        """The folder of the user's package, from the root."""
+        return str(next(self.path.glob("src/*/train.py")).parent.relative_to(self.path))
+
+    @property
+    def slug(self) -> str:
+        """The repository's name."""
+        return self.path.name
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that stands in a file once."""
+        path = self.path / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{name}: {text.count(old)} times {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def push(self, message: str = "a change") -> str:
+        """Commit what there is, and name the commit."""
+        git(self.path, "add", "--all")
+        git(self.path, *AUTHOR, "commit", "--quiet", "--allow-empty", "-m", message)
+        return git(self.path, "rev-parse", "HEAD")
+
+    def undo(self) -> None:
+        """Revert the newest commit."""
+        git(self.path, *AUTHOR, "revert", "--no-edit", "HEAD")
+
+    def run(self, file: str = "azure-pipelines.yml", **how: Any) -> Run:
+        """Run a pipeline; no secret may stand in what it printed or kept, no macro be unknown."""
+        run = self.service.start(file, **how)
+        secrets = {self.standin.account.client_secret, self.service.access_token}
+        kept = [path for path in run.folder.rglob("*") if path.is_file()]
+        texts = [("the log", run.log.encode()), ("a summary", "".join(run.summaries).encode())]
+        texts += [(path.name, path.read_bytes()) for path in kept]
+        assert leaks(texts, secrets) == []
+        assert run.leaks == []
+        return run
+
+    def times(self) -> str:
+        """How long each run took, and whether the packages came from the cache."""
+        lines = []
+        for run in self.service.runs:
+            warm = "warm" if any(": true, from " in step.log for step in run.steps) else "cold"
+            how = f"{run.reason:13} {warm} {run.seconds:5.0f} s {run.result}"
+            lines.append(f"{run.pipeline:26} {how}")
+        return "\n".join(lines)
+
+    def serving(self, *flags: str) -> tuple[str, Any]:
+        """The version that an endpoint serves, and what it answers for the sample's request."""
+        status, key = self._desk("--status", *flags), self._desk("--show-key", *flags)
+        rows = json.loads((self.path / "data" / "request.json").read_text(encoding="utf-8"))
+        code, answer = ask(self.standin, status["endpoint"]["uri"], rows, key["key"])
+        assert code == 200, answer
+        assert answer["model"]["version"] == status["model"]["version"]
+        return status["model"]["version"], answer["predictions"]
+
+    def _desk(self, *flags: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [self.python, "src/deploy.py", "--json", *flags],
+            cwd=self.path,
+            env=self.caller(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    def caller(self) -> dict[str, str]:
+        """The environment of somebody at a desk, with the service principal's secret."""
+        account = self.standin.account
+        return {
+            **self.standin.env,
+            "TENANT_ID": account.tenant_id,
+            "SPN_ID": account.client_id,
+            "SPN_PASSWORD": account.client_secret,
+            "SUBSCRIPTION_ID": account.subscription_id,
+            "RESOURCE_GROUP": account.resource_group,
+            "AML_WORKSPACE_NAME": account.workspace_name,
+        }
+
+    def changes(self, mark: int) -> list[str]:
+        """Requests since a mark that changed something in Azure."""
+        return [
+            f"{entry.method} {entry.host}{entry.path}"
+            for entry in self.standin.journal.since(mark)
+            if entry.method in ("PUT", "POST", "PATCH", "DELETE")
+            and not re.search(ASKED, entry.path, re.IGNORECASE)
+        ]
+
+
+def machine(standin: StandIn, folder: Path) -> dict[str, str]:
+    """The environment of a hosted machine: this one's, with Azure on loopback.
+
+    What it trusts is the stand-in's authority beside the usual ones, for the package index.
+    """
+    usual = os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
+    bundle = folder / "trusted.pem"
+    own = Path(standin.env["SSL_CERT_FILE"]).read_bytes()
+    bundle.write_bytes(own + (Path(usual).read_bytes() if Path(usual).exists() else b""))
+    overlay = dict(standin.env)
+    for name in [name for name in overlay if name.startswith(("VIRTUAL_ENV", "PYTEST", "GIT_"))]:
+        del overlay[name]
+    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "PIP_CERT"):
+        overlay[name] = str(bundle)
+    overlay.pop("SSL_CERT_DIR", None)
+    path = os.pathsep.join(
+        part for part in overlay["PATH"].split(os.pathsep) if ".venv" not in part
+    )
+    return overlay | {"NO_PROXY": ",".join(INDEXES), "no_proxy": ",".join(INDEXES), "PATH": path}
+
+
+def groups(slug: str, standin: StandIn) -> dict[str, dict[str, str]]:
+    """The variable groups, as bootstrap fills them."""
+    account = standin.account
+    group = {
+        "TenantID": account.tenant_id,
+        "SpnID": account.client_id,
+        "SpnPassword": Secret(account.client_secret),
+        "AmlWorkspaceName": account.workspace_name,
+        "ResourceGroup": account.resource_group,
+        "SubscriptionID": account.subscription_id,
+    }
+    return {slug: dict(group), f"{slug}-prod": dict(group)}
+
+
+@contextmanager
+def organisation(
+    template: Path, folder: Path, standin: StandIn, python: str, name: str
+) -> Iterator[Organisation]:
+    """A fresh rendering, committed, in a project with its variable groups."""
+    rendered = Path(
+        cookiecutter(
+            str(template),
+            no_input=True,
+            default_config=True,
+            extra_context={"project_name": name},
+            output_dir=str(folder / "repository"),
+        )
+    )
+    service = Service(
+        rendered,
+        folder / "service",
+        machine(standin, folder),
+        pythons={"3.11": python311()},
+        groups=groups(rendered.name, standin),
+    )
+    builds = Builds(service)
+    with builds as address:
+        service.collection = address
+        team = Organisation(rendered, service, builds, standin, python)
+        if not (rendered / ".git").is_dir():
+            git(rendered, "init", "--quiet", "--initial-branch=main")
+        team.push("rendered")
+        yield team
+
+
+def python311() -> str:
+    """An interpreter of the version that the pipelines ask for."""
+    if sys.version_info[:2] == (3, 11):
+        return sys.executable
+    from uv import find_uv_bin
+
+    found = subprocess.run(
+        [find_uv_bin(), "python", "find", "3.11"], check=True, capture_output=True, encoding="utf-8"
+    )
+    return found.stdout.strip()

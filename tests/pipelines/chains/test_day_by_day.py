@@ -1,0 +1,252 @@
+"""A team's days: what is skipped, refused, broken, taken up, rejected and rolled back.
+
+The team has an agent of its own, which keeps its folder, and few unit tests; so CI is quick.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines.chains.conftest import Found
+from tests.pipelines.chains.organisation import Organisation
+from tests.pipelines.runner.checkout import git
+from tests.pipelines.runner.results import Run
+
+CLOUD = ("data", "environment", "training", "staging", "production")
+RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
+
+
+@pytest.fixture(scope="module")
+def team(found: Found) -> Organisation:
+    """A team with an agent of its own, few tests, and a table of noise beside the sample."""
+    team = found("Chain day by day")
+    team.edit("pipelines/variables.yml", "value: ubuntu-24.04", "value: own-pool")
+    for path in team.path.glob("tests/test_*.py"):
+        if path.name != "test_content.py":
+            path.unlink()
+    write_noise(team.path / "data" / "penguins.csv", team.path / "data" / "noise.csv")
+    team.push("an agent of our own, few tests, a table of noise")
+    return team
+
+
+@pytest.fixture(scope="module")
+def first(team: Organisation) -> Run:
+    """The run that deployed version 1."""
+    run = team.run(reason="IndividualCI")
+    assert run.result == "Succeeded", run.failed
+    return run
+
+
+def write_noise(source: Path, target: Path) -> None:
+    """The table with its target shuffled: nothing can be learnt from it."""
+    with source.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    answers = [row["Sex"] for row in rows]
+    random.Random(0).shuffle(answers)
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "Sex": answer} for row, answer in zip(rows, answers, strict=True))
+
+
+def skipped(run: Run) -> set[str]:
+    """The stages that were not run."""
+    return {name for name, result in run.results.items() if result == "Skipped"}
+
+
+def test_the_schedule_trains_and_writes_nothing_where_nothing_changed(
+    team: Organisation, first: Run
+) -> None:
+    mark = team.standin.journal.mark()
+    run = team.run(reason="Schedule")
+    assert run.result == "Succeeded", run.failed
+    assert skipped(run) == {"ci", "data", "environment", "staging", "production"}
+    assert "has the same inputs" in run.log
+    assert run.job("training", "train").outputs["model.new_version"] == ""
+    assert team.changes(mark) == []
+
+
+def test_a_pull_request_runs_ci_and_nothing_else(team: Organisation, first: Run) -> None:
+    mark = team.standin.journal.mark()
+    run = team.run(reason="PullRequest", branch="refs/pull/1/merge")
+    assert run.result == "Succeeded", run.failed
+    assert skipped(run) == set(CLOUD)
+    assert run.tests["total"] > 5
+    assert run.secrets == {team.service.access_token}
+    assert team.standin.journal.since(mark) == []
+
+
+def test_a_failing_ci_stops_everything_that_was_asked_for(team: Organisation, first: Run) -> None:
+    git(team.path, "checkout", "--quiet", "-b", "broken-lint")
+    (team.path / "src" / "broken.py").write_text("import nothing_used\n", encoding="utf-8")
+    commit = team.push("what lint refuses")
+    git(team.path, "checkout", "--quiet", "main")
+    mark = team.standin.journal.mark()
+    run = team.run(branch="refs/heads/broken-lint", commit=commit, parameters={"run": "everything"})
+    assert (run.result, run.stages["ci"].result) == ("Failed", "Failed")
+    assert run.stages["ci"].reason == "Lint: exit code 1"
+    assert skipped(run) == set(CLOUD)
+    assert team.standin.journal.since(mark) == []
+
+
+def test_another_branch_reaches_azure_only_when_asked(team: Organisation, first: Run) -> None:
+    run = team.run(branch="refs/heads/feature", cancel_at="ci")
+    outputs = run.job("changes", "look").outputs
+    wanted = {name for name, value in outputs.items() if value == "true"}
+    assert wanted == {"inputs.ci"}
+    assert run.result == "Canceled"
+    assert skipped(run) == {"ci", *CLOUD}
+
+
+def test_a_training_that_fails_stops_the_deployment(team: Organisation, first: Run) -> None:
+    """It fails on Azure alone, so that CI does not see it."""
+    head = '    outputs, seed = args.outputs, settings["seed"]\n'
+    crash = "    import os\n\n    if 'AZUREML_RUN_ID' in os.environ:\n"
+    crash += "        raise RuntimeError('broken on purpose')\n\n"
+    team.edit(f"{team.package}/train.py", head, crash.replace("'", '"') + head)
+    team.push("what breaks on Azure alone")
+    run = team.run(reason="IndividualCI")
+    team.undo()
+    assert run.results == {
+        "changes": "Succeeded",
+        "ci": "Succeeded",
+        "data": "Skipped",
+        "environment": "Skipped",
+        "training": "Failed",
+        "staging": "Skipped",
+        "production": "Skipped",
+    }, run.failed
+    assert "broken on purpose" in run.log
+    assert team.serving()[0] == team.serving("--env", "prod")[0] == "1"
+
+
+def test_a_gate_that_refuses_skips_the_deployment_and_says_why(
+    team: Organisation, first: Run
+) -> None:
+    by_hand = team.run("pipelines/data.yml", parameters={"path": "data/noise.csv", "target": "Sex"})
+    assert by_hand.result == "Succeeded", by_hand.failed
+    run = team.run(reason="Schedule")
+    assert run.result == "Succeeded", run.failed
+    assert run.stages["training"].result == "Succeeded"
+    assert {"staging", "production"} <= skipped(run)
+    outputs = run.job("training", "train").outputs
+    assert (outputs["model.registered"], outputs["model.new_version"]) == ("false", "")
+    page = "".join(run.summaries)
+    assert "misses the threshold" in page
+    issues = [issue for step in run.steps for issue in step.issues]
+    assert [issue.kind for issue in issues] == ["warning"]
+    assert issues[0].text.startswith("nothing is deployed: ")
+    assert (run.artifacts / "training-1" / "report.html").is_file()
+
+
+def test_a_second_version_by_hand_while_the_token_expires(team: Organisation, first: Run) -> None:
+    back = team.run("pipelines/data.yml")
+    assert back.result == "Succeeded", back.failed
+    fault = team.standin.fault(path=RUN, method="GET", after=2, expire_token=True)
+    run = team.run(
+        "pipelines/training.yml",
+        parameters={"force": True, "replaceReigning": True, "experiment": "by-hand"},
+    )
+    assert fault.hits == 1
+    assert run.result == "Succeeded", run.failed
+    assert run.job("training", "train").outputs["model.new_version"] == "2"
+
+
+def test_waits_that_are_used_up_are_taken_up_by_run_id(team: Organisation, first: Run) -> None:
+    git(team.path, "checkout", "--quiet", "-b", "slow")
+    team.edit(
+        "pipelines/stages/training.yml",
+        "default: [10, 20, 30, 45, 45, 45, 45, 45]",
+        "default: [0.01, 0.01]",
+    )
+    head = '    outputs, seed = args.outputs, settings["seed"]\n'
+    team.edit(f"{team.package}/train.py", head, f"{head}    __import__('time').sleep(25)\n")
+    commit = team.push("a slow training, and short waits")
+    git(team.path, "checkout", "--quiet", "main")
+    run = team.run("pipelines/training.yml", branch="refs/heads/slow", commit=commit)
+    assert run.result == "Failed"
+    issues = [issue.text for step in run.steps for issue in step.issues]
+    assert any("still going, and the waits are used up" in text for text in issues), issues
+    assert "model.registered" not in run.job("training", "train").outputs
+    run_id = re.findall(r"with runId (\S+) ", " ".join(issues))[0]
+    taken_up = team.run("pipelines/training.yml", parameters={"runId": run_id})
+    assert taken_up.result == "Succeeded", taken_up.failed
+    started = taken_up.job("training", "train").step("Run AML Experiment and Register Model")
+    assert started.result == "Skipped"
+    assert run_id in taken_up.log
+
+
+def test_a_rejected_approval_leaves_production_as_it_is(team: Organisation, first: Run) -> None:
+    team.service.approvals[f"{team.slug}-prod"] = False
+    run = team.run("pipelines/deployment.yml", parameters={"modelVersion": "2"})
+    assert (run.stages["staging"].result, run.result) == ("Succeeded", "Failed"), run.failed
+    assert "rejected" in run.stages["production"].reason
+    assert (team.serving()[0], team.serving("--env", "prod")[0]) == ("2", "1")
+
+
+def test_an_approval_lets_production_have_what_staging_serves(
+    team: Organisation, first: Run
+) -> None:
+    team.service.approvals[f"{team.slug}-prod"] = True
+    run = team.run("pipelines/deployment.yml", parameters={"modelVersion": "2"})
+    assert run.result == "Succeeded", run.failed
+    assert (team.serving()[0], team.serving("--env", "prod")[0]) == ("2", "2")
+
+
+def test_a_failed_smoke_test_stops_before_production(team: Organisation, first: Run) -> None:
+    before = (team.serving(), team.serving("--env", "prod"))
+    git(team.path, "checkout", "--quiet", "-b", "broken-service")
+    score = team.path / team.package / "score.py"
+    broken = "\n\ndef init():\n    raise RuntimeError('broken on purpose')\n"
+    score.write_text(score.read_text(encoding="utf-8") + broken, encoding="utf-8")
+    commit = team.push("a service that does not start")
+    git(team.path, "checkout", "--quiet", "main")
+    run = team.run("pipelines/deployment.yml", branch="refs/heads/broken-service", commit=commit)
+    assert run.results == {"staging": "Failed", "production": "Skipped"}
+    assert "broken on purpose" in run.log
+    assert (team.serving(), team.serving("--env", "prod")) == before
+
+
+def test_back_by_hand(team: Organisation, first: Run) -> None:
+    run = team.run("pipelines/deployment.yml", parameters={"rollback": True})
+    assert run.result == "Succeeded", run.failed
+    assert (team.serving()[0], team.serving("--env", "prod")[0]) == ("1", "1")
+
+
+@pytest.mark.parametrize(("target", "flags"), [("staging", ()), ("production", ("--env", "prod"))])
+def test_any_version_to_one_environment(
+    team: Organisation, first: Run, target: str, flags: tuple[str, ...]
+) -> None:
+    run = team.run("pipelines/deployment.yml", parameters={"target": target, "modelVersion": "2"})
+    assert run.results == {target: "Succeeded"}, run.failed
+    assert team.serving(*flags)[0] == "2"
+
+
+def test_the_environment_by_hand_builds_nothing_again(team: Organisation, first: Run) -> None:
+    mark, builds = team.standin.journal.mark(), len(team.standin.builds)
+    run = team.run("pipelines/environment.yml")
+    assert run.result == "Succeeded", run.failed
+    assert team.changes(mark) == []
+    assert len(team.standin.builds) == builds
+
+
+def test_a_variable_that_the_group_lacks_is_named(team: Organisation, first: Run) -> None:
+    password = team.service.groups[team.slug].pop("SpnPassword")
+    try:
+        run = team.run("pipelines/environment.yml")
+    finally:
+        team.service.groups[team.slug]["SpnPassword"] = password
+    assert run.result == "Failed"
+    issues = [issue.text for step in run.steps for issue in step.issues]
+    assert any("no variable SpnPassword" in text for text in issues), issues
+    assert any("SpnPassword" in unknown for unknown in run.unknown)
+    run.unknown.clear()
+
+
+def test_no_run_met_a_variable_that_nothing_defines(team: Organisation, first: Run) -> None:
+    assert [unknown for run in team.service.runs for unknown in run.unknown] == []
