@@ -272,6 +272,7 @@ class DevOps:
 
 
 def _kept(value: Json) -> bool:
+    """Whether a secret is to stay: microsoft/terraform-provider-azuredevops#1433 reports it."""
     return bool(value.get("isSecret")) and value.get("value") is None
 
 
