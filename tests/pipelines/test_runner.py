@@ -528,6 +528,8 @@ steps:
         ("steps: [{script: a, condition: \"counter('a', 1)\"}]", "counter"),
         ("steps: [{script: a, failOnStderr: true}]", "failOnStderr of a script"),
         ("steps: [{checkout: other}]", "checkout of other"),
+        ("steps: [{checkout: self, clean: true}]", "input clean of checkout"),
+        ("variables: [{name: a, value: b, readonly: true}]\nsteps: [{script: a}]", "'readonly'"),
         ("jobs: [{job: a, pool: {vmImage: x, demands: y}, steps: [{script: a}]}]", "pool"),
     ],
 )

@@ -12,13 +12,12 @@ from .values import to_string
 
 PIPELINE = (
     *("name", "trigger", "pr", "schedules", "parameters", "variables", "pool", "stages", "jobs"),
-    *("steps", "appendCommitMessageToRunName", "lockBehavior"),
+    "steps",
 )
 STAGE = ("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool")
-STAGE_ONLY = ("lockBehavior", "isSkippable")
 JOB = (
     *("displayName", "dependsOn", "condition", "continueOnError", "pool", "timeoutInMinutes"),
-    *("cancelTimeoutInMinutes", "variables", "workspace"),
+    "variables",
 )
 STEP = (
     *("name", "displayName", "condition", "continueOnError", "enabled", "env"),
@@ -31,7 +30,7 @@ SHORT: Mapping[str, tuple[str, ...]] = {
     "checkout": ("clean", "fetchDepth", "fetchTags", "persistCredentials", "path"),
     "publish": ("artifact",),
     "download": ("artifact", "patterns", "path"),
-    "task": ("inputs", "retryCountOnTaskFailure"),
+    "task": ("inputs",),
 }
 HOOKS = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
 
@@ -121,7 +120,7 @@ def read(document: Mapping[str, Any]) -> Pipeline:
 
 
 def _stage(item: Mapping[str, Any], before: tuple[str, ...], pool: Any) -> Stage:
-    _keys(item, (*STAGE, *STAGE_ONLY), "a stage")
+    _keys(item, STAGE, "a stage")
     jobs = tuple(_job(job, item.get("pool", pool)) for job in item.get("jobs", []))
     if not jobs:
         raise PipelineError(f"{where(item)}: stage {item.get('stage')!r} has no jobs")
@@ -171,7 +170,7 @@ def _hooks(item: Mapping[str, Any]) -> dict[str, tuple[Step, ...]]:
     _keys(outcomes, ("failure", "success"), "on")
     hooks = {name: once[name] for name in HOOKS if name in once} | dict(outcomes)
     for name, hook in hooks.items():
-        _keys(hook, ("steps", "pool"), name)
+        _keys(hook, ("steps",), name)
     return {name: _steps(hook.get("steps", [])) for name, hook in hooks.items()}
 
 
@@ -214,7 +213,7 @@ def _step(item: Mapping[str, Any]) -> Step:
 def _variables(items: Any) -> tuple[Mapping[str, str], ...]:
     found = []
     for item in items or []:
-        own = ("group",) if "group" in item else ("name", "value", "readonly")
+        own = ("group",) if "group" in item else ("name", "value")
         _keys(item, own, "a variable")
         found.append({key: to_string(value) for key, value in item.items()})
     return tuple(found)

@@ -88,7 +88,7 @@ def download_artifact(agent: Agent, inputs: Mapping[str, str], result: StepResul
 
 
 TASKS: Mapping[str, Task] = {
-    "checkout": Task(check_out, optional=("clean", "fetchDepth", "fetchTags")),
+    "checkout": Task(check_out, optional=("fetchDepth",)),
     "publish": Task(publish_artifact, optional=("artifact",)),
     "download": Task(download_artifact, needed=("artifact",), optional=("path",)),
     "PublishPipelineArtifact@1": Task(
@@ -106,12 +106,12 @@ TASKS: Mapping[str, Task] = {
         needed=("testResultsFormat", "testResultsFiles"),
         optional=(
             *("testRunTitle", "failTaskOnMissingResultsFile", "failTaskOnFailedTests"),
-            *("mergeTestResults", "searchFolder"),
+            "searchFolder",
         ),
     ),
     "PublishCodeCoverageResults@2": Task(
         reports.publish_coverage,
         needed=("summaryFileLocation",),
-        optional=("failIfCoverageEmpty", "pathToSources"),
+        optional=("failIfCoverageEmpty",),
     ),
 }
