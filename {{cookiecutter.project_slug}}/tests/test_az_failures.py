@@ -54,6 +54,15 @@ SAID = [
         ),
     ),
     (
+        Kind.POLICY,
+        1,
+        REST.format(
+            reason="Bad Request",
+            body='{"error":{"code":"CredentialInvalidLifetimeAsPerAppPolicy","message":"Credential'
+            ' lifetime exceeds the max value allowed as per assigned policy"}}',
+        ),
+    ),
+    (
         Kind.NOT_FOUND,
         3,
         ARM.format(

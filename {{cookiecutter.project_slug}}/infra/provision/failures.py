@@ -68,7 +68,10 @@ _CODES = {
         "LinkedAuthorizationFailed AuthorizationFailure RoleAssignmentUpdateNotPermitted "
         "Forbidden AccessDenied AccessCheckException UnauthorizedRequestException"
     ),
-    Kind.POLICY: "RequestDisallowedByPolicy RequestDisallowedByAzure ScopeLocked",
+    Kind.POLICY: (
+        "RequestDisallowedByPolicy RequestDisallowedByAzure ScopeLocked "
+        "CredentialInvalidLifetimeAsPerAppPolicy CredentialTypeNotAllowedAsPerAppPolicy"
+    ),
     Kind.NOT_FOUND: (
         "ResourceNotFound ResourceGroupNotFound NotFound Request_ResourceNotFound "
         "ParentResourceNotFound RoleDefinitionDoesNotExist ContainerNotFound BlobNotFound "
@@ -84,7 +87,8 @@ _CODES = {
     Kind.CONFLICT: (
         "Conflict ResourceGroupBeingDeleted AnotherOperationInProgress OperationNotAllowed "
         "InvalidResourceGroupLocation InvalidResourceLocation RoleAssignmentExists "
-        "Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists"
+        "Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists "
+        "VariableGroupExistsException"
     ),
     Kind.SOFT_DELETED: "SoftDeletedResourceExists FlagMustBeSetForRestore",
     Kind.QUOTA: (

@@ -86,7 +86,7 @@ class Rotation:
     def _make(self, place: str, months: int) -> Secret:
         """Makes a secret; its name is written down before, its key id after."""
         now = datetime.now(timezone.utc)
-        ends = now + timedelta(days=round(months * 365.25 / 12))
+        ends = now + timedelta(days=30 * months)  # tenants that set a limit count days: 90, 180
         name = f"{place.rpartition('/')[2][:50]} {now:%Y-%m-%dT%H:%M:%S.%fZ}"
         made = self._notes(place)["made"]
         self._note(place, made=[*made, {"name": name, "key_id": "", "at": int(time.time())}])
@@ -140,15 +140,17 @@ class Rotation:
         try:
             return self._az.json("rest", "--method", "post", "--url", url, body=body)
         except AzFailure as failure:
-            if failure.kind is not Kind.FORBIDDEN:
+            how = {
+                Kind.FORBIDDEN: "have an owner of the application run this, or make you an owner:"
+                f" az ad app owner add --id {self._client_id} --owner-object-id <yours>",
+                Kind.POLICY: "set a shorter azure.bootstrap.secret_months in config.yml; where your"
+                " tenant allows no secrets at all, pipelines sign in by azure.auth:"
+                " workload-identity",
+            }.get(failure.kind)
+            if how is None:
                 raise
-            how = (
-                "have an owner of the application run this, or make you an owner:"
-                f" az ad app owner add --id {self._client_id} --owner-object-id <yours>"
-            )
-            raise AzFailure(
-                failure.kind, failure.code, failure.message, failure.command, how
-            ) from None
+            said = (failure.code, failure.message, failure.command)
+            raise AzFailure(failure.kind, *said, how) from None
 
     def _notes(self, place: str) -> dict[str, Any]:
         """What is written down of a place."""
