@@ -120,7 +120,7 @@ def test_a_deleted_key_vault_is_said_with_what_ends_it(az: DoubleOfAz, opened: O
     with pytest.raises(Refused, match=rf"az keyvault purge -n {names.key_vault} -l"):
         commands.apply(context)
     assert az.commands == []
-    assert any("az keyvault purge" in line for line in commands.status(opened())["unknown"])
+    assert any("az keyvault purge" in line for line in commands.status(opened())["notes"])
 
 
 def test_a_plan_needs_no_az(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -89,9 +89,11 @@ def status(context: Context) -> dict[str, Any]:
         made = ", made by this repository" if context.state.ours(step.key) else ""
         state = "missing" if finding and finding.to_create else state_of(finding)
         context.say(f"{state:<14} {step.title}{made if finding and finding.there else ''}")
-    notes = Preflight(unknown=_kept(context, looked))
-    _show_notes(context, looked, notes)
-    return _record(context, looked, notes)
+    _show_notes(context, looked, Preflight())
+    kept = _kept(context, looked)
+    for line in kept:
+        context.say(f"note: {line}")
+    return _record(context, looked, Preflight()) | {"notes": kept}
 
 
 def _kept(context: Context, looked: Survey) -> list[str]:
@@ -102,11 +104,11 @@ def _kept(context: Context, looked: Survey) -> list[str]:
         try:
             lines.append(deleted_vault(context.names, context.reader))
         except AzFailure as failure:
-            lines.append(f"whether a deleted Key Vault holds the name: {failure.message}")
-    if "workspace" in missing:
-        what, purge = missing["workspace"].kept
-        if purge:
-            lines.append(f"whether there is {what}; to end that: {typed(purge, context.az, {})}")
+            lines.append(f"a deleted Key Vault could not be looked for: {failure.message}")
+    kept = missing["workspace"].kept if "workspace" in missing else None
+    if kept:
+        purge = typed(kept.purge, context.az, {})
+        lines.append(f"Azure keeps {kept}, if there was one; to end that: {purge}")
     return [line for line in lines if line]
 
 

@@ -15,7 +15,7 @@ from aml.settings_azure import Azure
 
 from .failures import Kind
 from .names import Names
-from .records import Command, Look, Refused, Step, arm_get, az
+from .records import Command, Kept, Look, Refused, Step, arm_get, az
 
 GRAPH = "https://graph.microsoft.com/v1.0"
 # Built-in roles have the same ids in every tenant.
@@ -91,8 +91,9 @@ def _application(name: str, unique_name: str, mode: str) -> Step:
         learns=lambda found: {"client_id": found["appId"], "application_id": found["id"]},
         role="Application Developer in Entra ID (most tenants let every member do it)",
         reason="the service principal belongs to it, and so will its secrets",
-        kept=(
-            f"the deleted application {name}, for 30 days",
+        kept=Kept(
+            f"the deleted application {name}",
+            30,
             az(
                 *("rest", "--method", "delete", "--url"),
                 f"{GRAPH}/directory/deletedItems/{{application_id}}",

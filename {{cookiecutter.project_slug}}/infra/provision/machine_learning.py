@@ -13,7 +13,7 @@ from aml.settings_azure import Bootstrap, Compute
 
 from .foundation import CONTRIBUTOR
 from .names import Names
-from .records import Look, Step, arm_get, az
+from .records import Kept, Look, Step, arm_get, az
 
 WORKSPACE_VERSION = "2024-04-01"
 VAULT_VERSION = "2023-07-01"
@@ -48,7 +48,7 @@ def companions(names: Names, modes: Bootstrap) -> list[Step]:
             role=CONTRIBUTOR,
             cost="Key Vault by the number of calls: next to nothing while idle",
             reason="the workspace keeps the keys of its datastores and connections there",
-            kept=(f"the deleted Key Vault {vault}, for 90 days, and with it its name", purge),
+            kept=Kept(f"the deleted Key Vault {vault} and its name", 90, purge),
         ),
         Step(
             key="log_analytics",
@@ -151,8 +151,9 @@ def workspace(names: Names, modes: Bootstrap, compute: Compute) -> list[Step]:
             role=CONTRIBUTOR,
             cost="the container registry that the workspace makes for its images, by the day",
             reason="data, environments, runs, models and services are kept in it",
-            kept=(
-                f"the deleted workspace {names.workspace}, for 14 days, and with it its name",
+            kept=Kept(
+                f"the deleted workspace {names.workspace} and its name",
+                14,
                 az(
                     *("rest", "--method", "delete", "--url", names.workspace_id),
                     *("--url-parameters", f"api-version={WORKSPACE_VERSION}", "forceToPurge=true"),

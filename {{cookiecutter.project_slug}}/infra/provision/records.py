@@ -116,6 +116,18 @@ def fits(found: Any) -> str:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What Azure keeps of something that was removed, for how long, and what ends that."""
+
+    what: str
+    days: int
+    purge: Command
+
+    def __str__(self) -> str:
+        return f"{self.what} for {self.days} days"
+
+
+@dataclass(frozen=True)
 class Step:
     """One thing in Azure: how to look for it, make it, tell that it is ready, and remove it.
 
@@ -140,7 +152,7 @@ class Step:
         role: a role that allows them.
         cost: what it costs while nobody uses it; "" for nothing.
         reason: what it is for, as an administrator is told.
-        kept: what Azure keeps of it after it is removed, and the command that ends that.
+        kept: what Azure keeps of it after it is removed.
         limit: seconds until it must be ready.
         again_on: kinds of failure that time heals.
         unseen: what to do where it may not be looked at: "make" it, for it does no harm twice,
@@ -167,7 +179,7 @@ class Step:
     role: str = ""
     cost: str = ""
     reason: str = ""
-    kept: tuple[str, Command | None] = ("", None)
+    kept: Kept | None = None
     limit: float = 300
     again_on: tuple[Kind, ...] = ()
     unseen: str = ""

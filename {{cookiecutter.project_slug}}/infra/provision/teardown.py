@@ -11,7 +11,7 @@ from typing import Any
 from .context import Context, agreed
 from .display import elapsed, typed
 from .plan import require_subscription
-from .records import Command, Finding, Refused, Step, az
+from .records import Finding, Refused, Step, az
 from .state import REMOVED, State
 from .survey import Survey, find, run, survey
 from .upload import right_to_upload
@@ -145,11 +145,10 @@ def _report(
         )
     kept = []
     for step in removed:
-        what, command = step.kept
-        if what:
-            shown = _shown(command, context, facts)
-            context.say(f"Azure keeps {what}; to end that: {shown}")
-            kept.append({"what": what, "purge": shown})
+        if step.kept:
+            shown = typed(step.kept.purge, context.az, facts)
+            context.say(f"Azure keeps {step.kept}; to end that: {shown}")
+            kept.append({"what": str(step.kept), "purge": shown})
     return {
         "status": "done",
         "removed": [step.title for step in removed],
@@ -157,8 +156,3 @@ def _report(
         "kept_by_azure": kept,
         "az_calls": context.az.calls,
     }
-
-
-def _shown(command: Command | None, context: Context, facts: dict[str, str]) -> str:
-    """A command as a person types it."""
-    return typed(command, context.az, facts) if command else ""
