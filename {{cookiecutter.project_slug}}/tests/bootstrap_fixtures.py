@@ -40,8 +40,10 @@ def az() -> DoubleOfAz:
 
 
 @pytest.fixture()
-def opened(az: DoubleOfAz, tmp_path: Path) -> Open:
+def opened(az: DoubleOfAz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """A function that opens what a command works with; flags as keywords, settings as pairs."""
+    # Thousands of state files are written here; no power is cut.
+    monkeypatch.setattr("provision.state.os.fsync", lambda number: None)
 
     def opened(*changes: tuple[str, Any], **flags: Any) -> Context:
         settings = settings_with(*changes)
