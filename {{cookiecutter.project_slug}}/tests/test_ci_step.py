@@ -95,6 +95,16 @@ def test_a_log_cannot_command_the_agent() -> None:
     assert "##" not in agent.harmless("##vso[task.complete]##[error]")
 
 
+def test_a_command_that_is_not_there_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert step.main(["--results", str(tmp_path), "--", "no-such-python", "src/data.py"]) == 1
+    assert "error]no-such-python cannot be run: No such file" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        step.main(["--"])
+    assert stopped.value.code == 2
+
+
 @pytest.mark.parametrize("text", ["version", "=model", "version="])
 def test_a_wrong_assignment_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:

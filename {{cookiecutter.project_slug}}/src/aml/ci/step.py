@@ -26,12 +26,21 @@ UNSET = re.compile(r"\$\(([\w.]+)\)")
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the step; answers with the driver's exit code."""
-    args = arguments().parse_args(argv)
+    parser = arguments()
+    args = parser.parse_args(argv)
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if not command:
+        parser.error("there is no command to run")
     unset = unset_variables(os.environ)  # the driver says whether it needs them
     environ = {name: value for name, value in os.environ.items() if name not in unset}
-    print(f"$ {' '.join(command)}", flush=True)
-    code, answer = run([*command, "--json"], environ, hider(environ))
+    hide = hider(environ)
+    print(agent.harmless(hide(f"$ {' '.join(command)}")), flush=True)
+    try:
+        code, answer = run([*command, "--json"], environ, hide)
+    except KeyboardInterrupt:  # the run was canceled; the driver has heard of it too
+        return 130
+    except OSError as error:
+        code, answer = 1, {"error": f"{command[0]} cannot be run: {error.strerror}"}
     args.results.mkdir(parents=True, exist_ok=True)
     driver = next((Path(word).stem for word in command if word.endswith(".py")), "step")
     text = json.dumps(answer, indent=2, ensure_ascii=False)
