@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,7 @@ class Agent:
         self.result = JobResult(job.name)
         self.status = SUCCEEDED
         self.began = time.time()
+        self.mark = uuid.uuid4().hex  # of this job's processes, among those of other test sessions
         self.deadline = time.monotonic() + float(job.timeout) * service.minute
         self.readonly: set[str] = set()
         self.set_up()
@@ -111,7 +113,7 @@ class Agent:
                 task()
             self.run.leaks += self._leaks()
         finally:
-            end_marked(self.folder.name, self.began)
+            end_marked(self.mark, self.began)
             if self.hosted:
                 shutil.rmtree(self.folder, ignore_errors=True)
         tolerated = to_boolean(self._flag(self.job.continue_on_error)) and self.status == FAILED
@@ -126,7 +128,7 @@ class Agent:
             mapped[name] = self.variables.expand(text)
         machine = dict(self.service.machine)
         path = os.pathsep.join([*self.paths, machine["PATH"]])
-        own = {"HOME": str(self.folder / "home"), "VSTS_PROCESS_LOOKUP_ID": self.folder.name}
+        own = {"HOME": str(self.folder / "home"), "VSTS_PROCESS_LOOKUP_ID": self.mark}
         temp = self.variables["Agent.TempDirectory"]
         return {**machine, **own, "TMPDIR": temp, "PATH": path, "TF_BUILD": "True"} | (
             self.variables.environment() | mapped
