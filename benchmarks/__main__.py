@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("render", "help", "register", "train", "serve", "batch", "workspace")
+PARTS = ("render", "help", "register", "train", "serve", "batch", "workspace", "bootstrap")
 
 
 def main() -> None:

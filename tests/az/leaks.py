@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
+
+from tests.az.cloud import Cloud, Done
 
 
 def leaks(secrets: Mapping[str, str], folders: Iterable[Path], *texts: str) -> list[str]:
@@ -29,6 +31,25 @@ def leaks(secrets: Mapping[str, str], folders: Iterable[Path], *texts: str) -> l
         content = text.encode()
         found += [f"{what}: {text[:200]!r}" for what in wanted if _in(content, wanted[what])]
     return found
+
+
+def left_secrets(cloud: Cloud, ended: Sequence[Done]) -> list[str]:
+    """Secrets of the made principals that stand where none may."""
+    account, world = cloud.standin.account, cloud.standin.world
+    secrets = {
+        f"secret {number}": secret
+        for application in world.applications.values()
+        for number, secret in account.credentials.get(application.body["appId"], {}).items()
+    }
+    said = [text for done in ended for text in (done.out, done.err)]
+    said += [" ".join(call) for call in cloud.machine.program.calls()]
+    folders = [
+        cloud.project,
+        cloud.machine.home,
+        cloud.machine.scratch,
+        cloud.machine.folder / "bin",
+    ]
+    return leaks(secrets, folders, *said)
 
 
 def _in(content: bytes, forms: set[bytes]) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.conftest import empty_cloud
-from tests.az.faults import left_secrets
+from tests.az.leaks import left_secrets
 from tests.conftest import Bake
 from tests.standin.journal import Entry
 

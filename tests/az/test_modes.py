@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from tests.az.cloud import Cloud
+from tests.az.ml_extension import VERSION, build_wheel
 
 PRINCIPAL_ROLES = ("AzureML Data Scientist", "Storage Blob Data Contributor")
 
@@ -84,3 +88,15 @@ def test_a_plan_without_az_or_network_prints_every_command(cloud: Cloud) -> None
     for words in ("az group create", "az ml workspace create", "az role assignment create"):
         assert any(line.startswith(words) for line in commands), words
     assert not cloud.standin.journal.since(mark)
+
+
+def test_the_extension_is_added_where_it_is_missing(cloud: Cloud, tmp_path: Path) -> None:
+    """`az extension add` brings it from the index of extensions, before the workspace is made."""
+    cloud.standin.azure.extension_index.offer("ml", VERSION, build_wheel(tmp_path))
+    shutil.rmtree(cloud.machine.home / ".azure" / "cliextensions")
+    done = cloud.bootstrap("plan", "--json")
+    states = {each["step"]: each["state"] for each in done.record["steps"]}
+    assert states["ml_extension"] == "to create"
+    cloud.apply()
+    assert cloud.az("extension", "show", "-n", "ml")["version"] == VERSION
+    assert cloud.inventory()["Microsoft.MachineLearningServices/workspaces"] == 1

@@ -24,7 +24,8 @@ CONTROL = r"standin\.invalid"
 TELEMETRY = r"dc\.services\.visualstudio\.com"
 GRAPH = r"graph\.microsoft\.com"
 DEVOPS = r"dev\.azure\.com"
-HOSTS = (LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS)
+EXTENSIONS = r"aka\.ms"
+HOSTS = (LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS, EXTENSIONS)
 
 _WORKSPACE = (
     r"/subscriptions/(?P<_s>[^/]+)/resourceGroups/(?P<_g>[^/]+)"

@@ -21,6 +21,7 @@ from .control import Control
 from .datasets import Datasets
 from .datastores import Datastores
 from .environments import Environments
+from .extension_index import ExtensionIndex
 from .faults import Fault, Faults
 from .forwarding import Forwarding
 from .history import History
@@ -120,6 +121,7 @@ class Azure:
         self.snapshots = Snapshots(self)
         self.forwarding = Forwarding(self)
         self.telemetry = Telemetry(self)
+        self.extension_index = ExtensionIndex(self)
         self.control = Control(self)
         self.interpreters = Interpreters(self)
         self.images = Images(self)

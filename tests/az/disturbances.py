@@ -1,0 +1,66 @@
+"""What may go wrong with a request, and faults that strike each request of a bootstrap in turn."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+from tests.standin.faults import Fault
+from tests.standin.standin import StandIn
+
+# What the services say, as az shows it; Microsoft Graph's codes it does not show.
+DENIED = "Insufficient privileges to complete the operation: the client does not have authorization"
+BUSY = "Another operation is in progress on the resource; it conflicts with this one"
+SOON = {"Retry-After": "1"}
+KINDS: dict[str, dict[str, Any]] = {
+    "drop": {"drop": True},
+    "drop after": {"drop": "after"},
+    "403": {"status": 403, "code": "AuthorizationFailed", "message": DENIED},
+    "409": {"status": 409, "code": "Conflict", "message": BUSY},
+    "429": {
+        "status": 429,
+        "code": "TooManyRequests",
+        "message": "Too many requests",
+        "headers": SOON,
+    },
+    "503": {
+        "status": 503,
+        "code": "ServiceUnavailable",
+        "message": "The service is unavailable",
+        "headers": SOON,
+    },
+    "kill": {"delay": 0.3},  # every process is gone by then; Azure does what it was asked for
+}
+# What is another each time, in a path.
+RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4,}")
+
+
+class InTurn(Fault):
+    """One of a row of faults: the first that has not struck strikes what none has struck before."""
+
+    def __init__(self, row: list[InTurn], struck: set[str], kind: str) -> None:
+        super().__init__(**KINDS[kind])
+        self.row, self.struck, self.kind = row, struck, kind
+        self.what = ""
+
+    def concerns(self, method: str, host: str, path: str) -> bool:
+        """Whether it is this fault's turn, and no request like this one was struck."""
+        what = f"{method} {host}{RANDOM.sub('#', path)}"
+        if method == "CONNECT" or self.row[0] is not self or what in self.struck:
+            return False
+        self.row.pop(0)
+        self.struck.add(what)
+        self.what = what
+        return True
+
+
+def lay(standin: StandIn, first: int, count: int = 1000) -> list[InTurn]:
+    """Faults in wait for all requests to come, of each kind in turn, from that number on."""
+    kinds = itertools.islice(itertools.cycle(KINDS), first, first + count)
+    row: list[InTurn] = []
+    struck: set[str] = set()
+    row += [InTurn(row, struck, kind) for kind in kinds]
+    for fault in row:
+        standin.azure.faults.add(fault)
+    return list(row)
