@@ -129,6 +129,16 @@ def test_a_renewal_leaves_what_others_keep(pipelines: Pipelines) -> None:
     assert pipelines.leaks() == []
 
 
+def test_destroy_takes_back_our_secrets_of_a_principal_that_stays(pipelines: Pipelines) -> None:
+    """It was handed out: it stays, with the secret that its owner keeps elsewhere."""
+    theirs = dict(pipelines.secrets)
+    pipelines.renewed()
+    done = pipelines.cloud.bootstrap("destroy", "--yes", SPN_ID=pipelines.client_id)
+    assert done.code == 0, str(done)
+    assert "secrets of the service principal that were made here" in done.out
+    assert pipelines.secrets == theirs
+
+
 def test_the_secret_signs_in(pipelines: Pipelines, tmp_path: Path) -> None:
     """The real az logs in with what the variable group holds, apart from the user's own login."""
     pipelines.renewed()

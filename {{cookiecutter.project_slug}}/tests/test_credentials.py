@@ -16,6 +16,7 @@ from provision.credentials import run
 from provision.devops import organization_name
 from provision.failures import Kind
 from provision.records import Refused
+from provision.rotation import revoke_all, secrets_made
 from provision.state import State
 
 
@@ -149,6 +150,16 @@ def test_a_place_that_refuses_leaves_no_secret_behind(settings: Settings, state:
     with pytest.raises(AzFailure, match="no"):
         renew(cloud, settings, state)
     assert cloud.ours == [cloud.stored] == [before]
+
+
+def test_all_that_was_made_here_can_be_taken_back(settings: Settings, state: State) -> None:
+    cloud = Cloud()
+    renew(cloud, settings, state)
+    renew(cloud, settings, state, "--env", "prod")
+    assert secrets_made(state) == len(cloud.ours) == 2
+    revoke_all(cloud, state, lambda line: None)
+    assert cloud.ours == []
+    assert "theirs" in cloud.keys
 
 
 def test_a_secret_that_would_be_shown_is_taken_back(

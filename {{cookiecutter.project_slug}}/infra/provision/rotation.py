@@ -77,6 +77,15 @@ class Rotation:
         """Makes a secret and leaves those there are: nobody can tell when it is in use."""
         return self._make(place, months)
 
+    def revoke(self, place: str) -> list[str]:
+        """Removes every secret that was made for a place; the ids of those there were."""
+        try:
+            return self._remove_others(place, keep=None)
+        except AzFailure as failure:
+            if failure.kind is Kind.NOT_FOUND:  # gone with its application
+                return []
+            raise
+
     def shown_removal(self, key_id: str) -> str:
         """The command that removes a secret."""
         return self._az.shown(
@@ -102,7 +111,7 @@ class Rotation:
         self._note(place, made=made)
         return Secret(key_id, answer["endDateTime"][:10], answer["secretText"])
 
-    def _remove_others(self, place: str, keep: str) -> list[str]:
+    def _remove_others(self, place: str, keep: str | None) -> list[str]:
         """Removes what was made for a place, but for the secret that it holds now."""
         there = {each["keyId"]: each.get("displayName") for each in self._credentials()}
         by_name = {name: key_id for key_id, name in there.items()}
@@ -171,3 +180,16 @@ def _not_yet_known(error: Exception) -> str:
     """Why a wait may help: an application that was just made is not known everywhere."""
     unknown = isinstance(error, AzFailure) and error.kind is Kind.NOT_FOUND
     return "the directory does not know the application yet" if unknown else ""
+
+
+def secrets_made(state: State) -> int:
+    """How many secrets this repository made that nobody has removed."""
+    return sum(len(notes["made"]) for notes in state.section(SECTION).values())
+
+
+def revoke_all(az: Az, state: State, say: Say) -> None:
+    """Removes every secret that this repository made, of whichever application."""
+    for key in state.section(SECTION):
+        place, _, client_id = key.rpartition(" of ")
+        for _ in Rotation(az, state, client_id, say).revoke(place):
+            say(f"  removed: a secret of the service principal ({place})")

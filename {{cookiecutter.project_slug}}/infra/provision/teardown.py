@@ -12,6 +12,7 @@ from .context import Context, agreed
 from .display import elapsed, typed
 from .plan import require_subscription
 from .records import Finding, Refused, Step, az
+from .rotation import revoke_all, secrets_made
 from .state import REMOVED, State
 from .survey import Survey, find, run, survey
 from .upload import right_to_upload
@@ -38,7 +39,10 @@ def destroy(context: Context) -> dict[str, Any]:
         if heir:  # its secrets and roles serve another target too
             ours = [step for step in ours if step.key not in PRINCIPAL]
             context.say(f"the service principal stays: {heir.workspace} stands on it too")
-        if not ours:
+        # With an application of ours its secrets go by themselves.
+        goes = any(step.key == "application" for step in ours)
+        secrets = 0 if goes else secrets_made(context.state)
+        if not ours and not secrets:
             context.say("nothing here was made by this repository: nothing to remove")
             return _report(context, [], [], {})
         tells = {"caller"} if any(step.key == "role_upload" for step in ours) else set()
@@ -54,11 +58,15 @@ def destroy(context: Context) -> dict[str, Any]:
         context.say("removes, for good and with everything in it:")
         for step in there:
             context.say(f"  {step.title}")
+        if secrets:
+            context.say(f"  secrets of the service principal that were made here: {secrets}")
         group = context.names.resource_group
         if not agreed(f"Type the name of the resource group ({group}) to go on:", group, context):
             context.say("nothing was removed")
             return _report(context, [], [], {}) | {"status": "declined"}
         _have_extension(context, there)
+        if secrets:
+            revoke_all(context.az, context.state, context.say)
         if heir:
             _hand_over(context.state, heir)
         removed, left = _take_down(context, ours, looked)
