@@ -12,7 +12,7 @@ import pytest
 
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.conftest import empty_cloud
-from tests.az.faults import DENIED
+from tests.az.disturbances import DENIED
 from tests.az.leaks import leaks
 from tests.conftest import Bake
 
