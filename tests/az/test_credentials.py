@@ -129,10 +129,13 @@ def test_a_renewal_leaves_what_others_keep(pipelines: Pipelines) -> None:
     assert pipelines.leaks() == []
 
 
-def test_destroy_takes_back_our_secrets_of_a_principal_that_stays(pipelines: Pipelines) -> None:
-    """It was handed out: it stays, with the secret that its owner keeps elsewhere."""
+def test_status_knows_our_secrets_and_destroy_takes_them_back(pipelines: Pipelines) -> None:
+    """The principal was handed out: it stays, with the secret that its owner keeps elsewhere."""
     theirs = dict(pipelines.secrets)
-    pipelines.renewed()
+    expires = pipelines.renewed()["expires"]
+    done = pipelines.cloud.bootstrap("status", SPN_ID=pipelines.client_id)
+    place = "azure-devops contoso/churn/penguins-model"
+    assert f"secret until {expires} in {place}\n" in done.out, str(done)
     done = pipelines.cloud.bootstrap("destroy", "--yes", SPN_ID=pipelines.client_id)
     assert done.code == 0, str(done)
     assert "secrets of the service principal that were made here" in done.out

@@ -12,6 +12,7 @@ from .engine import Engine
 from .plan import require_subscription
 from .preflight import Preflight, deleted_vault, preflight
 from .records import Refused, Step
+from .rotation import secrets_stored
 from .survey import Survey, survey
 
 
@@ -90,10 +91,13 @@ def status(context: Context) -> dict[str, Any]:
         state = "missing" if finding and finding.to_create else state_of(finding)
         context.say(f"{state:<14} {step.title}{made if finding and finding.there else ''}")
     _show_notes(context, looked, Preflight())
+    secrets = secrets_stored(context.state)
+    for secret in secrets:
+        context.say(f"{'stored':<14} secret until {secret['expires']} in {secret['place']}")
     kept = _kept(context, looked)
     for line in kept:
         context.say(f"note: {line}")
-    return _record(context, looked, Preflight()) | {"notes": kept}
+    return _record(context, looked, Preflight()) | {"notes": kept, "secrets": secrets}
 
 
 def _kept(context: Context, looked: Survey) -> list[str]:

@@ -187,6 +187,15 @@ def secrets_made(state: State) -> int:
     return sum(len(notes["made"]) for notes in state.section(SECTION).values())
 
 
+def secrets_stored(state: State) -> list[dict[str, str]]:
+    """Which places hold a secret that this repository made, and until when it is valid."""
+    return [
+        {"place": key.rpartition(" of ")[0], "expires": notes["expires"]}
+        for key, notes in state.section(SECTION).items()
+        if notes.get("current") and notes["made"]
+    ]
+
+
 def revoke_all(az: Az, state: State, say: Say) -> None:
     """Removes every secret that this repository made, of whichever application."""
     for key in state.section(SECTION):
