@@ -8,7 +8,7 @@ group=rg-plain place=westeurope workspace=mlw-plain
 scope=/subscriptions/$subscription/resourceGroups/$group/providers
 
 for kind in MachineLearningServices Storage KeyVault Insights OperationalInsights ContainerRegistry; do
-    az provider register --namespace "Microsoft.$kind" --wait
+    az provider register --namespace "Microsoft.$kind"
 done
 az group create -n "$group" -l "$place"
 az storage account create -n "st$suffix" -g "$group" -l "$place" --sku Standard_LRS \
