@@ -37,6 +37,10 @@ def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> Non
     assert steps["workspace"]["commands"][0].startswith("az ml workspace create -n mlw-")
 
 
+HAS = "azure.subscription_id=01234567-89ab-cdef-0123-456789abcdef"
+NO_ID = "azure.subscription_id=mine"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -48,16 +52,16 @@ def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> Non
         pytest.param(["apply", "--data", "none.csv"], 2, "no such file", id="no such file"),
         pytest.param(["plan", "--set", "azure"], 2, "KEY=VALUE", id="not a setting"),
         pytest.param(["plan", "--env", "nowhere"], 2, "config.nowhere.yml", id="no such target"),
-        pytest.param(
-            ["apply", "--set", "azure.subscription_id=s"], 1, "there is no `az`", id="no az"
-        ),
+        pytest.param(["apply", "--set", HAS], 1, "there is no `az`", id="no az"),
+        pytest.param(["status", "--set", HAS], 1, "there is no `az`", id="nothing to see"),
+        pytest.param(["plan", "--set", NO_ID], 2, "az account list", id="no subscription's id"),
     ],
 )
 def test_an_error_is_one_line_and_a_code(
     arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    empty = [] if any("subscription_id=s" in each for each in arguments) else ["''"]
-    more = ["--set", f"azure.subscription_id={empty[0]}"] if empty and arguments[:1] else []
+    given = arguments[-1:] in ([HAS], [NO_ID])
+    more = ["--set", "azure.subscription_id=''"] if arguments and not given else []
     assert main([*arguments, *more, "--json"]) == code
     shown = capsys.readouterr()
     assert said in json.loads(shown.out)["error"]

@@ -118,6 +118,14 @@ def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
             ["config.yml:17", "azure.bootstrap.storage_account_name"],
             id="name of a storage account",
         ),
+        pytest.param(
+            "azure:\n  resource_group: data and models\n",
+            ["config.yml:17", "azure.resource_group", "1 to 90 letters"],
+            id="name of a resource group",
+        ),
+        pytest.param(
+            "azure:\n  location: West Europe\n", ["config.yml:17", "westeurope"], id="region"
+        ),
     ],
 )
 def test_error_names_origin_and_remedy(tmp_path: Path, more: str, said: list[str]) -> None:

@@ -85,6 +85,8 @@ def status(context: Context) -> dict[str, Any]:
     """Shows what stands; looks at each thing by itself."""
     require_subscription(context.settings)
     looked = survey(context.steps, context.reader, context.facts, whole=True)
+    for blind in (each.problem for each in looked if each.step.essential and each.problem):
+        raise Refused(blind, record=_record(context, looked, Preflight()))
     for step in context.steps:
         finding = looked.findings.get(step.key)
         made = ", made by this repository" if context.state.ours(step.key) else ""

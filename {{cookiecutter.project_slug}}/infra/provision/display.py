@@ -59,6 +59,13 @@ def state_of(finding: Finding | None) -> str:
     return "missing" if finding.step.mode == "existing" else "to create"
 
 
+def scope_in_words(scope: str) -> str:
+    """A scope as people say it; the request for an administrator has its path."""
+    kinds = {"subscriptions": "the subscription", "resourceGroups": "the resource group"}
+    kind, name = scope.rsplit("/", 2)[1:]
+    return kinds.get(kind, name)
+
+
 def plan_text(
     steps: Iterable[Step], findings: dict[str, Finding], az: Az, facts: Facts
 ) -> Iterator[str]:
@@ -73,7 +80,7 @@ def plan_text(
         for command in step.create:
             yield f"    {typed(command, az, facts)}"
         if step.role:
-            where = f" on {step.scope}" if step.scope else ""
+            where = f" on {scope_in_words(step.scope)}" if step.scope else ""
             yield f"    takes: {step.role}{where}"
         if step.cost:
             yield f"    costs while idle: {step.cost}"

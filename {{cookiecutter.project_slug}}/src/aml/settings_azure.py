@@ -96,11 +96,39 @@ class Azure:
     tenant_id: str = ""
     client_id: str = ""
     client_secret: str = field(default="", repr=False, metadata={"secret": "SPN_PASSWORD"})
-    subscription_id: str = ""
-    resource_group: str = ""
-    workspace_name: str = ""
-    location: str = ""
-    service_principal_name: str = ""
+    # Names are checked here: az sends some on as they are, and Azure's answer names no setting.
+    subscription_id: str = field(
+        default="",
+        metadata={
+            "pattern": r"([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?",
+            "rule": "an id such as `az account list -o table` shows",
+        },
+    )
+    resource_group: str = field(
+        default="",
+        metadata={
+            "pattern": r"([-\w().]{0,89}[-\w()])?",
+            "rule": "1 to 90 letters, digits, _ ( ) - . with no period last",
+        },
+    )
+    workspace_name: str = field(
+        default="",
+        metadata={
+            "pattern": r"([A-Za-z0-9][A-Za-z0-9_-]{2,32})?",
+            "rule": "3 to 33 letters, digits, - _ with a letter or digit first",
+        },
+    )
+    location: str = field(
+        default="",
+        metadata={"pattern": r"([a-z][a-z0-9]*)?", "rule": "a region's name, such as westeurope"},
+    )
+    service_principal_name: str = field(
+        default="",
+        metadata={
+            "pattern": r"([A-Za-z0-9][A-Za-z0-9 ._-]{0,118}[A-Za-z0-9._-])?",
+            "rule": "2 to 120 letters, digits, spaces, . _ - with a letter or digit first",
+        },
+    )
     datastore: str = field(default="", metadata={"pattern": r"[a-z0-9_]{0,255}"})
     compute: Compute = field(default_factory=Compute)
     environment: Images = field(default_factory=Images)

@@ -214,7 +214,8 @@ def check(value: Any, metadata: Mapping[str, Any], key: str, origin: str) -> Non
             raise SettingsError(f"{origin}: {key}.{name} must be one of {known}, not {show(item)}")
     if pattern and not re.fullmatch(pattern, value):
         raise SettingsError(
-            f"{origin}: {key} {show(value)} is not a valid name (it must match {pattern})"
+            f"{origin}: {key} {show(value)} is not a valid name"
+            f" ({metadata.get('rule') or f'it must match {pattern}'})"
         )
     if (low is not None and value < low) or (high is not None and value > high):
         limits = f"from {low} to {high}" if high is not None else f"at least {low}"
