@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cli, environment
+from tests.terminal import on_a_terminal
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the double of az is a script with #!")
 
 SUBSCRIPTION = "01234567-89ab-cdef-0123-456789abcdef"
 ANSWERS = ("bootstrap_azure=yes", f"subscription_id={SUBSCRIPTION}")
 RESUME = "To go on in Azure, after cd penguins-model:  python infra/bootstrap.py apply"
-# Logged in, an empty subscription, in which nothing may be looked up further.
+# Logged in, in a subscription with nothing in it, where nothing can be made either.
 AZ = """#!{python}
 import json, sys, time
 words = sys.argv[1:]
@@ -39,7 +38,7 @@ elif words[:2] == ["account", "list"]:
     one = {{"id": {subscription!r}, "tenantId": tenant, "state": "Enabled", "isDefault": True}}
     print(json.dumps([one]))
 else:
-    sys.exit("ERROR: (AuthorizationFailed) The client does not have authorization.")
+    sys.exit("ERROR: (ResourceNotFound) The resource was not found.")
 """
 
 
@@ -63,38 +62,6 @@ class AzDouble:
         return self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
 
 
-def on_a_terminal(
-    *arguments: str, cwd: Path, path: str, act: Callable[[str, Callable[[bytes], object]], None]
-) -> str:
-    """Run cookiecutter on a terminal of its own; `act` sees what is there and may type.
-
-    Returns what the terminal has shown in the end.
-    """
-    import pty
-
-    inner = [sys.executable, "-P", "-m", "cookiecutter", "--no-input", "--default-config"]
-    # A shell leads the session, as it does in life: the end of its leader ends what runs in it.
-    command = ["sh", "-c", '"$@"; sleep 1', "sh", *inner, *arguments]
-    env = environment(PWD=str(cwd), PATH=path)
-    pid, terminal = pty.fork()
-    if pid == 0:  # pragma: no cover - the child
-        os.chdir(cwd)
-        os.execvpe(command[0], command, env)  # noqa: S606 - a program of our own choice
-    shown, deadline = b"", time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if select.select([terminal], [], [], 0.2)[0]:
-            try:
-                shown += os.read(terminal, 4096)
-            except OSError:  # nobody holds the other end any more
-                break
-        act(shown.decode(errors="replace"), lambda typed: os.write(terminal, typed))
-    else:
-        os.killpg(pid, signal.SIGKILL)
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    return shown.decode(errors="replace").replace("\r\n", "\n")
-
-
 def test_a_yes_that_cannot_be_followed_is_refused_before_anything_is_rendered(
     cli: Cli, tmp_path: Path
 ) -> None:
@@ -116,7 +83,7 @@ def test_typed_out_it_runs_without_a_terminal_and_the_project_stays(
     done = cli(*ANSWERS, cwd=tmp_path, env={"PATH": az.path})
     assert done.returncode == 0
     assert any(call.startswith("account list") for call in az.calls)
-    assert "error: " in done.stderr  # this subscription lets nobody look
+    assert "error: " in done.stderr  # nothing can be made
     assert "Traceback" not in done.stderr
     assert done.stdout.endswith(f"{RESUME}\n")
     project = tmp_path / "penguins-model"
@@ -178,23 +145,6 @@ def test_a_yes_that_nobody_typed_makes_nothing_without_a_terminal(
     assert az.calls == []
 
 
-def test_on_a_terminal_it_shows_the_plan_and_asks_once(template: Path, tmp_path: Path) -> None:
-    az = AzDouble(tmp_path)
-    question = "Make these in Azure now? [yes/no]"
-    answered: list[object] = []
-
-    def decline(text: str, type_: Callable[[bytes], object]) -> None:
-        if question in text and not answered:
-            assert "az group create" in text
-            answered.append(type_(b"no\n"))
-
-    shown = on_a_terminal(*(str(template), *ANSWERS), cwd=tmp_path, path=az.path, act=decline)
-    assert shown.count(question) == 1
-    assert shown.endswith(f"{RESUME}\n")
-    assert not any(" create" in call for call in az.calls)
-    assert (tmp_path / "penguins-model" / "config.yml").exists()
-
-
 def test_ctrl_c_leaves_the_project_and_says_how_to_go_on(template: Path, tmp_path: Path) -> None:
     az = AzDouble(tmp_path, extra="time.sleep(30)")
     pressed: list[object] = []
@@ -204,7 +154,8 @@ def test_ctrl_c_leaves_the_project_and_says_how_to_go_on(template: Path, tmp_pat
             pressed.append(type_(b"\x03"))
 
     start = time.monotonic()
-    shown = on_a_terminal(*(str(template), *ANSWERS), cwd=tmp_path, path=az.path, act=press)
+    env = environment(PWD=str(tmp_path), PATH=az.path)
+    shown = on_a_terminal(str(template), *ANSWERS, cwd=tmp_path, env=env, act=press)
     assert time.monotonic() - start < 25
     assert f"{RESUME}\n" in shown
     assert "Traceback" not in shown

@@ -99,7 +99,7 @@ def pipelines(subscription: Cloud) -> Pipelines:
     secrets = Remembered()
     subscription.standin.account.credentials[client_id] = secrets
     subscription.az("ad", "sp", "create", "--id", client_id)
-    subscription.az("ad", "app", "credential", "reset", "--id", client_id, "--append")
+    subscription.az("ad", "app", "credential", "reset", "--id", str(made["id"]), "--append")
     return Pipelines(subscription, client_id, secrets)
 
 
