@@ -28,7 +28,8 @@ def test_a_principal_that_was_handed_out_keeps_its_secrets(cloud: Cloud) -> None
     name = cloud.configured("service_principal_name")
     application = cloud.az("ad", "app", "create", "--display-name", name)
     cloud.az("ad", "sp", "create", "--id", application["appId"])
-    cloud.az("ad", "app", "credential", "reset", "--id", application["appId"], "--append")
+    # By its object id: by its client id az asks an index, which may not know it yet.
+    cloud.az("ad", "app", "credential", "reset", "--id", application["id"], "--append")
     held = dict(cloud.standin.account.credentials[application["appId"]])
     cloud.configure(service_principal="existing")
     done = cloud.apply()
@@ -42,13 +43,12 @@ def test_a_principal_that_was_handed_out_keeps_its_secrets(cloud: Cloud) -> None
 def test_two_of_the_name_are_told_apart_by_the_user(cloud: Cloud) -> None:
     """Which one is meant is not guessed: both ids are named, and the setting that decides."""
     name = cloud.configured("service_principal_name")
-    ids = [
-        cloud.az("ad", "app", "create", "--display-name", other)["appId"]
-        for other in ("one", "another")
-    ]
-    for one in ids:
-        cloud.az("ad", "app", "update", "--id", one, "--display-name", name)
-        cloud.az("ad", "sp", "create", "--id", one)
+    ids = []
+    for other in ("one", "another"):
+        made = cloud.az("ad", "app", "create", "--display-name", other)
+        cloud.az("ad", "app", "update", "--id", made["id"], "--display-name", name)
+        cloud.az("ad", "sp", "create", "--id", made["appId"])
+        ids.append(made["appId"])
     cloud.configure(service_principal="existing")
     done = cloud.bootstrap("apply", "--yes", "--json")
     assert done.code != 0
