@@ -15,6 +15,7 @@ import pytest
 from tests.pipelines.chains.conftest import Found
 from tests.pipelines.chains.organisation import Organisation
 from tests.pipelines.runner.checkout import git
+from tests.pipelines.runner.coverage import KINDS
 from tests.pipelines.runner.results import Run
 
 CLOUD = ("data", "environment", "training", "staging", "production")
@@ -235,6 +236,14 @@ def test_the_environment_by_hand_builds_nothing_again(team: Organisation, first:
     assert len(team.standin.builds) == builds
 
 
+def test_ci_by_hand_with_a_warm_cache(team: Organisation, first: Run) -> None:
+    run = team.run("pipelines/ci.yml")
+    assert run.result == "Succeeded", run.failed
+    hits = [step.log for step in run.steps if step.log.startswith("cache ")]
+    assert len(hits) == 1
+    assert ": true, from uv|" in hits[0]
+
+
 def test_a_variable_that_the_group_lacks_is_named(team: Organisation, first: Run) -> None:
     password = team.service.groups[team.slug].pop("SpnPassword")
     try:
@@ -250,3 +259,21 @@ def test_a_variable_that_the_group_lacks_is_named(team: Organisation, first: Run
 
 def test_no_run_met_a_variable_that_nothing_defines(team: Organisation, first: Run) -> None:
     assert [unknown for run in team.service.runs for unknown in run.unknown] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_stands_in_the_pipelines_was_met(
+    team: Organisation, first: Run, kind: str
+) -> None:
+    """By the tests above: it holds for the whole module alone."""
+    met, present = team.service.coverage.counts()[kind]
+    print(f"\n{kind}: {met} of {present}")
+    assert present > 0
+    assert team.service.coverage.missed(kind) == []
+
+
+def test_every_pipeline_was_run(team: Organisation, first: Run) -> None:
+    print(f"\n{team.times()}")
+    files = {f"pipelines/{path.name}" for path in team.path.glob("pipelines/*.yml")}
+    wanted = files - {"pipelines/variables.yml"} | {"azure-pipelines.yml"}
+    assert {run.pipeline for run in team.service.runs} == wanted
