@@ -124,7 +124,7 @@ def _look(step: Step, others: dict[str, Finding], reader: Reader, result: Survey
     """Looks for one step, unless others tell that it cannot be there or does not matter."""
     around = others.get(step.inside)
     if around and not around.there and not around.unknown and step.mode == "create":
-        return Finding(step)
+        return Finding(step, later=around.later)
     if step.only_for and not any(others[k].to_create for k in step.only_for if k in others):
         return Finding(step, proven=True)
     if step.looks and not any(look.command.known(result.facts) for look in step.looks):
