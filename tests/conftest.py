@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,10 @@ from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
 FOLDER = "{{cookiecutter.project_slug}}"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A build that was started in the background ignores Ctrl-C, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 Bake = Callable[..., "BakedProject"]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
