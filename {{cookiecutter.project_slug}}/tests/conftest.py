@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -21,6 +22,9 @@ __all__ = ["az", "opened"]  # fixtures, for every test that asks for them
 
 # Threads that wait for each other spin only shortly: tests share their cores with others.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# What a shell runs in the background ignores Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 LEFT_OUT = (
