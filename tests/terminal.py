@@ -28,7 +28,7 @@ def on_a_terminal(*arguments: str, cwd: Path, env: Mapping[str, str], act: Act) 
     if pid == 0:  # pragma: no cover - the child
         os.chdir(cwd)
         os.execvpe(command[0], command, env)  # noqa: S606 - a program of our own choice
-    shown, deadline = b"", time.monotonic() + 60
+    shown, deadline = b"", time.monotonic() + 180
     while time.monotonic() < deadline:
         if select.select([terminal], [], [], 0.2)[0]:
             try:
