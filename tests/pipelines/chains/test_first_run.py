@@ -54,3 +54,4 @@ def test_a_second_push_without_a_change_does_nothing(team: Organisation, first: 
     run = team.run(reason="IndividualCI")
     assert run.results == {name: "Succeeded" if name == "changes" else "Skipped" for name in STAGES}
     assert team.standin.journal.since(mark) == []
+    print(f"\n{team.times()}")
