@@ -23,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, StandIn(Path(folder) / "standin") as standin:
         repository = render(Path(folder))
         subprocess.run(["make", "setup-azure"], cwd=repository, check=True, capture_output=True)
-        environment = variables(standin)
+        environment = standin.caller
 
         def run(command: Sequence[str]) -> tuple[float, int]:
             """Seconds and requests of a client; what the job asks for is its own."""
@@ -56,20 +56,6 @@ def main() -> None:
         asked = [statistics.median(side[1] for side in sides) for sides in zip(*pairs, strict=True)]
         detail = f"{asked[0]:.0f} requests against {asked[1]:.0f}"
         print(line("model.py on Azure ML: requests", asked[0] / asked[1], None, detail), flush=True)
-
-
-def variables(standin: StandIn) -> dict[str, str]:
-    """The environment of a client of the stand-in."""
-    account = standin.account
-    return {
-        **standin.env,
-        "TENANT_ID": account.tenant_id,
-        "SPN_ID": account.client_id,
-        "SPN_PASSWORD": account.client_secret,
-        "SUBSCRIPTION_ID": account.subscription_id,
-        "RESOURCE_GROUP": account.resource_group,
-        "AML_WORKSPACE_NAME": account.workspace_name,
-    }
 
 
 def python_says(repository: Path, environment: dict[str, str]) -> str:

@@ -74,20 +74,10 @@ class Client:
         """Runs a script to its end, however that is; it gets `sources` by `read(NAME)`."""
         for name, source in sources.items():
             (self.folder / f"{name}.py").write_text(dedent(source), encoding="utf-8")
-        account = self.standin.account
         return subprocess.run(
             [self.python, "-c", HEAD + dedent(script)],
             cwd=self.folder,
-            env={
-                **self.standin.env,
-                "MLFLOW_DISABLE_TELEMETRY": "true",
-                "TENANT_ID": account.tenant_id,
-                "SPN_ID": account.client_id,
-                "SPN_PASSWORD": account.client_secret,
-                "SUBSCRIPTION_ID": account.subscription_id,
-                "RESOURCE_GROUP": account.resource_group,
-                "AML_WORKSPACE_NAME": account.workspace_name,
-            },
+            env={**self.standin.caller, "MLFLOW_DISABLE_TELEMETRY": "true"},
             capture_output=True,
             encoding="utf-8",
             timeout=600,

@@ -43,18 +43,7 @@ class AzureProject(BakedProject):
 
     def environment(self, **more: str) -> dict[str, str]:
         """The variables of a driver: the way to the stand-in, and who calls."""
-        account = self.standin.account
-        return {
-            **self.standin.env,
-            "TENANT_ID": account.tenant_id,
-            "SPN_ID": account.client_id,
-            "SPN_PASSWORD": account.client_secret,
-            "SUBSCRIPTION_ID": account.subscription_id,
-            "RESOURCE_GROUP": account.resource_group,
-            "AML_WORKSPACE_NAME": account.workspace_name,
-            "PYTHONUTF8": "1",
-            **more,
-        }
+        return {**self.standin.caller, "PYTHONUTF8": "1", **more}
 
     def start(self, driver: str, *arguments: str, **more: str) -> subprocess.Popen[str]:
         """A driver with `--json`, under way."""

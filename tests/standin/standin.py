@@ -231,6 +231,20 @@ class StandIn:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def caller(self) -> dict[str, str]:
+        """`env`, and who calls: the variables that the pipelines map for the drivers."""
+        account = self.account
+        return {
+            **self.env,
+            "TENANT_ID": account.tenant_id,
+            "SPN_ID": account.client_id,
+            "SPN_PASSWORD": account.client_secret,
+            "SUBSCRIPTION_ID": account.subscription_id,
+            "RESOURCE_GROUP": account.resource_group,
+            "AML_WORKSPACE_NAME": account.workspace_name,
+        }
+
+    @property
     def env(self) -> dict[str, str]:
         """A whole environment for a client: this process's without its secrets, pointed here."""
         mine = {

@@ -100,7 +100,7 @@ class Organisation:
         done = subprocess.run(
             [self.python, "src/deploy.py", "--json", *flags],
             cwd=self.path,
-            env=self.caller(),
+            env=self.standin.caller,
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -108,19 +108,6 @@ class Organisation:
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
-
-    def caller(self) -> dict[str, str]:
-        """The environment of somebody at a desk, with the service principal's secret."""
-        account = self.standin.account
-        return {
-            **self.standin.env,
-            "TENANT_ID": account.tenant_id,
-            "SPN_ID": account.client_id,
-            "SPN_PASSWORD": account.client_secret,
-            "SUBSCRIPTION_ID": account.subscription_id,
-            "RESOURCE_GROUP": account.resource_group,
-            "AML_WORKSPACE_NAME": account.workspace_name,
-        }
 
     def changes(self, mark: int) -> list[str]:
         """Requests since a mark that changed something in Azure."""
