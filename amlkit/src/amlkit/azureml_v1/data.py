@@ -1,0 +1,256 @@
+"""Data assets of a workspace: files in a datastore, and a Dataset that names them.
+
+A table lies at `data/<name>/<version>/`, the version being its content, with what is known of it.
+The Dataset's tags describe the asset that is current; `<version>.json` beside the folder keeps the
+number of the Dataset's version, so that content which was registered before is found again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from amlkit.azureml_v1 import blobs as azure_blobs
+from amlkit.azureml_v1.errors import on_azure, words_of
+from amlkit.content import identity
+from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
+from amlkit.settings import Settings, SettingsError
+
+# What the tags of a Dataset of ours say.
+TAGS = ("content", "target", "rows", "datastore", "path")
+
+
+class AzureData:
+    """The part of `AzurePlatform` that keeps tables."""
+
+    settings: Settings
+    workspace: Any
+    credential: Any
+    folder: Path
+
+    @on_azure
+    def find_data(self, name: str, version: str | None = None) -> DataAsset | None:
+        """See `Platform.find_data`."""
+        newest = self._dataset(name)
+        if newest is None:
+            return None
+        tags = newest.tags or {}
+        if tags.get("content") is None:
+            if version is not None:
+                return None
+            raise WorkError(
+                f"the data asset {name} was not registered by src/data.py: nothing says which "
+                "column is its target; register it by its path with --datastore-path"
+            )
+        if version not in (None, tags["content"]):
+            path = f"data/{name}/{version}.json"
+            raw = azure_blobs.read(self._container(self._datastore().name), path)
+            return self._asset(name, json.loads(raw)) if raw else None
+        return self._asset(name, {"number": str(newest.version), **tags})
+
+    @on_azure
+    def register_data(
+        self, definition: DataDefinition, progress: Callable[[int, int], None]
+    ) -> DataAsset:
+        """See `Platform.register_data`: the table, what is known of it, and last the Dataset."""
+        datastore = self._datastore()
+        folder = f"data/{definition.name}/{definition.version}"
+        record = {
+            "content": definition.version,
+            "target": definition.target,
+            "rows": str(definition.profile["rows"]),
+            "datastore": datastore.name,
+            "path": folder,
+        }
+        container = self._container(datastore.name)
+        known = azure_blobs.read(container, f"{folder}.json")
+        if known:
+            record |= {"number": json.loads(known)["number"]}
+            self._make_current(definition.name, record)
+            return self._asset(definition.name, record)
+        files = {
+            "schema.json": definition.profile["schema"],
+            "profile.json": dict(definition.profile),
+        }
+        sha256 = definition.profile["sha256"]
+        name = f"{folder}/{definition.path.name}"
+        azure_blobs.upload(container, name, definition.path, sha256, progress)
+        for file, value in files.items():
+            text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+            container.upload_blob(f"{folder}/{file}", text.encode(), overwrite=True)
+        record["number"] = self._register(definition.name, datastore, f"{folder}/**", record)
+        text = json.dumps(record, ensure_ascii=False, sort_keys=True)
+        container.upload_blob(f"{folder}.json", text.encode(), overwrite=True)
+        return self._asset(definition.name, record)
+
+    @on_azure
+    def find_stored(self, datastore: str, path: str) -> StoredData:
+        """See `Platform.find_stored`."""
+        tables = []
+        for blob in self._container(datastore).list_blobs(name_starts_with=path.strip("/")):
+            inside = blob.name[len(path.strip("/")) :]
+            if (not inside or inside.startswith("/")) and blob.size:
+                tables.append(blob)
+        if len(tables) != 1:
+            found = ", ".join(blob.name for blob in tables[:5]) or "nothing"
+            raise SettingsError(
+                f"--datastore-path {path}: one table is expected in datastore {datastore}; "
+                f"found: {found}"
+            )
+        blob = tables[0]
+        digest = blob.content_settings.content_md5
+        state = bytes(digest).hex() if digest else blob.etag
+        return StoredData(datastore, blob.name, blob.size, identity([blob.name, blob.size, state]))
+
+    @on_azure
+    def fetch_stored(
+        self, stored: StoredData, folder: Path, progress: Callable[[int, int], None]
+    ) -> Path:
+        """See `Platform.fetch_stored`."""
+        path = folder / stored.path.rsplit("/", 1)[-1]
+        azure_blobs.download(self._container(stored.datastore), stored.path, path, progress)
+        return path
+
+    @on_azure
+    def register_stored(
+        self, stored: StoredData, name: str, version: str, target: str, rows: int
+    ) -> DataAsset:
+        """See `Platform.register_stored`: a Dataset that names the file; nothing is sent."""
+        record = {
+            "content": version,
+            "target": target,
+            "rows": str(rows),
+            "datastore": stored.datastore,
+            "path": stored.path,
+        }
+        datastore = self._datastore(stored.datastore)
+        record["number"] = self._register(name, datastore, stored.path, record)
+        return self._asset(name, record)
+
+    @on_azure
+    def read_profile(self, asset: DataAsset) -> Mapping[str, Any]:
+        """See `Platform.read_profile`."""
+        datastore, path = _place(asset.source)
+        raw = azure_blobs.read(self._container(datastore), f"{path}/profile.json")
+        return dict(json.loads(raw)) if raw else {}
+
+    @on_azure
+    def open_data(self, asset: DataAsset) -> Path:
+        """See `Platform.open_data`: a copy below `folder`, made once."""
+        home = self.folder / "data" / asset.name / asset.version
+        datastore, path = _place(asset.source)
+        container = self._container(datastore)
+        home.mkdir(parents=True, exist_ok=True)
+        for blob in container.list_blobs(name_starts_with=path):
+            target = home / blob.name.rsplit("/", 1)[-1]
+            if not target.exists():
+                azure_blobs.download(container, blob.name, target, lambda done, total: None)
+        return home
+
+    def _asset(self, name: str, record: Mapping[str, str]) -> DataAsset:
+        """A data asset from what its tags or its record say."""
+        rows = record.get("rows", "")
+        return DataAsset(
+            name,
+            record["content"],
+            record["target"],
+            int(rows) if rows.isdigit() else 0,
+            f"azureml://datastores/{record['datastore']}/paths/{record['path']}",
+            number=record["number"],
+        )
+
+    def _register(self, name: str, datastore: Any, pattern: str, record: Mapping[str, str]) -> str:
+        """Registers a Dataset over files of a datastore; answers with its version's number."""
+        tags = {key: record[key] for key in TAGS}
+        self.__dict__.pop("_datasets", None)
+        dataset = sdk_dataset().File.from_files((datastore, pattern), validate=False)
+        try:
+            done = dataset.register(self.workspace, name, tags=tags, create_new_version=True)
+        except Exception as error:
+            # The service knows this very definition under an older version.
+            found = re.search(rf'name="{re.escape(name)}", version=(\d+)', words_of(error))
+            if found is None:
+                raise
+            self._make_current(name, {**record, "number": found[1]})
+            return found[1]
+        return str(done.version)
+
+    def _make_current(self, name: str, record: Mapping[str, str]) -> None:
+        """Lets the tags of the newest Dataset describe this asset, which an older version holds."""
+        newest = self._dataset(name)
+        if newest is not None and (newest.tags or {}).get("content") != record["content"]:
+            newest.update(tags={key: record[key] for key in (*TAGS, "number")})
+            self.__dict__.pop("_datasets", None)
+
+    def _dataset(self, name: str, number: str = "latest") -> Any:
+        """The SDK's Dataset, asked for once in a command; None if there is none of that name."""
+        known = self.__dict__.setdefault("_datasets", {})
+        if (name, number) not in known:
+            try:
+                found = sdk_dataset().get_by_name(self.workspace, name, version=number)
+            except Exception as error:
+                if not re.search(r"Cannot find dataset registered", words_of(error)):
+                    raise
+                return None
+            known[name, number] = known[name, str(found.version)] = found
+        return known[name, number]
+
+    def _datastore(self, name: str = "") -> Any:
+        """A datastore by its name; by default that of config.yml, else the workspace's own."""
+        from azureml.core import Datastore
+
+        name = name or self.settings.azure.datastore
+        known = self.__dict__.setdefault("_datastores", {})
+        if name not in known:
+            found = (
+                Datastore.get(self.workspace, name)
+                if name
+                else self.workspace.get_default_datastore()
+            )
+            if found.datastore_type != "AzureBlob":
+                raise SettingsError(
+                    f"datastore {found.name} is of type {found.datastore_type}; "
+                    "only blob storage is read and written here"
+                )
+            known[name] = known[found.name] = found
+        return known[name]
+
+    def _container(self, datastore: str) -> Any:
+        """The client of a datastore's blob container."""
+        known = self.__dict__.setdefault("_containers", {})
+        if datastore not in known:
+            found = self._datastore(datastore)
+            known[datastore] = azure_blobs.container_of(found, lambda: self.credential)
+        return known[datastore]
+
+
+def sdk_dataset() -> Any:
+    """The SDK's Dataset, its data engine told to send no telemetry.
+
+    The engine would hold each command for seconds where the telemetry's host is out of reach.
+
+    Raises:
+        WorkError: the engine is not installed; it is not there for Apple's own processors.
+    """
+    try:
+        from azureml.dataprep.api import _rslex_executor
+    except ImportError as error:
+        raise WorkError(
+            "the SDK's data engine (azureml-dataset-runtime) is not installed: run `make "
+            "setup-azure`; on a Mac with Apple's own processor, with a Python for x86_64"
+        ) from error
+    from azureml.core import Dataset
+
+    _rslex_executor.HBI_MODE = True  # "high business impact": nothing leaves
+    return Dataset
+
+
+def _place(source: str) -> tuple[str, str]:
+    """(datastore, path) of an asset's source."""
+    found = re.fullmatch(r"azureml://datastores/([^/]+)/paths/(.+)", source)
+    if found is None:
+        raise WorkError(f"{source} is no place in a datastore")
+    return found[1], found[2]

@@ -1,0 +1,122 @@
+"""The model registry of a workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from amlkit.azureml_v1.errors import on_azure
+from amlkit.content import new_folder
+from amlkit.records import Model, Run, WorkError
+
+# A tag of a model takes more, but what people look at in a list should be short.
+LONGEST_TAG = 1000
+# Run artifacts that are registered.
+MODEL_PATH = "outputs/model"
+
+
+class AzureModels:
+    """The part of `AzurePlatform` that registers models."""
+
+    workspace: Any
+    folder: Path
+    _run: Callable[[str], Any]
+
+    @on_azure
+    def champion(self, name: str) -> Model | None:
+        """See `Platform.champion`."""
+        newest = self._models(name, latest=True)
+        return newest[-1] if newest else None
+
+    @on_azure
+    def find_model(self, name: str, run_id: str) -> Model | None:
+        """See `Platform.find_model`."""
+        found = self._models(name, run_id=run_id)
+        return found[-1] if found else None
+
+    @on_azure
+    def register_model(
+        self, run: Run, name: str, tags: Mapping[str, str], accept: Callable[[Model | None], bool]
+    ) -> Model | None:
+        """See `Platform.register_model`.
+
+        The workspace has no lock: a version that came in between is looked at afterwards, and ours
+        is taken back where it would not have been accepted beside that one.
+        """
+        known = self._models(name, run_id=run.id)
+        if known:
+            return known[-1]
+        before = self._models(name, latest=True)
+        if not accept(before[-1] if before else None):
+            return None
+        source = self._run(run.id)
+        files = [file for file in source.get_file_names() if file.startswith(MODEL_PATH + "/")]
+        if not files:
+            raise WorkError(
+                f"run {run.id} wrote no outputs/model/, so there is nothing to register"
+            )
+        kept = {key: value for key, value in tags.items() if len(value) <= LONGEST_TAG}
+        if "schema" not in kept:
+            kept["schema"] = "too long for a tag: see schema.json beside the model"
+        measured = json.loads(tags.get("metrics", "{}"))
+        done = _model(
+            source.register_model(
+                name,
+                model_path=MODEL_PATH,
+                tags={**kept, "run_id": run.id},
+                properties={metric: f"{value:.6g}" for metric, value in measured.items()},
+            )
+        )
+        reigned = int(before[-1].version) if before else 0
+        between = [
+            model
+            for model in self._models(name)
+            if reigned < int(model.version) < int(done.version)
+        ]
+        if between and not accept(between[-1]):
+            self._sdk_model(done).delete()
+            return None
+        return done
+
+    @on_azure
+    def model_versions(self, name: str) -> list[Model]:
+        """See `Platform.model_versions`."""
+        return self._models(name)
+
+    @on_azure
+    def read_model(self, model: Model, path: str) -> bytes | None:
+        """See `Platform.read_model`."""
+        file = self.fetch_model(model) / path
+        return file.read_bytes() if file.is_file() else None
+
+    def fetch_model(self, model: Model) -> Path:
+        """The folder of a registered model's files on this machine, downloaded once."""
+        home = self.folder / "models" / model.name / model.version
+        if not home.is_dir():
+            with new_folder(home) as half:
+                self._sdk_model(model).download(target_dir=str(half), exist_ok=True)
+        inside = list(home.iterdir())
+        # A registered folder comes with its own name.
+        return inside[0] if len(inside) == 1 and inside[0].is_dir() else home
+
+    def _sdk_model(self, model: Model) -> Any:
+        from azureml.core import Model as SdkModel
+
+        return SdkModel(self.workspace, name=model.name, version=int(model.version))
+
+    def _models(self, name: str, **query: Any) -> list[Model]:
+        """Registered versions, the oldest first: numbers, not texts."""
+        from azureml.core import Model as SdkModel
+
+        found = SdkModel.list(self.workspace, name=name, **query)
+        return sorted(map(_model, found), key=lambda model: int(model.version))
+
+
+def _model(found: Any) -> Model:
+    """The SDK's model as ours."""
+    tags = {key: str(value) for key, value in (found.tags or {}).items()}
+    if found.run_id and "run_id" not in tags:
+        tags["run_id"] = found.run_id
+    return Model(found.name, str(found.version), f"azureml:{found.name}:{found.version}", tags)

@@ -1,0 +1,210 @@
+"""What the drivers share: flags, `--json`, exit codes, one clear line for every error.
+
+Exit codes: 0 done, 1 the work failed, 2 the settings or arguments are wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from amlkit.redaction import without_secrets
+
+if TYPE_CHECKING:
+    from amlkit.settings import Settings
+    from amlkit.workspace import Platform
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class ArgumentError(Exception):
+    """The command line is wrong (exit 2)."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that answers a mistake with one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raises instead of exiting, so that `--json` can answer too."""
+        raise ArgumentError(f"{message}; {self.prog} --help lists what there is")
+
+
+@dataclass
+class Context:
+    """What a driver's step works with."""
+
+    args: argparse.Namespace
+    settings: Settings
+    platform: Platform
+    say: Callable[[str], None]
+
+
+def parser(description: str, examples: str) -> Parser:
+    """A parser with the flags that every driver has."""
+    parser = Parser(
+        description=description,
+        epilog="examples:\n"
+        + "\n".join(f"  {line.strip()}" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    common = parser.add_argument_group("common")
+    common.add_argument("--local", action="store_true", help="work on this machine, without Azure")
+    common.add_argument("--env", metavar="NAME", help="lay config.NAME.yml over config.yml")
+    common.add_argument(
+        "--dry-run", action="store_true", help="only read, and say what would be done"
+    )
+    common.add_argument(
+        "--json", action="store_true", help="print one JSON object; all else goes to stderr"
+    )
+    common.add_argument("--verbose", action="store_true", help="show the traceback of an error")
+    common.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set any key of config.yml for this call, such as training.seed=7",
+    )
+    return parser
+
+
+def positive(text: str) -> float:
+    """A flag's number, above zero."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def main(
+    parser: Parser,
+    step: Callable[[Context], dict[str, Any]],
+    flags: dict[str, str],
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Reads the settings, runs a driver's step and answers with the exit code.
+
+    Args:
+        parser: the driver's flags.
+        step: does the work; what it returns is the JSON object.
+        flags: flags that set a setting: destination → dotted key.
+        argv: the command line; the process's own by default.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    as_json, verbose = "--json" in argv, "--verbose" in argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # Windows' consoles are not UTF-8 by themselves
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    record: dict[str, Any] = {}
+    try:
+        if not (3, 10) <= sys.version_info[:2] <= (3, 12):
+            here = ".".join(map(str, sys.version_info[:2]))
+            raise ArgumentError(
+                f"Python {here} runs this, but 3.10 to 3.12 are supported; `make setup` makes .venv"
+            )
+        args = parser.parse_args(argv)
+        record = step(_context(args, flags))
+        code = int(record.pop("exit_code", 0))
+        if code and "error" in record:
+            print(f"error: {record['error']}", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        code = _fail(130, str(interrupt) or "interrupted", record)
+    except Exception as error:
+        if verbose and not _says_it_all(error):
+            import traceback
+
+            print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+        code = _fail(*_explain(error), record)
+    if as_json:
+        print(json.dumps(record, ensure_ascii=False, default=str))
+    return code
+
+
+def command(context: Context, name: str, flags: str = "") -> str:
+    """What a person types to go on: a driver, with the flags of this call."""
+    args = context.args
+    chosen = ["--local"] if args.local else []
+    chosen += ["--env", args.env] if args.env else []
+    return " ".join([f"python src/{name}.py", *chosen, *flags.split()])
+
+
+def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
+    """Settings and platform as the flags ask for them."""
+    from amlkit.settings import load_settings
+    from amlkit.workspace import open_platform
+
+    overrides = [assignment(text) for text in args.set]
+    overrides += [
+        (key, getattr(args, name), "--" + name.replace("_", "-"))
+        for name, key in flags.items()
+        if getattr(args, name) is not None
+    ]
+    settings = load_settings(ROOT, env=args.env, overrides=overrides)
+    out = sys.stderr if args.json else sys.stdout
+
+    def say(line: str) -> None:
+        print(line, file=out, flush=True)
+
+    def note(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    # What a platform says on the way is no answer: --show-key prints a key and nothing else.
+    return Context(args, settings, open_platform(settings, local=args.local, say=note), say)
+
+
+def assignment(text: str) -> tuple[str, Any, str]:
+    """`training.seed=7` as (key, value, origin)."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ArgumentError(f"--set {text}: write KEY=VALUE, such as training.seed=7")
+    try:
+        return key.strip(), yaml.safe_load(value), f"--set {key.strip()}"
+    except yaml.YAMLError:
+        raise ArgumentError(f"--set {text}: the value is not valid YAML; quote it") from None
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Exit code and line for an error."""
+    from amlkit.records import TableRefused, WorkError
+    from amlkit.settings import SettingsError
+
+    if isinstance(error, ArgumentError | SettingsError | TableRefused):
+        return 2, str(error)
+    if isinstance(error, WorkError):
+        return 1, str(error)
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("aml"):
+        name = str(error.name).split(".")[0]
+        command = "make setup-azure" if name in ("azureml", "azure", "msrest") else "make setup"
+        return (
+            1,
+            f"the package {error.name!r} is not installed; run `{command}` (Windows: README.md)",
+        )
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return 1, f"{error.strerror or error}{where}"
+    words = " ".join(str(error).split())
+    return 1, f"unexpected {type(error).__name__}: {words[:300]}; --verbose shows where"
+
+
+def _says_it_all(error: Exception) -> bool:
+    """Whether an error is ours and nothing stands behind it that a traceback could show."""
+    from amlkit.records import TableRefused, WorkError
+    from amlkit.settings import SettingsError
+
+    ours = isinstance(error, ArgumentError | SettingsError | TableRefused | WorkError)
+    return ours and error.__cause__ is None
+
+
+def _fail(code: int, line: str, record: dict[str, Any]) -> int:
+    """Says an error in one line, on stderr and in the record."""
+    line = without_secrets(" ".join(line.split()))
+    record |= {"status": "interrupted" if code == 130 else "error", "error": line}
+    print(f"error: {line}" if code != 130 else line, file=sys.stderr)
+    return code

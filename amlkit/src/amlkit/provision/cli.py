@@ -1,0 +1,137 @@
+"""The command line of infra/bootstrap.py: flags, `--json`, exit codes.
+
+Exit codes: 0 done, 1 the work failed, 2 the settings or arguments are wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from amlkit.cli import ROOT, ArgumentError, Parser
+from amlkit.redaction import without_secrets
+
+
+def parser() -> Parser:
+    """All flags."""
+    from amlkit.provision.credentials import add_arguments
+
+    common = Parser(add_help=False, allow_abbrev=False)
+    common.add_argument("--env", metavar="NAME", help="lay config.NAME.yml over config.yml")
+    common.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set any key of config.yml for this call, such as azure.location=northeurope",
+    )
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    common.add_argument("--yes", action="store_true", help="ask nothing")
+    common.add_argument("--verbose", action="store_true", help="show the traceback of an error")
+    top = Parser(
+        prog="infra/bootstrap.py",
+        description="Makes what this repository needs in Azure.",
+        allow_abbrev=False,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str) -> Parser:
+        return commands.add_parser(
+            name, help=help, description=help, parents=[common], allow_abbrev=False
+        )
+
+    plan = command("plan", "show what exists, what would be made and how; changes nothing")
+    plan.add_argument(
+        "--for-admin", action="store_true", help="write the request for an administrator"
+    )
+    apply = command("apply", "make what is missing; may be run again at any time")
+    for each in (plan, apply):
+        each.add_argument(
+            "--data", type=Path, metavar="PATH", help="upload a table into the container"
+        )
+        each.add_argument(
+            "--role",
+            choices=("AzureML Data Scientist", "Contributor"),
+            help="what the service principal is on the workspace (default: azure.bootstrap.role)",
+        )
+    command("status", "show what stands")
+    add_arguments(
+        command("credentials", "put a new secret of the service principal where pipelines read it")
+    )
+    command("destroy", "remove what this repository made, and nothing else")
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs a command; answers with its exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    as_json, verbose = "--json" in argv, "--verbose" in argv
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # Windows' consoles are not UTF-8 by themselves
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    record: dict[str, Any] = {}
+    code = 0
+    try:
+        record = _run(parser().parse_args(argv))
+    except KeyboardInterrupt:
+        code = _fail(130, "interrupted; run it again to go on where it stopped", record)
+    except Exception as error:
+        record |= getattr(error, "record", {})
+        if verbose:
+            import traceback
+
+            print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+        code = _fail(*_explain(error), record)
+    if as_json:
+        print(json.dumps(record, ensure_ascii=False, default=str))
+    return code
+
+
+def _run(args: argparse.Namespace) -> dict[str, Any]:
+    """Reads the settings and runs the command."""
+    from amlkit.cli import assignment
+    from amlkit.provision import commands, credentials, teardown
+    from amlkit.provision.context import open_context
+    from amlkit.settings import load_settings
+
+    overrides = [assignment(text) for text in args.set]
+    if getattr(args, "role", None):
+        overrides.append(("azure.bootstrap.role", args.role, "--role"))
+    context = open_context(args, load_settings(ROOT, env=args.env, overrides=overrides))
+    work = {
+        "plan": commands.plan,
+        "apply": commands.apply,
+        "status": commands.status,
+        "credentials": credentials.run,
+        "destroy": teardown.destroy,
+    }
+    return work[args.command](context)
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """Exit code and line for an error."""
+    from amlkit.provision.az import AzFailure
+    from amlkit.provision.records import Refused
+    from amlkit.settings import SettingsError
+
+    if isinstance(error, ArgumentError | SettingsError):
+        return 2, str(error)
+    if isinstance(error, Refused):
+        return error.code, str(error)
+    if isinstance(error, AzFailure):
+        return 1, str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name == "yaml":
+        return 1, "the package PyYAML is not installed; run `make setup`, or `pip install pyyaml`"
+    words = " ".join(str(error).split())
+    return 1, f"unexpected {type(error).__name__}: {words[:300]}; --verbose shows where"
+
+
+def _fail(code: int, line: str, record: dict[str, Any]) -> int:
+    """Says an error in one line, on stderr and in the record."""
+    line = without_secrets(" ".join(line.split()))
+    record |= {"status": "interrupted" if code == 130 else "error", "error": line}
+    print(f"error: {line}" if code != 130 else line, file=sys.stderr)
+    return code

@@ -1,0 +1,184 @@
+"""`plan`, `apply` and `status`."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from amlkit.provision.az import AzFailure
+from amlkit.provision.context import Context, agreed
+from amlkit.provision.display import elapsed, plan_text, request_for_admin, state_of, typed
+from amlkit.provision.engine import Engine
+from amlkit.provision.plan import require_subscription
+from amlkit.provision.preflight import Preflight, deleted_vault, preflight
+from amlkit.provision.records import Refused, Step
+from amlkit.provision.rotation import secrets_stored
+from amlkit.provision.survey import Survey, survey
+
+
+def plan(context: Context) -> dict[str, Any]:
+    """Shows what exists, what would be made and how; changes nothing."""
+    if context.args.for_admin:
+        require_subscription(context.settings)  # the request is to be run as it is
+    looked, checks = Survey(context.facts), Preflight()
+    if context.settings.azure.subscription_id:
+        looked = survey(context.steps, context.reader, context.facts)
+        if not looked.problems and looked.to_create:
+            checks = preflight(context.settings, context.names, looked, context.reader)
+    else:
+        checks.unknown.append(
+            "azure.subscription_id is not set: nothing was looked at, and names that are unique in"
+            " all of Azure will be others"
+        )
+    record = _record(context, looked, checks)
+    if context.args.for_admin:
+        text = request_for_admin(
+            context.steps, looked.findings, context.az, looked.facts, context.settings.experiment
+        )
+        context.say(text)
+        return record | {"request": text}
+    _show(context, looked, checks)
+    return record
+
+
+def apply(context: Context) -> dict[str, Any]:
+    """Makes what is missing."""
+    require_subscription(context.settings)
+    start = time.monotonic()
+    with context.state.alone():
+        looked = survey(context.steps, context.reader, context.facts)
+        checks = Preflight()
+        if not looked.problems and looked.to_create:
+            checks = preflight(context.settings, context.names, looked, context.reader)
+        problems = looked.problems + checks.problems
+        if problems:
+            _show_notes(context, looked, checks)
+            many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
+            raise Refused(
+                f"nothing was made: {many}{problems[0]}",
+                record={"problems": problems, "unknown": checks.unknown},
+            )
+        engine = Engine(context.az, context.reader, context.state, context.say)
+        if looked.to_create:
+            _show(context, looked, checks)
+            if not agreed("Make these in Azure now? [yes/no]", "yes", context):
+                context.say("nothing was made")
+                return _record(context, looked, checks) | {"status": "declined"}
+        engine.apply(looked, lambda step: elapsed(step.title, context.say))
+    seconds = time.monotonic() - start
+    made = f"made {len(engine.created)}" if engine.created else "everything stands, nothing made"
+    context.say(f"{made} ({context.az.calls} calls of az, {seconds:.0f} s)")
+    for line in _next(context, engine.facts):
+        context.say(line)
+    return {
+        "status": "done",
+        "created": engine.created,
+        "unknown": checks.unknown,
+        "az_calls": context.az.calls,
+        "seconds": round(seconds, 1),
+        "client_id": engine.facts.get("client_id"),
+        "tenant_id": engine.facts.get("tenant_id"),
+    }
+
+
+def status(context: Context) -> dict[str, Any]:
+    """Shows what stands; looks at each thing by itself."""
+    require_subscription(context.settings)
+    looked = survey(context.steps, context.reader, context.facts, whole=True)
+    for blind in (each.problem for each in looked if each.step.essential and each.problem):
+        raise Refused(blind, record=_record(context, looked, Preflight()))
+    for step in context.steps:
+        finding = looked.findings.get(step.key)
+        made = ", made by this repository" if context.state.ours(step.key) else ""
+        state = "missing" if finding and finding.to_create else state_of(finding)
+        context.say(f"{state:<14} {step.title}{made if finding and finding.there else ''}")
+    _show_notes(context, looked, Preflight())
+    secrets = secrets_stored(context.state)
+    for secret in secrets:
+        context.say(f"{'stored':<14} secret until {secret['expires']} in {secret['place']}")
+    kept = _kept(context, looked)
+    for line in kept:
+        context.say(f"note: {line}")
+    return _record(context, looked, Preflight()) | {"notes": kept, "secrets": secrets}
+
+
+def _kept(context: Context, looked: Survey) -> list[str]:
+    """What may hold the name of something that is missing, and how to end that."""
+    missing = {step.key: step for step in looked.to_create}
+    lines = []
+    if "key_vault" in missing:
+        try:
+            lines.append(deleted_vault(context.names, context.reader))
+        except AzFailure as failure:
+            lines.append(f"a deleted Key Vault could not be looked for: {failure.message}")
+    kept = missing["workspace"].kept if "workspace" in missing else None
+    if kept:
+        purge = typed(kept.purge, context.az, {})
+        lines.append(f"Azure keeps {kept}, if there was one; to end that: {purge}")
+    return [line for line in lines if line]
+
+
+def _show(context: Context, looked: Survey, checks: Preflight) -> None:
+    """The plan and what was found out, for a person."""
+    for line in plan_text(context.steps, looked.findings, context.az, looked.facts):
+        context.say(line)
+    _show_notes(context, looked, checks)
+
+
+def _show_notes(context: Context, looked: Survey, checks: Preflight) -> None:
+    """What stands against it, and what could not be known."""
+    for problem in [*looked.problems, *checks.problems]:
+        context.say(f"problem: {problem}")
+    for note in [*_unlooked(looked), *checks.unknown]:
+        context.say(f"unknown: {note}")
+
+
+def _unlooked(looked: Survey) -> list[str]:
+    """What could not be looked at, and why."""
+    return [f"{each.step.title}: {each.unknown}" for each in looked if each.unknown]
+
+
+def _record(context: Context, looked: Survey, checks: Preflight) -> dict[str, Any]:
+    """What is reported as JSON."""
+
+    def entry(step: Step) -> dict[str, Any]:
+        return {
+            "step": step.key,
+            "title": step.title,
+            "mode": step.mode,
+            "state": state_of(looked.findings.get(step.key)),
+            "ours": context.state.ours(step.key),
+            "commands": [typed(command, context.az, looked.facts) for command in step.create],
+            "role": step.role,
+            "scope": step.scope,
+            "cost": step.cost,
+        }
+
+    return {
+        "status": "done",
+        "steps": [entry(step) for step in context.steps],
+        "problems": looked.problems + checks.problems,
+        "unknown": [*_unlooked(looked), *checks.unknown],
+        "az_calls": context.az.calls,
+    }
+
+
+def _next(context: Context, facts: dict[str, str]) -> list[str]:
+    """What to type now, with what was found out."""
+    lines = []
+    azure, env = context.settings.azure, f" --env {context.args.env}" if context.args.env else ""
+    for setting, name in (("tenant_id", "tenant_id"), ("client_id", "client_id")):
+        if facts.get(name) and facts[name] != getattr(azure, setting):
+            lines.append(f"put into config.yml: azure.{setting}: {facts[name]}")
+    data = getattr(context.args, "data", None)
+    if data:
+        lines.append(
+            f"{data.name} lies in container {context.names.container} of"
+            f" {context.names.storage_account}; docs/azure.md says how the workspace gets to it"
+        )
+    if facts.get("principal_id"):
+        lines.append(
+            "next: give the pipelines their secrets: python infra/bootstrap.py credentials"
+            f" --to azure-devops --organization ORGANIZATION --project PROJECT{env}"
+        )
+    return lines

@@ -1,0 +1,130 @@
+"""What a person sees: the plan, the request for an administrator, elapsed time on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from amlkit.provision.az import Az
+from amlkit.provision.records import Command, Facts, Finding, Step
+from amlkit.provision.waits import Say, counting
+
+
+@contextmanager
+def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
+    """Shows how long something takes while it does, on a terminal; says it afterwards anywhere."""
+    start, over = time.monotonic(), threading.Event()
+
+    def tick() -> None:
+        while not over.wait(1.0):
+            if counting.is_set():
+                continue
+            seconds = time.monotonic() - start
+            sys.stderr.write(f"\r\x1b[K  {what} … {seconds:.0f} s")
+            sys.stderr.flush()
+
+    ticker = threading.Thread(target=tick, daemon=True) if sys.stderr.isatty() else None
+    if ticker:
+        ticker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if ticker:
+            ticker.join()
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+    say(f"  {done}: {what} ({time.monotonic() - start:.0f} s)")
+
+
+def typed(command: Command, az: Az, facts: Facts) -> str:
+    """A command as a person types it, what it reads from standard input in its place."""
+    body = json.dumps(command.body)
+    words = [body if word == "@-" else word for word in command.filled(facts, for_display=True)]
+    return az.shown(*words)
+
+
+def state_of(finding: Finding | None) -> str:
+    """What is known of a step, in a word."""
+    if finding is None:
+        return "not looked for"
+    if finding.there:
+        return "there"
+    if finding.unknown:
+        return "unknown"
+    return "missing" if finding.step.mode == "existing" else "to create"
+
+
+def scope_in_words(scope: str) -> str:
+    """A scope as people say it; the request for an administrator has its path."""
+    kinds = {"subscriptions": "the subscription", "resourceGroups": "the resource group"}
+    kind, name = scope.rsplit("/", 2)[1:]
+    return kinds.get(kind, name)
+
+
+def plan_text(
+    steps: Iterable[Step], findings: dict[str, Finding], az: Az, facts: Facts
+) -> Iterator[str]:
+    """The plan in lines: what exists, what would be made, by which commands, at what cost."""
+    for step in steps:
+        finding = findings.get(step.key)
+        if finding and finding.proven and step.only_for:
+            continue
+        yield f"{state_of(finding):<14} {step.title}"
+        if finding and (finding.there or step.mode == "existing"):
+            continue
+        for command in step.create:
+            yield f"    {typed(command, az, facts)}"
+        if step.role:
+            where = f" on {scope_in_words(step.scope)}" if step.scope else ""
+            yield f"    takes: {step.role}{where}"
+        if step.cost:
+            yield f"    costs while idle: {step.cost}"
+
+
+def request_for_admin(
+    steps: Iterable[Step], findings: dict[str, Finding], az: Az, facts: Facts, project: str
+) -> str:
+    """The request for whoever may do what the reader may not, in Markdown, ready to send."""
+    wanted = [
+        step
+        for step in steps
+        if not (step.key in findings and findings[step.key].there)
+        if not step.only_for and not step.essential
+    ]
+    lines = [
+        f"# Azure resources for {project}",
+        "",
+        "Please make the following, or give me the roles to make it myself. Each command can be run"
+        " again; they need the Azure CLI, a login, and for `az ml` its extension"
+        " (`az extension add -n ml -y`).",
+        "",
+        "| what | why | role it takes | on | costs while idle |",
+        "|---|---|---|---|---|",
+    ]
+    for step in wanted:
+        role, scope = step.role or "", f"`{step.scope}`" if step.scope else "the tenant"
+        lines.append(
+            f"| {step.title} | {step.reason} | {role} | {scope} | {step.cost or 'nothing'} |"
+        )
+    lines += ["", "```sh"]
+    lines += [typed(command, az, facts) for step in wanted for command in step.create]
+    lines += ["```", "", *_placeholders(wanted), ""]
+    return "\n".join(lines)
+
+
+def _placeholders(steps: list[Step]) -> list[str]:
+    """Where the ids in angle brackets come from."""
+    needed = {name for step in steps for command in step.create for name in command.facts}
+    origin = {
+        "client_id": "`<client id>`: `appId` in the answer of the command for the application",
+        "principal_id": "`<principal id>`: `id` in the answer of `az ad sp create`",
+    }
+    found = [f"- {text}" for name, text in origin.items() if name in needed]
+    return (["Ids that only an earlier answer tells:", "", *found] if found else []) + (
+        ["", "No secret is asked for and none is made."]
+    )

@@ -1,0 +1,122 @@
+"""A saved model that answers: its ONNX copy where there is one, else the model itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amlkit.serving.columns import Array, Columns, row_count, take
+from amlkit.serving.onnx_model import OnnxModel
+from amlkit.serving.sklearn_model import SklearnModel
+from amlkit.tabular.table.schema import shorten
+
+log = logging.getLogger("azmlinfsrv.model")  # below the server's own, so that it is seen there
+
+
+class CannotAnswer(ValueError):
+    """One line: why the model has no answer for these rows, though nothing is wrong in them."""
+
+
+class Predictor:
+    """The model of a folder that train.py wrote.
+
+    `threads` are those of ONNX; 0 is as many as there are cores. Raises OSError or ValueError if
+    the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        self.folder = folder
+        self.schema: dict[str, Any] = json.loads((folder / "schema.json").read_text("utf-8"))
+        self.classes: list[Any] | None = self.schema["classes"]
+        self._lock = threading.Lock()
+        self._own: SklearnModel | None = None
+        self.onnx_copy = _load_onnx_copy(folder, self.schema.get("onnx"), threads)
+        if self.onnx_copy is None:
+            self._load()
+
+    def _load(self) -> SklearnModel:
+        """The model itself, read when it is first needed."""
+        with self._lock:
+            if self._own is None:
+                self._own = SklearnModel(self.folder / "model.joblib", self.schema)
+        return self._own
+
+    def predict(self, columns: Columns) -> tuple[Array, Array | None]:
+        """Labels or numbers (rows,); and probabilities (rows, classes) as `classes` are ordered.
+
+        The second is None for a regression and for a model without probabilities. Raises
+        CannotAnswer.
+        """
+        if self.onnx_copy is None:
+            return self._predict_itself(columns)
+        outside = self.onnx_copy.outside(columns)
+        if outside is None:
+            prediction, scores = self.onnx_copy.predict(columns)
+            if finite(prediction, scores):
+                return prediction, scores if self.onnx_copy.probabilities else None
+            outside = np.ones(row_count(columns), dtype=bool)
+        if outside.all():
+            return self._predict_itself(columns)
+        return _merged(
+            outside,
+            self._predict_itself(take(columns, outside)),
+            self.predict(take(columns, ~outside)),
+        )
+
+    def _predict_itself(self, columns: Columns) -> tuple[Array, Array | None]:
+        try:
+            prediction, probability = self._load().predict(columns)
+        except (ValueError, ArithmeticError) as error:
+            raise CannotAnswer(f"the model cannot answer: {shorten(error, 200)}") from error
+        if not finite(prediction, probability):
+            raise CannotAnswer(
+                "the model's answer is not a finite number; are numbers in the rows far beyond "
+                "those it was trained on?"
+            )
+        return prediction, probability
+
+
+def _load_onnx_copy(
+    folder: Path, facts: Mapping[str, Any] | None, threads: int
+) -> OnnxModel | None:
+    """The ONNX copy if it is the one that was compared with the model; else None, and why in the log."""
+    if not facts:
+        log.info("the scikit-learn model serves: it has no ONNX copy")
+        return None
+    try:
+        content = (folder / facts["file"]).read_bytes()
+        if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+            raise ValueError("its file is not the one that was compared with the model")
+        return OnnxModel(content, facts, threads)
+    except Exception as error:  # whatever ails it, the model itself can answer
+        log.warning("the scikit-learn model serves, not its ONNX copy: %s", shorten(error, 200))
+        return None
+
+
+def finite(prediction: Array, probability: Array | None) -> bool:
+    """Whether an answer holds finite numbers only."""
+    whole = prediction.dtype.kind != "f" or bool(np.isfinite(prediction).all())
+    return whole and (probability is None or bool(np.isfinite(probability).all()))
+
+
+def _merged(
+    mask: Array, inside: tuple[Array, Array | None], others: tuple[Array, Array | None]
+) -> tuple[Array, Array | None]:
+    """The answers for the rows of `mask` and for the others, each in its place."""
+    joined: list[Array | None] = []
+    for one, other in zip(inside, others, strict=True):
+        if one is None or other is None:
+            joined.append(None)
+            continue
+        whole = np.empty((len(mask), *one.shape[1:]), dtype=np.result_type(one, other))
+        whole[mask], whole[~mask] = one, other
+        joined.append(whole)
+    assert joined[0] is not None  # noqa: S101
+    return joined[0], joined[1]

@@ -1,0 +1,229 @@
+"""One typed object for every setting: `config.yml`, then environment variables, then flags.
+
+Each value remembers where it came from, so that an error can name file and line, variable or flag.
+Needs PyYAML and the standard library alone: `infra/` reads the same settings with nothing
+installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amlkit.settings.azure import Azure as Azure
+from amlkit.settings.tree import Leaf, SettingsError, Tree, build, insert, read_yaml
+
+__all__ = ["ENVIRONMENT_VARIABLES", "Settings", "SettingsError", "load_settings"]
+
+# The variables that the pipelines map, and the setting each one fills.
+ENVIRONMENT_VARIABLES = {
+    "TENANT_ID": "azure.tenant_id",
+    "SPN_ID": "azure.client_id",
+    "SPN_PASSWORD": "azure.client_secret",
+    "SUBSCRIPTION_ID": "azure.subscription_id",
+    "RESOURCE_GROUP": "azure.resource_group",
+    "AML_WORKSPACE_NAME": "azure.workspace_name",
+}
+
+# Azure ML's rule for the names of models, data assets, environments and experiments.
+ASSET_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What the repository is made of."""
+
+    package: str = field(metadata={"pattern": r"[A-Za-z_][A-Za-z0-9_]*"})
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data asset that is trained on, and how its table is read."""
+
+    name: str = field(metadata={"pattern": ASSET_NAME})
+    path: str
+    target: str
+    types: dict[str, str] = field(
+        default_factory=dict, metadata={"items": ("number", "category", "boolean", "date")}
+    )
+    missing_values: list[str] | None = None
+    print_profile: bool = True
+
+
+@dataclass(frozen=True)
+class EnvironmentSettings:
+    """What the training environment is built from."""
+
+    name: str = field(metadata={"pattern": ASSET_NAME})
+    lock: str = "requirements-train.txt"
+    wheels: str = "wheels"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the training job is told; every field is part of the job's identity."""
+
+    task: str = field(
+        default="auto", metadata={"choices": ("auto", "classification", "regression")}
+    )
+    estimator: str = "auto"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    seed: int = field(default=0, metadata={"min": 0, "max": 2**32 - 1})
+    holdout: float = field(default=0.2, metadata={"min": 0.01, "max": 0.9})
+    drop_columns: list[str] = field(default_factory=list)
+    min_class_rows: int = field(default=5, metadata={"min": 2})
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A threshold on one metric: at least `min`, at most `max`."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What a candidate of one task must reach; `metrics.json` says which task it is."""
+
+    primary_metric: str
+    thresholds: dict[str, float | Bound] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When a candidate may be registered."""
+
+    rules: dict[str, GateRules] = field(default_factory=dict)
+    tolerance: float = field(default=0.01, metadata={"min": 0.0})
+    better_than_chance: bool = True
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The registered model; the target is added to the name (see `Settings.model_name`)."""
+
+    name: str = field(metadata={"pattern": ASSET_NAME})
+
+
+@dataclass(frozen=True)
+class ServingEnvironment:
+    """What the serving environment is built from, beside the private wheels."""
+
+    name: str = field(metadata={"pattern": ASSET_NAME})
+    lock: str = "requirements-serve.txt"
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """The address that serves the model."""
+
+    # Azure ML's rule for endpoints, which every kind of service accepts.
+    name: str = field(metadata={"pattern": r"[a-z][a-z0-9-]{1,30}[a-z0-9]"})
+    environment: ServingEnvironment
+    port: int = field(default=5001, metadata={"min": 0, "max": 65535})
+    workers: int = field(default=1, metadata={"min": 1, "max": 64})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every name and number, checked. `root` is the folder that holds `config.yml`."""
+
+    project: Project
+    data: Data
+    environment: EnvironmentSettings
+    model: ModelSettings
+    endpoint: EndpointSettings
+    experiment: str = field(metadata={"pattern": ASSET_NAME})
+    training: Training = field(default_factory=Training)
+    gate: Gate = field(default_factory=Gate)
+    azure: Azure = field(default_factory=Azure)
+    root: Path = field(default=Path(), metadata={"internal": True})
+    origins: Mapping[str, str] = field(default_factory=dict, metadata={"internal": True})
+
+    def origin(self, key: str) -> str:
+        """Where a dotted key's value came from, such as `config.yml:14` or `--target`."""
+        return self.origins.get(key, f"the default of {key}")
+
+    def model_name(self, target: str) -> str:
+        """The registered model's name: one that answers another question has another name."""
+        suffix = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-").lower()[:40]
+        if not target.isascii() or not suffix:  # what is left of it may be left of others too
+            suffix = f"{suffix}-{hashlib.sha256(target.encode()).hexdigest()[:6]}".strip("-")
+        return f"{self.model.name}-{suffix}"
+
+    def require_azure(self) -> None:
+        """Raises `SettingsError` naming at once every setting that a call to Azure ML lacks."""
+        unneeded = {
+            "service-principal": (),
+            "azure-cli": ("TENANT_ID", "SPN_ID", "SPN_PASSWORD"),
+            "managed-identity": ("TENANT_ID", "SPN_ID", "SPN_PASSWORD"),
+            "workload-identity": ("SPN_PASSWORD",),
+        }[self.azure.auth]
+        missing = [
+            f"{variable} (or {key} in config.yml)" if variable != "SPN_PASSWORD" else variable
+            for variable, key in ENVIRONMENT_VARIABLES.items()
+            if variable not in unneeded and not getattr(self.azure, key.split(".")[1])
+        ]
+        if missing:
+            raise SettingsError(
+                f"Azure ML needs {len(missing)} settings that are not set: {', '.join(missing)}. "
+                "Set them as environment variables (a pipeline maps its secrets to them), "
+                "or add --local to work on this machine."
+            )
+
+
+def load_settings(
+    root: Path,
+    *,
+    env: str | None = None,
+    overrides: Sequence[tuple[str, Any, str]] = (),
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """Reads and checks all settings.
+
+    Args:
+        root: the folder that holds `config.yml`.
+        env: lays `config.<env>.yml` over it.
+        overrides: from flags: (dotted key, value, flag's name), the last one wins.
+        environ: environment variables; the process's own by default. An empty one counts as not
+        set.
+
+    Raises:
+        SettingsError: one line that names the wrong key, type or range, its origin and what to do.
+    """
+    tree: Tree = read_yaml(root / "config.yml")
+    if env is not None:
+        overlay = root / f"config.{env}.yml"
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", env) or not overlay.is_file():
+            known = sorted(p.name[7:-4] for p in root.glob("config.*.yml"))
+            raise SettingsError(
+                f"--env {env}: there is no {overlay.name} beside config.yml"
+                f" ({'there are: ' + ', '.join(known) if known else 'make one to use --env'})"
+            )
+        insert(tree, read_yaml(overlay))
+    environ = os.environ if environ is None else environ
+    for variable, key in ENVIRONMENT_VARIABLES.items():
+        if environ.get(variable):
+            _set(tree, key, Leaf(environ[variable], f"${variable}"))
+    for key, value, flag in overrides:
+        _set(tree, key, Leaf(value, flag))
+    origins: dict[str, str] = {}
+    settings: Settings = build(
+        Settings, tree, origins=origins, extra={"root": root, "origins": origins}
+    )
+    return settings
+
+
+def _set(tree: Tree, key: str, leaf: Leaf) -> None:
+    """Lays one value over the tree, at its dotted key."""
+    first, *rest = key.split(".")
+    branch: Tree | Leaf = leaf
+    for part in reversed(rest):
+        branch = {part: branch}
+    insert(tree, {first: branch})

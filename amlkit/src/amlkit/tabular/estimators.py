@@ -1,0 +1,114 @@
+"""The estimator that the settings name: of scikit-learn or of one's own, made and seeded."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from sklearn.base import is_classifier, is_regressor
+
+from amlkit.tabular.table.schema import TableError
+
+AUTO = {
+    "classification": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "regression": "sklearn.ensemble.HistGradientBoostingRegressor",
+}
+
+
+def make_estimator(path: str, parameters: Mapping[str, Any], task: str, seed: int) -> Any:
+    """The estimator at a dotted path ("auto": the default for the task), unfitted.
+
+    Each `random_state` that is left open is set to `seed`, those of inner estimators too.
+    Raises TableError, one line, if it does not exist, does not suit the task or takes no such
+    parameter.
+    """
+    path = resolve_estimator(path, task)
+    factory = _find(path)
+    estimator = _make(factory, path, parameters)
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
+        raise TableError(f"training.estimator: {path} has no fit and predict")
+    if hasattr(estimator, "__sklearn_tags__"):
+        wrong = is_regressor if task == "classification" else is_classifier
+        if wrong(estimator):
+            raise TableError(
+                f"training.estimator: {path} is not for {task}; "
+                f"try {AUTO[task]}, or set training.task"
+            )
+    return _seeded(estimator, seed)
+
+
+def resolve_estimator(path: str, task: str) -> str:
+    """The dotted path itself; for "auto" that of the default for the task."""
+    return AUTO[task] if path == "auto" else path
+
+
+def _find(path: str) -> Any:
+    """The class or function at a dotted path."""
+    module_name, _, name = path.rpartition(".")
+    if not module_name:
+        raise TableError(
+            f"training.estimator: {path!r} needs its module in front, "
+            "such as sklearn.ensemble.RandomForestClassifier"
+        )
+    try:
+        module = import_module(module_name)
+    except ImportError as error:
+        raise TableError(
+            f"training.estimator: {path!r} cannot be imported: {error}; write the full path, "
+            "such as sklearn.ensemble.RandomForestClassifier, and put its package into the lock"
+        ) from error
+    if not callable(getattr(module, name, None)):
+        near = get_close_matches(name, [n for n in dir(module) if not n.startswith("_")], n=3)
+        hint = f"; did you mean {' or '.join(f'{module_name}.{n}' for n in near)}?" if near else ""
+        raise TableError(f"training.estimator: no {name!r} in {module_name}{hint}")
+    return getattr(module, name)
+
+
+def _make(factory: Any, path: str, parameters: Mapping[str, Any]) -> Any:
+    signature = inspect.signature(factory).parameters.values()
+    valid = sorted(p.name for p in signature if p.kind is not inspect.Parameter.VAR_KEYWORD)
+    takes_any = len(valid) < len(signature)
+    own = {key: value for key, value in parameters.items() if "__" not in key}
+    inner = {key: value for key, value in parameters.items() if "__" in key}
+    for name in own:
+        if name not in valid and not takes_any:
+            near = get_close_matches(name, valid, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise TableError(
+                f"training.parameters: {path} takes no {name!r}; {hint}Valid: {', '.join(valid)}"
+            )
+    try:
+        estimator = factory(**own)
+        return estimator.set_params(**inner) if inner else estimator
+    except (TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise TableError(f"training.parameters: {path} cannot be made: {reason}") from error
+
+
+def _seeded(estimator: Any, seed: int) -> Any:
+    if not hasattr(estimator, "get_params"):
+        return estimator
+    open_seeds = {
+        name: seed
+        for name, value in estimator.get_params(deep=True).items()
+        if name.split("__")[-1] == "random_state" and value is None
+    }
+    return estimator.set_params(**open_seeds) if open_seeds else estimator
+
+
+def plain_parameters(model: Any) -> dict[str, Any]:
+    """The estimator's parameters for the record; what JSON does not know is put in words."""
+    if not hasattr(model, "get_params"):
+        return {}
+    return {name: _jsonable(value) for name, value in sorted(model.get_params().items())}
+
+
+def _jsonable(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        return str(value)

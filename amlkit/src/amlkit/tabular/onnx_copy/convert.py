@@ -1,0 +1,150 @@
+"""A pipeline of `features.build_pipeline` as ONNX, as exact as it can be had.
+
+skl2onnx reckons with 32 bits, which is too coarse at two places: a number's distance from its mean,
+and a split of gradient boosting close to a number. Both are put right in the graph it makes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+
+from amlkit.serving.onnx_model import LIMIT, MISSING
+from amlkit.tabular.dates import expanded_names
+
+OPSET = {"": 21, "ai.onnx.ml": 3}
+
+
+def describe(pipeline: Pipeline, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns behind the inputs of ONNX, as `serving.onnx_model` feeds them."""
+    dates = pipeline["dates"]
+    parts = {name: list(columns) for name, _, columns in pipeline["columns"].transformers_}
+    expanded = expanded_names(dates.columns, dates.timed)
+    numbers = parts.get("numbers", [])
+    classes = schema["classes"]
+    if classes is not None and np.asarray(pipeline.classes_).tolist() != classes:
+        raise ValueError("its classes are in another order than the table's")
+    return {
+        "texts": parts.get("texts", []),
+        "numbers": numbers[: len(numbers) - len(expanded)],
+        "dates": list(dates.columns),
+        "timed": list(dates.timed),
+        "probabilities": classes is not None and hasattr(pipeline, "predict_proba"),
+        "limit": LIMIT,
+    }
+
+
+def convert(pipeline: Pipeline, facts: Mapping[str, Any]) -> bytes:
+    """Return the ONNX file; whatever skl2onnx raises if it knows no way."""
+    model = pipeline["model"]
+    exact = type(model).__name__.startswith("HistGradientBoosting")
+    width = len(facts["numbers"]) + len(expanded_names(facts["dates"], facts["timed"]))
+    table, centre = _by_position(pipeline["columns"], len(facts["texts"]))
+    number = DoubleTensorType if exact else FloatTensorType
+    inputs = [("texts", StringTensorType([None, len(facts["texts"])]))] if facts["texts"] else []
+    inputs += [("numbers", number([None, width]))] if width else []
+    onnx: ModelProto = to_onnx(
+        Pipeline([("columns", table), ("model", model)]),
+        initial_types=inputs,
+        options={id(model): {"zipmap": False}} if is_classifier(model) else None,
+        target_opset=OPSET,
+    )
+    if facts["texts"]:
+        _mark_missing(onnx, table.named_transformers_["texts"].categories_)
+    if exact:
+        _exact_trees(onnx, model)
+    elif width:
+        _centre(onnx, width, centre)
+    content: bytes = onnx.SerializeToString()
+    return content
+
+
+def _by_position(table: Any, texts: int) -> tuple[Any, Any]:
+    """A copy of the fitted ColumnTransformer that takes places instead of names; and the centre.
+
+    The centre of the numbers, their mean, is taken from the copy's own: numbers are to be sent to
+    it less that. None if nothing in it scales them.
+    """
+    table, centre = copy.deepcopy(table), None
+    places = {"texts": 0, "numbers": texts}
+    parts = []
+    for name, part, columns in table.transformers_:
+        parts.append((name, part, [places[name] + at for at in range(len(columns))]))
+        if name == "numbers" and isinstance(part, Pipeline):
+            fill, scale = part["fill"], part["scale"]
+            centre, scale.mean_ = scale.mean_, np.zeros_like(scale.mean_)
+            fill.statistics_ = fill.statistics_ - centre
+    table.transformers = table.transformers_ = parts
+    del table.feature_names_in_
+    return table, centre
+
+
+def _mark_missing(onnx: ModelProto, categories: list[Any]) -> None:
+    """Write the NaN among the categories, which is the last, as `MISSING` instead of "nan"."""
+    keys = [
+        attribute.strings
+        for node in onnx.graph.node
+        for attribute in node.attribute
+        if attribute.name in ("keys_strings", "cats_strings")
+    ]
+    for known, strings in zip(categories, keys, strict=True):
+        if known[-1] != known[-1]:  # only NaN is not itself
+            strings[-1] = MISSING.encode()
+
+
+def _centre(onnx: ModelProto, width: int, centre: Any) -> None:
+    """Let the graph take 64 bits, and subtract the centre before it goes on with 32."""
+    graph = onnx.graph
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name == "numbers":
+                node.input[place] = "numbers_32"
+    last, nodes = "numbers", []
+    if centre is not None:
+        graph.initializer.append(numpy_helper.from_array(np.asarray(centre), "centre"))
+        nodes.append(helper.make_node("Sub", ["numbers", "centre"], ["numbers_64"]))
+        last = "numbers_64"
+    nodes.append(helper.make_node("Cast", [last], ["numbers_32"], to=TensorProto.FLOAT))
+    rest = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*nodes, *rest])
+    value = helper.make_tensor_value_info("numbers", TensorProto.DOUBLE, [None, width])
+    next(i for i in graph.input if i.name == "numbers").CopyFrom(value)
+
+
+def _exact_trees(onnx: ModelProto, model: Any) -> None:
+    """Put the splits and leaves of histogram gradient boosting in with 64 bits."""
+    node = next(n for n in onnx.graph.node if n.op_type.startswith("TreeEnsemble"))
+    trees = [tree.nodes for step in model._predictors for tree in step]
+    nodes = np.concatenate(trees)
+    leaf = nodes["is_leaf"].astype(bool)
+    weights = "class_weights" if node.op_type == "TreeEnsembleClassifier" else "target_weights"
+    base = np.asarray(model._baseline_prediction, dtype=np.float64).ravel()
+    _set_doubles(node, "nodes_values", np.where(leaf, 0.0, nodes["num_threshold"]))
+    _set_doubles(node, weights, nodes["value"][leaf])
+    _set_doubles(node, "base_values", base)
+    _set_doubles(node, "nodes_hitrates", None)
+    for domain in onnx.opset_import:  # the first that knows doubles; it may be of an older one
+        if domain.domain == "ai.onnx.ml":
+            domain.version = max(domain.version, OPSET["ai.onnx.ml"])
+    for output in onnx.graph.output:  # the answers are of 32 bits, which skl2onnx overlooks
+        if output.type.tensor_type.elem_type == TensorProto.DOUBLE:
+            output.type.tensor_type.elem_type = TensorProto.FLOAT
+
+
+def _set_doubles(node: NodeProto, name: str, values: Any) -> None:
+    """Replace an attribute of floats by a tensor of doubles; None only removes it."""
+    old = [a for a in node.attribute if a.name in (name, f"{name}_as_tensor")]
+    for attribute in old:
+        node.attribute.remove(attribute)
+    if values is not None:
+        tensor = numpy_helper.from_array(np.ascontiguousarray(values, dtype=np.float64))
+        node.attribute.append(helper.make_attribute(f"{name}_as_tensor", tensor))

@@ -1,0 +1,213 @@
+"""A CSV file as blocks of whole records, each parsed by pyarrow into columns of text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+from amlkit.tabular.table.csv_dialect import (
+    Progress,
+    find_delimiter,
+    find_encoding,
+    pieces,
+    read_head,
+)
+from amlkit.tabular.table.csv_quotes import stray_quote, whole_records
+from amlkit.tabular.table.schema import TableError, check_names, names_text, shorten
+
+BLOCK = 8 << 20  # bytes of text held at a time
+_LONGEST_RECORD = 128 << 20
+_PARSED_AT_ONCE = 1 << 20  # bytes given to one thread of pyarrow
+
+
+@dataclass
+class Block:
+    """Some whole records of a file: `text` in UTF-8, its first line being line `line`."""
+
+    source: CsvSource
+    text: bytes
+    line: int
+
+    def columns(self, names: Sequence[str], missing: Sequence[str]) -> pa.Table:
+        """Return the named columns as strings, missing values as null; TableError if ragged."""
+        size = _PARSED_AT_ONCE
+        while True:
+            try:
+                return pacsv.read_csv(
+                    pa.BufferReader(self.text),
+                    pacsv.ReadOptions(
+                        use_threads=False, column_names=self.source.names, block_size=size
+                    ),
+                    pacsv.ParseOptions(
+                        delimiter=self.source.delimiter, newlines_in_values=b'"' in self.text
+                    ),
+                    pacsv.ConvertOptions(
+                        check_utf8=False,  # checked already
+                        include_columns=list(names),
+                        column_types=dict.fromkeys(names, pa.string()),
+                        null_values=list(missing),
+                        strings_can_be_null=True,
+                    ),
+                )
+            except pa.ArrowInvalid as error:
+                if size < len(self.text) and "straddling" in str(error):
+                    size = len(self.text) + 1  # a record longer than what one thread is given
+                    continue
+                self.check_widths()
+                raise TableError(f"{self.source.file}: {shorten(error, 200)}") from error
+
+    def check_widths(self) -> None:
+        """Raise TableError for the first record that is not as wide as the header."""
+        width = len(self.source.names)
+        for line, row in self._records():
+            if len(row) not in (0, width):
+                raise TableError(
+                    f"{self.source.file}: line {line} has {len(row)} field(s) where the header has "
+                    f"{width}; mend the line, or quote values that hold {self.source.delimiter!r}"
+                )
+
+    def line_of(self, column: str, found: Callable[[str], bool]) -> int | None:
+        """Return the line of the first record whose stripped value in `column` is `found`."""
+        place = self.source.names.index(column)
+        return next(
+            (
+                line
+                for line, row in self._records()
+                if len(row) > place and found(row[place].strip())
+            ),
+            None,
+        )
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line, fields) of each record; slow, for the words of an error."""
+        limit = csv.field_size_limit(_LONGEST_RECORD)
+        try:
+            text = io.StringIO(self.text.decode("utf-8", errors="replace"), newline="")
+            reader = csv.reader(text, delimiter=self.source.delimiter)
+            before = 0
+            for row in reader:
+                yield self.line + before, row
+                before = reader.line_num
+        finally:
+            csv.field_size_limit(limit)
+
+
+class CsvSource:
+    """A CSV file with its dialect and its header.
+
+    The encoding and the delimiter are found out unless given. TableError for a file without a
+    usable header.
+    """
+
+    def __init__(
+        self, path: Path, encoding: str | None = None, delimiter: str | None = None
+    ) -> None:
+        self.path, self.file = path, path.name
+        self.encoding = encoding or find_encoding(path)
+        head = read_head(path, self.encoding)
+        self.delimiter = delimiter or find_delimiter(head)
+        self.names = self._header(head)
+        self._old_mac = "\r" in head and "\n" not in head
+
+    def _header(self, head: str) -> list[str]:
+        """Return the stripped names of the first record that is not blank."""
+        try:
+            rows = csv.reader(io.StringIO(head, newline=""), delimiter=self.delimiter)
+            names = next(([n.strip() for n in row] for row in rows if any(map(str.strip, row))), [])
+        except csv.Error as error:
+            raise TableError(f"{self.file}: the header cannot be read ({error})") from error
+        if not names:
+            raise TableError(f"{self.file}: the file is empty; a header and rows are needed")
+        check_names(self.file, names)
+        if len(names) == 1:
+            raise TableError(
+                f"{self.file}: only one column was found ({shorten(names[0])}); a target and at "
+                "least one more are needed, separated by comma, semicolon, tab or |"
+            )
+        return names
+
+    def blocks(self, size: int = BLOCK, progress: Progress | None = None) -> Iterator[Block]:
+        """Yield the records below the header in blocks of about `size` bytes."""
+        rest, line, header = b"", 1, True
+        for piece in self._normal_pieces(size, progress):
+            rest += piece
+            if header:
+                cut = self._header_length(rest)
+                if not cut:
+                    self._check_length(rest, line)
+                    continue
+                line, rest, header = line + rest.count(b"\n", 0, cut), rest[cut:], False
+            stray = stray_quote(rest, self.delimiter)
+            if stray is not None:
+                line += rest.count(b"\n", 0, stray)
+                raise TableError(
+                    f"{self.file}: line {line} has a quote inside a value; quote the whole value "
+                    'and write the quote doubled: "5"" pipe"'
+                )
+            cut = whole_records(rest)
+            if cut:
+                yield self._checked(rest[:cut], line)
+                line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
+            self._check_length(rest, line)
+        if rest.strip():
+            if rest.count(b'"') % 2:
+                line += rest.count(b"\n", 0, rest.rindex(b'"'))
+                raise TableError(
+                    f"{self.file}: the quote opened on line {line} is never closed; "
+                    "close it, or write it doubled inside a quoted value"
+                )
+            if not header:
+                yield self._checked(rest, line)
+
+    def _checked(self, text: bytes, line: int) -> Block:
+        """Return the block; TableError if its bytes are not UTF-8."""
+        try:
+            if not text.isascii():
+                text.decode()
+        except UnicodeDecodeError as error:
+            line += text.count(b"\n", 0, error.start)
+            raise TableError(
+                f"{self.file}: line {line} is not in UTF-8, as the table was before; save it so"
+            ) from error
+        return Block(self, text, line)
+
+    def _normal_pieces(self, size: int, progress: Progress | None) -> Iterator[bytes]:
+        """Yield UTF-8 pieces whose lines end in "\\n" (or "\\r\\n")."""
+        for piece in pieces(self.path, self.encoding, size, progress):
+            if b"\0" in piece:
+                raise TableError(f"{self.file}: the file holds NUL bytes; it is not a text table")
+            yield piece.replace(b"\r", b"\n") if self._old_mac else piece
+
+    def _header_length(self, text: bytes) -> int:
+        """Return the bytes up to the first record below the header, 0 if that is not in sight."""
+        blank = b" \t\r\n" + self.delimiter.encode()
+        start = len(text) - len(text.lstrip(blank))
+        end = text.find(b"\n", start)
+        while end >= 0:
+            if text.count(b'"', start, end) % 2 == 0 and text[start:end].strip(blank):
+                return end + 1
+            end = text.find(b"\n", end + 1)
+        return 0
+
+    def _check_length(self, rest: bytes, line: int) -> None:
+        if len(rest) > _LONGEST_RECORD:
+            raise TableError(
+                f"{self.file}: the record on line {line} does not end within "
+                f"{_LONGEST_RECORD >> 20} MB; is a quote left open there?"
+            )
+
+
+def need_columns(file: str, names: list[str], wanted: Sequence[str]) -> None:
+    """Raise TableError naming the wanted columns that are not there."""
+    there = set(names)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise TableError(
+            f"{file}: columns are missing: {names_text(absent)}; it has {names_text(names)}"
+        )

@@ -1,0 +1,125 @@
+"""How a CSV file is written: its encoding and its delimiter, found out from the file."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from amlkit.tabular.table.schema import TableError
+
+DELIMITERS = (",", ";", "\t", "|")
+PIECE = 4 << 20  # bytes read at a time
+_HEAD = 1 << 20  # bytes looked at for the delimiter
+_HEAD_ROWS = 500
+# The encodings tried when a file is not UTF-8; the last one can decode anything.
+_LEGACY = ("cp1252", "latin-1")
+
+Progress = Callable[[int, int], None]
+
+
+def pieces(
+    path: Path, encoding: str, size: int = PIECE, progress: Progress | None = None
+) -> Iterator[bytes]:
+    """Yield the file's text as UTF-8 bytes without a byte order mark, `size` bytes at a time.
+
+    A gzip'd file is unpacked on the way. `progress` hears (bytes read, bytes in all) of the file.
+    TableError if the bytes are not of that encoding.
+    """
+    total = path.stat().st_size
+    # UTF-8 passes as it is: `find_encoding` or the caller has checked it
+    decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
+    first = True
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        source: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
+        while True:
+            try:
+                raw = source.read(size)
+                text = raw if decoder is None else decoder.decode(raw, final=not raw).encode()
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise TableError(f"{path.name}: the gzip file is damaged ({error})") from error
+            except UnicodeError as error:
+                raise TableError(f"{path.name}: the text is not {encoding} ({error})") from error
+            if first:
+                text = text.removeprefix(codecs.BOM_UTF8)
+            if text:
+                yield text
+                first = False
+            if progress is not None and raw:
+                progress(file.tell(), total)
+            if not raw:
+                return
+
+
+def find_encoding(path: Path) -> str:
+    """Return "utf-8", "utf-16", "cp1252" or "latin-1" after decoding the whole file, in pieces.
+
+    A wrong byte may come late, so the head alone does not tell. TableError for an empty file and
+    for bytes that no text holds.
+    """
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        for _ in pieces(path, "utf-16"):
+            pass
+        return "utf-16"
+    possible = ["utf-8", *_LEGACY]
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in possible}
+    lines, blank = 1, True
+    for piece in pieces(path, "utf-8"):
+        if b"\0" in piece:
+            lines += piece.count(b"\n", 0, piece.index(b"\0"))
+            raise TableError(
+                f"{path.name}: line {lines} holds a NUL byte, so this is not a text table; "
+                "save it as CSV in UTF-8, or as Parquet"
+            )
+        lines += piece.count(b"\n")
+        blank = blank and not piece.strip()
+        for name in list(possible):
+            # nothing to decode in plain ASCII, unless a character is cut at the piece's edge
+            if piece.isascii() and not decoders[name].getstate()[0]:
+                continue
+            try:
+                decoders[name].decode(piece)
+            except UnicodeDecodeError:
+                possible.remove(name)
+    if blank:
+        raise TableError(f"{path.name}: the file is empty; a header and rows are needed")
+    if possible[0] == "utf-8" and decoders["utf-8"].getstate()[0]:
+        possible.remove("utf-8")
+    return possible[0]
+
+
+def read_head(path: Path, encoding: str) -> str:
+    """Return about the first megabyte of the file as text."""
+    head = next(pieces(path, encoding, size=_HEAD), b"")
+    return head.decode("utf-8", errors="replace")
+
+
+def find_delimiter(head: str) -> str:
+    """Return the delimiter under which the most rows have as many fields as the header."""
+    lines = head.lstrip("\r\n")
+    best, best_score = DELIMITERS[0], (0.0, 0)
+    for delimiter in DELIMITERS:
+        counts = []
+        try:
+            for row in csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter):
+                if row:
+                    counts.append(len(row))
+                if len(counts) > _HEAD_ROWS:
+                    break
+        except csv.Error:
+            pass  # a field too long for the csv module: judge by the rows before it
+        if len(lines) >= _HEAD // 2 and len(counts) > 2:
+            counts.pop()  # the last row may be cut off
+        if counts and counts[0] > 1:
+            score = (sum(n == counts[0] for n in counts) / len(counts), counts[0])
+            if score > best_score:
+                best, best_score = delimiter, score
+    return best

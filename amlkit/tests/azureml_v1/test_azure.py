@@ -1,0 +1,151 @@
+"""What is decided on this machine before Azure ML is asked: no SDK is needed for it."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from amlkit.azureml_v1.check import Redactor
+from amlkit.azureml_v1.errors import explain, is_passing, status_of
+from amlkit.content import files_identity, snapshot
+from amlkit.lockfile import pins
+from amlkit.records import WorkError
+from amlkit.settings import Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    environ = {
+        "TENANT_ID": str(uuid.uuid4()),
+        "SPN_ID": str(uuid.uuid4()),
+        "SPN_PASSWORD": "a secret of some length",
+        "SUBSCRIPTION_ID": str(uuid.uuid4()),
+        "RESOURCE_GROUP": "rg-house",
+        "AML_WORKSPACE_NAME": "mlw-house",
+    }
+    return load_settings(ROOT, environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("auth", "missing"),
+    [
+        ("service-principal", ["TENANT_ID", "SPN_ID", "SPN_PASSWORD", "SUBSCRIPTION_ID"]),
+        ("workload-identity", ["TENANT_ID", "SPN_ID", "SUBSCRIPTION_ID"]),
+        ("azure-cli", ["SUBSCRIPTION_ID"]),
+        ("managed-identity", ["SUBSCRIPTION_ID"]),
+    ],
+)
+def test_each_caller_needs_its_own_settings(auth: str, missing: list[str]) -> None:
+    nothing = [
+        (f"azure.{key}", "", "--set") for key in ("subscription_id", "tenant_id", "client_id")
+    ]
+    found = load_settings(ROOT, overrides=[("azure.auth", auth, "--set"), *nothing], environ={})
+    with pytest.raises(SettingsError) as refused:
+        found.require_azure()
+    for variable in ("TENANT_ID", "SPN_ID", "SPN_PASSWORD", "SUBSCRIPTION_ID"):
+        assert (variable in str(refused.value)) == (variable in missing)
+
+
+def test_a_secret_in_config_yml_is_refused(tmp_path: Path) -> None:
+    text = (ROOT / "config.yml").read_text(encoding="utf-8")
+    (tmp_path / "config.yml").write_text(
+        text.replace("azure:\n", "azure:\n  client_secret: abc\n"), encoding="utf-8"
+    )
+    with pytest.raises(SettingsError, match="SPN_PASSWORD"):
+        load_settings(tmp_path, environ={})
+
+
+def test_the_locks_lines_are_those_of_the_cluster(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(
+        "a==1 ; sys_platform == 'win32'\nb==2 ; sys_platform == 'linux'\n"
+        "c==3 ; python_full_version < '3.11'\nd==4 \\\n    --hash=sha256:00\n",
+        encoding="utf-8",
+    )
+    target = {"sys_platform": "linux", "python_version": "3.11", "python_full_version": "3.11.0"}
+    assert list(pins(lock, target)) == [("b", "2"), ("d", "4")]
+
+
+def test_every_azure_lock_holds_what_the_local_one_holds() -> None:
+    """A model is served by the packages that it was trained with, here and there."""
+    for kind in ("train", "serve"):
+        here = dict(pins(ROOT / f"requirements-{kind}.txt"))
+        there = dict(pins(ROOT / f"requirements-{kind}-azure.txt"))
+        assert here.items() <= there.items()
+
+
+def test_a_renamed_package_is_another_snapshot(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.py").write_text("x = 1\n", encoding="utf-8")
+    found = []
+    for name in ("one", "two"):
+        files = {f"{name}/train.py": tmp_path / name / "train.py"}
+        version, folder = snapshot(files, tmp_path / "code")
+        assert version == files_identity(files)
+        found.append((folder / "folders.txt").read_text(encoding="utf-8"))
+    assert found == [".\none\n", ".\ntwo\n"]
+
+
+def test_a_transcript_names_nobody(settings: Settings) -> None:
+    azure = settings.azure
+    text = (
+        f"workspace mlw-house as {azure.client_id} of {azure.tenant_id}, {uuid.uuid4()}\n"
+        f"{azure.client_secret} https://house.blob.core.windows.net/c/b?sv=1&sig=abc%2F&se=2\n"
+        f"Bearer eyJhbGciOi.eyJhdWQiOi.c2ln {Path.home()}/x"
+    )
+    hidden = Redactor(settings)(text)
+    for name in ("mlw-house", azure.client_id, azure.tenant_id, azure.client_secret, "house.blob"):
+        assert name not in hidden
+    for secret in ("abc%2F", "eyJhdWQiOi", str(Path.home())):
+        assert secret not in hidden
+
+
+class Answered(Exception):
+    """An error that knows the HTTP status it was answered with, as SDKs' own do."""
+
+    def __init__(self, words: str, status: int) -> None:
+        super().__init__(words)
+        self.status_code = status
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ValueError("x AADSTS7000215: Invalid client secret"), SettingsError, "SPN_PASSWORD"),
+        (ValueError("AADSTS7000222: expired"), SettingsError, "az ad app credential reset"),
+        (Answered("AuthorizationFailed", 403), WorkError, "AzureML Data Scientist"),
+        (Answered("The SDK v1 is not supported: v1 is disabled", 400), WorkError, "SDK v1"),
+        (Answered("KeyBasedAuthenticationNotPermitted", 403), WorkError, "--datastore-path"),
+        (Answered("boom", 503), WorkError, "try again later"),
+    ],
+)
+def test_errors_become_one_line(
+    error: Exception, kind: type[Exception], words: str, settings: Settings
+) -> None:
+    try:
+        try:
+            raise error
+        except Exception as cause:
+            raise RuntimeError("what the SDK made of it") from cause
+    except RuntimeError as seen:
+        explained = explain(seen, settings)
+    assert isinstance(explained, kind)
+    assert words in str(explained)
+    assert "\n" not in str(explained)
+
+
+def test_what_is_wrong_here_is_not_put_on_azure(settings: Settings) -> None:
+    for error in (OSError(28, "No space left on device"), KeyError("x"), TypeError("y")):
+        assert explain(error, settings) is error
+
+
+def test_what_may_pass_is_asked_again() -> None:
+    assert all(is_passing(Answered("x", status)) for status in (429, 500, 503, 401))
+    assert not any(is_passing(Answered("x", status)) for status in (400, 403, 404, 409))
+    assert not is_passing(OSError(28, "No space left on device"))
+    assert status_of(RuntimeError("Response Code: 503")) == 503

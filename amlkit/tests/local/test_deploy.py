@@ -1,0 +1,191 @@
+"""Deploying, as far as it can be tested without the server: flags, records, and the smoke test.
+
+The server itself lives in the serving environment, which the first deployment makes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlkit.flow.serving_words import request_line
+from amlkit.flow.smoke import smoke_test
+from amlkit.local import virtual_environment as local_environment
+from amlkit.local.platform import LocalPlatform
+from amlkit.records import Deployment, EnvironmentDefinition, WorkError
+from conftest import Project
+
+ROWS = [{"x": 1.0}, {"x": 2.0}]
+GOOD = {"predictions": ["a", "b"], "probabilities": [[0.9, 0.1], [0.2, 0.8]]}
+EXAMPLES = {"data": ROWS, **GOOD}
+
+
+class Service(HTTPServer):
+    """A service that answers every request with what it was told to."""
+
+    status, body = 200, b""
+
+    class Handler(BaseHTTPRequestHandler):
+        """Hands out the answer."""
+
+        server: Service
+
+        def do_POST(self) -> None:
+            """Read the request, answer."""
+            rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["data"]
+            assert rows == ROWS
+            self.send_response(self.server.status)
+            self.end_headers()
+            self.wfile.write(self.server.body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        """From now on, this is the answer."""
+        self.status = status
+        self.body = value if isinstance(value, bytes) else json.dumps(value).encode()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    """A service on a port of its own."""
+    with Service(("127.0.0.1", 0), Service.Handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+@pytest.fixture
+def deployment(service: Service) -> Deployment:
+    """A deployment at the service's address."""
+    uri = f"http://127.0.0.1:{service.server_port}"
+    return Deployment("v3-x", "m", "3", "code", "env", "identity", "now", "Ready", uri)
+
+
+def test_good_answer_passes(service: Service, deployment: Deployment, tmp_path: Path) -> None:
+    service.answer({**GOOD, "model": {"name": "m", "version": "3"}})
+    assert smoke_test(LocalPlatform(tmp_path), deployment, EXAMPLES) == ""
+    assert smoke_test(LocalPlatform(tmp_path), deployment, {"data": ROWS}) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        ({"message": "no column 'x'"}, 400, "HTTP 400: no column 'x'"),
+        (b"<html>", 502, "HTTP 502: <html>"),
+        (b"<html>", 200, "not JSON"),
+        ([1, 2], 200, "no predictions"),
+        ({"predictions": ["a"]}, 200, "answered with 1 predictions"),
+        ({"predictions": ["a", None]}, 200, "row 1 is None"),
+        (b'{"predictions": [1.0, NaN]}', 200, "row 1 is nan"),
+        ({"predictions": ["a", "b"]}, 200, "no probabilities"),
+        ({**GOOD, "probabilities": [[0.9, 0.1], [0.3, 0.7]]}, 200, "row 1: its probabilities"),
+        ({**GOOD, "predictions": ["a", "c"]}, 200, "row 1: its predictions"),
+        ({**GOOD, "model": {"version": "2"}}, 200, "as version 2, not 3"),
+    ],
+)
+def test_wrong_answer_is_told(
+    service: Service, deployment: Deployment, tmp_path: Path, answer: Any, status: int, words: str
+) -> None:
+    service.answer(answer, status)
+    assert words in smoke_test(LocalPlatform(tmp_path), deployment, EXAMPLES)
+
+
+def test_label_may_differ_where_two_are_tied(
+    service: Service, deployment: Deployment, tmp_path: Path
+) -> None:
+    tied = {"predictions": ["a", "b"], "probabilities": [[0.9, 0.1], [0.5, 0.5]]}
+    service.answer({**tied, "predictions": ["a", "a"]})
+    assert smoke_test(LocalPlatform(tmp_path), deployment, {"data": ROWS, **tied}) == ""
+
+
+def test_number_may_differ_by_a_rounding(
+    service: Service, deployment: Deployment, tmp_path: Path
+) -> None:
+    service.answer({"predictions": [1000.01, 0]})
+    known = {"data": ROWS, "predictions": [1000.0, 0.0]}
+    assert smoke_test(LocalPlatform(tmp_path), deployment, known) == ""
+    service.answer({"predictions": [1001.0, 0]})
+    assert "row 0" in smoke_test(LocalPlatform(tmp_path), deployment, known)
+
+
+def test_service_that_is_gone_is_an_error_in_words(tmp_path: Path, deployment: Deployment) -> None:
+    gone = Deployment(*("v1", "m", "1", "c", "e", "i", "now", "Ready"), "http://127.0.0.1:9")
+    with pytest.raises(WorkError, match="v1 does not answer"):
+        smoke_test(LocalPlatform(tmp_path), gone, EXAMPLES)
+
+
+def test_nothing_deployed_is_an_answer(shared: Project) -> None:
+    answer = shared.call("deploy", "--local", "--env", "test", "--status", "--json")
+    assert answer.code == 0
+    assert answer.json["status"] == "NotDeployed"
+    assert answer.json["endpoint"]["uri"] is None
+    gone = shared.call("deploy", "--local", "--env", "test", "--delete", "--json")
+    assert (gone.code, gone.json["deleted"]) == (0, False)
+    back = shared.call("deploy", "--local", "--env", "test", "--rollback", "--json")
+    assert back.code == 1
+    assert "nothing to go back to" in back.json["error"]
+
+
+def test_model_that_is_not_there_is_named(project: Project) -> None:
+    answer = project.call("deploy", "--local", "--json")
+    assert answer.code == 2
+    assert "no model" in answer.json["error"]
+    assert "src/model.py" in answer.json["error"]
+    assert not (project.root / ".local-workspace").exists()
+
+
+def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) -> None:
+    trained = shared.call("model", "--local", "--env", "test", "--json")
+    assert trained.code == 0, trained.err
+    workspace = shared.root / ".local-workspace"
+    before = sorted(workspace.rglob("*"))
+    answer = shared.call("deploy", "--local", "--env", "test", "--dry-run", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["model"] == trained.json["model"]
+    wrong = shared.call("deploy", "--local", "--env", "test", "--model-version", "9", "--json")
+    assert wrong.code == 2
+    assert "there are 1" in wrong.json["error"]
+    assert sorted(workspace.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--out", "x.csv"), "belong to --batch"),
+        (("--batch", "nothing.csv", "--out", "x.csv"), "no such file"),
+        (("--batch", "data/penguins.csv"), "needs --out"),
+        (("--status", "--delete"), "not allowed with"),
+        (("--set", "endpoint.name=A_b"), "endpoint.name"),
+        (("--set", "endpoint.workers=0"), "endpoint.workers"),
+    ],
+)
+def test_wrong_flags_are_refused(shared: Project, flags: tuple[str, ...], words: str) -> None:
+    answer = shared.call("deploy", "--local", "--env", "test", "--json", *flags)
+    assert answer.code == 2
+    assert words in answer.json["error"]
+
+
+def test_environment_that_cannot_be_made_leaves_nothing_that_passes_for_one(
+    tmp_path: Path,
+) -> None:
+    lock = tmp_path / "requirements-serve.txt"
+    lock.write_text("no-such-package-here @ file:///nowhere --hash=sha256:00\n", encoding="utf-8")
+    definition = EnvironmentDefinition("serve", lock, (), "0123456789ab")
+    for _ in range(2):  # the second time it is tried again
+        with pytest.raises(WorkError, match="could not be made"):
+            local_environment.ensure_made(definition, tmp_path / "environments", print)
+
+
+def test_line_to_ask_with_survives_the_shell() -> None:
+    line = request_line("http://127.0.0.1:1/score", {"data": [{"it's": 'a "b"'}]})
+    assert json.dumps({"data": [{"it's": 'a "b"'}]}) in line.replace("'\\''", "'").replace(
+        "''", "'"
+    )

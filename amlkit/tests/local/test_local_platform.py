@@ -1,0 +1,260 @@
+"""The local platform with a second, different model: jobs, contract, registry.
+
+Its model uses no scikit-learn, so that these tests are about the platform alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlkit.local.models import import_mlflow
+from amlkit.local.platform import LocalPlatform
+from conftest import Answer, Project
+
+FLAGS = ("--local", "--env", "test")
+
+
+def train(project: Project, *arguments: str) -> Answer:
+    """One call of the training driver."""
+    return project.call("model", *FLAGS, "--json", *arguments)
+
+
+def parameters(**values: Any) -> str:
+    """A `--set` of the second model's parameters."""
+    return "--set=training.parameters=" + json.dumps(values)
+
+
+def platform(project: Project) -> LocalPlatform:
+    """The project's local workspace."""
+    return LocalPlatform(project.root / ".local-workspace")
+
+
+def test_contract_alone_gives_gate_registry_and_report(shared: Project) -> None:
+    answer = train(shared, "--experiment", "contract")
+    assert answer.code == 0, answer.err
+    assert answer.json["status"] == "Completed"
+    assert answer.json["registered"], answer.json["reason"]
+    assert answer.json["model"]["name"].endswith("-sex")
+    assert "accuracy" in Path(answer.json["report"]).read_text(encoding="utf-8")
+    model = platform(shared).champion(answer.json["model"]["name"])
+    assert model is not None
+    assert model.version == str(answer.json["model"]["version"])
+    assert (Path(model.source) / "rule.json").is_file()
+    for tag in (
+        "data_version",
+        "environment_version",
+        "code_version",
+        "git_commit",
+        "metrics",
+        "run_id",
+    ):
+        assert tag in model.tags
+
+
+def test_equal_job_is_answered_by_its_run_and_force_trains_again(shared: Project) -> None:
+    first = train(shared, parameters(accuracy=0.9)).json
+    again = train(shared, parameters(accuracy=0.9)).json
+    assert again["run_id"] == first["run_id"]
+    assert again["model"] == first["model"]
+    forced = train(shared, parameters(accuracy=0.9), "--force").json
+    assert forced["run_id"] != first["run_id"]
+    assert forced["registered"]
+
+
+def test_changed_line_of_the_package_trains_again(shared: Project) -> None:
+    first = train(shared, parameters(accuracy=0.91)).json
+    code = shared.root / "src" / "other_model" / "__init__.py"
+    code.write_text(code.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert train(shared, parameters(accuracy=0.91)).json["run_id"] != first["run_id"]
+
+
+def test_refusal_is_an_answer(shared: Project) -> None:
+    answer = train(shared, parameters(accuracy=0.1))
+    assert answer.code == 0
+    assert not answer.json["registered"]
+    assert "misses the threshold" in answer.json["reason"]
+    assert answer.json["model"]["version"] is None
+    assert Path(answer.json["report"]).is_file()
+
+
+def test_failed_training_exits_1_and_shows_its_log(shared: Project) -> None:
+    answer = train(shared, parameters(fail=True))
+    assert answer.code == 1
+    assert answer.json["status"] == "Failed"
+    assert "this model was told to fail" in answer.err
+
+
+def test_no_wait_then_resume(shared: Project) -> None:
+    started = train(shared, "--no-wait", parameters(sleep=2, accuracy=0.92))
+    assert started.code == 0
+    assert started.json["status"] == "Running"
+    done = train(shared, "--resume", started.json["run_id"])
+    assert done.json["status"] == "Completed"
+    assert done.json["registered"], done.json["reason"]
+    assert done.json["created"]
+    twice = train(shared, "--resume", started.json["run_id"])
+    assert twice.json["model"] == done.json["model"]
+    assert twice.json["registered"]
+    assert not twice.json["created"]
+
+
+def test_a_wait_has_an_end_and_the_run_goes_on(shared: Project) -> None:
+    going = train(shared, "--wait-minutes", "0.01", parameters(sleep=5, accuracy=0.91))
+    assert going.code == 0, going.err
+    assert going.json["status"] == "Running"
+    assert not going.json["registered"]
+    assert f"--resume {going.json['run_id']}" in going.err
+    done = train(shared, "--resume", going.json["run_id"], "--wait-minutes", "5")
+    assert done.json["status"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--wait-minutes", "0"), ("--wait-minutes", "soon"), ("--wait-minutes", "5", "--no-wait")],
+)
+def test_a_wait_that_makes_no_sense_is_refused(shared: Project, flags: tuple[str, ...]) -> None:
+    answer = train(shared, *flags)
+    assert answer.code == 2
+    assert "--wait-minutes" in answer.json["error"]
+
+
+def test_cancel_ends_the_run(shared: Project) -> None:
+    started = train(shared, "--no-wait", parameters(sleep=60)).json
+    canceled = train(shared, "--cancel", started["run_id"])
+    assert canceled.json["status"] == "Canceled"
+    answer = train(shared, "--resume", started["run_id"])
+    assert answer.code == 1
+    assert answer.json["status"] == "Canceled"
+
+
+@pytest.mark.parametrize("run_id", ["nothing", "../data", "", "."])
+def test_unknown_run_is_named(shared: Project, run_id: str) -> None:
+    answer = train(shared, "--resume", run_id)
+    assert answer.code == 1
+    assert f"there is no run {run_id!r}" in answer.json["error"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_interrupt_leaves_the_run_going_and_says_how_to_go_on(shared: Project) -> None:
+    command = shared.command("model", *FLAGS, parameters(sleep=2, accuracy=0.93))
+    driver = subprocess.Popen(
+        command, cwd=shared.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert driver.stdout is not None
+    for line in driver.stdout:
+        if "reading" in line:
+            break
+    driver.send_signal(signal.SIGINT)
+    _, err = driver.communicate(timeout=30)
+    assert driver.returncode == 130
+    assert "--resume" in err
+    assert "--cancel" in err
+    run_id = err.split("run ")[1].split(" ")[0]
+    assert train(shared, "--resume", run_id).json["status"] == "Completed"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_killed_job_is_told_from_a_running_one(shared: Project) -> None:
+    started = train(shared, "--no-wait", parameters(sleep=60)).json
+    listed = subprocess.run(
+        ["pgrep", "-f", started["run_id"]], capture_output=True, text=True
+    ).stdout.split()
+    assert listed
+    for process in listed:
+        os.kill(int(process), signal.SIGKILL)
+    time.sleep(0.2)
+    answer = train(shared, "--resume", started["run_id"])
+    assert answer.code == 1
+    assert answer.json["status"] == "Failed"
+
+
+def test_two_trainings_at_once_each_get_a_version_of_their_own(shared: Project) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        same = parameters(sleep=1, accuracy=0.95)
+        flags = [*FLAGS, "--json", same]
+        calls = [
+            pool.submit(shared.run, "model", *flags, f"--set=training.seed={seed}")
+            for seed in range(2)
+        ]
+        answers = [call.result().json for call in calls]
+    assert all(answer["registered"] for answer in answers), answers
+    versions = [answer["model"]["version"] for answer in answers]
+    assert len(set(versions)) == 2
+    store = platform(shared).registry
+    client = import_mlflow()(store.uri)
+    found = client.search_model_versions(f"name = '{answers[0]['model']['name']}'")
+    runs = [version.tags["run_id"] for version in found]
+    assert len(runs) == len(set(runs))
+    assert {answer["run_id"] for answer in answers} <= set(runs)
+
+
+def test_reading_the_store_agrees_with_mlflow(shared: Project) -> None:
+    store = platform(shared).registry
+    client = import_mlflow()(store.uri)
+    for registered in client.search_registered_models():
+        theirs = client.search_model_versions(f"name = '{registered.name}'")
+        newest = store.newest(registered.name)
+        assert newest is not None
+        assert int(newest.version) == max(int(version.version) for version in theirs)
+        same = next(version for version in theirs if str(version.version) == newest.version)
+        assert dict(newest.tags) == same.tags
+
+
+def test_newest_version_is_the_highest_number(shared: Project, tmp_path: Path) -> None:
+    store = LocalPlatform(tmp_path / "workspace").registry
+    store.ensure("numbers")
+    for _ in range(10):
+        store.register("m", "run", tmp_path, {})
+    newest = store.newest("m")
+    assert newest is not None
+    assert newest.version == "10"
+    import_mlflow()(store.uri).delete_model_version("m", "10")
+    newest = store.newest("m")
+    assert newest is not None
+    assert newest.version == "9"
+
+
+def test_secrets_do_not_reach_the_job(shared: Project) -> None:
+    spy = shared.root / "src" / "other_model" / "train.py"
+    text = spy.read_text(encoding="utf-8")
+    try:
+        look = "    import os\n    print('seen', os.environ.get('SPN_PASSWORD'))\n"
+        spy.write_text(
+            text.replace("    parser = argparse", look + "    parser = argparse"), encoding="utf-8"
+        )
+        answer = shared.run("model", *FLAGS, "--json", "--force", SPN_PASSWORD="s3cret")
+    finally:
+        spy.write_text(text, encoding="utf-8")
+    assert "seen None" in answer.err
+    workspace = shared.root / ".local-workspace"
+    assert not [p for p in workspace.rglob("*") if p.is_file() and b"s3cret" in p.read_bytes()]
+
+
+def test_dry_run_only_reads(shared: Project) -> None:
+    workspace = shared.root / ".local-workspace"
+    shutil.rmtree(workspace / "environments", ignore_errors=True)
+    code = shared.root / "src" / "other_model" / "new.py"
+    code.write_text("# a change\n", encoding="utf-8")
+    before = sorted(workspace.rglob("*"))
+    answer = train(shared, "--dry-run", "--force")
+    assert answer.code == 0
+    assert answer.json["dry_run"]
+    looked = shared.call("environment", *FLAGS, "--dry-run", "--json")
+    assert looked.json["environment"]["created"]
+    table = shared.root / "new.csv"
+    table.write_text("x,Sex\n" + "1,a\n2,b\n" * 20, encoding="utf-8")
+    data = shared.call("data", *FLAGS, "--dry-run", "--json", "--path", str(table))
+    assert data.json["data"]["created"]
+    code.unlink()
+    assert sorted(workspace.rglob("*")) == before

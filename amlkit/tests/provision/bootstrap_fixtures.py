@@ -1,0 +1,57 @@
+"""Fixtures for tests of the bootstrap; `conftest.py` hands them out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bootstrap_double import SUBSCRIPTION, DoubleOfAz
+
+from amlkit.provision.context import Context, open_context
+from amlkit.provision.survey import Reader
+from amlkit.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+Open = Callable[..., Context]
+# What a first apply makes where there is nothing.
+MADE = (
+    *("resource group", "storage account", "container", "Key Vault", "Log Analytics"),
+    *("Application Insights", "extension", "workspace", "cluster"),
+    *("application", "service principal", "role on the workspace", "role on the data"),
+)
+
+
+@lru_cache
+def settings_with(*changes: tuple[str, Any]) -> Settings:
+    """The settings of config.yml with these changes."""
+    given = [("azure.subscription_id", SUBSCRIPTION), *changes]
+    return load_settings(ROOT, overrides=[(*pair, "--set") for pair in given], environ={})
+
+
+@pytest.fixture()
+def az() -> DoubleOfAz:
+    """An empty subscription, and one who may do everything in it."""
+    return DoubleOfAz()
+
+
+@pytest.fixture()
+def opened(az: DoubleOfAz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """A function that opens what a command works with; flags as keywords, settings as pairs."""
+    # Thousands of state files are written here; no power is cut.
+    monkeypatch.setattr("amlkit.provision.state.os.fsync", lambda number: None)
+
+    def opened(*changes: tuple[str, Any], **flags: Any) -> Context:
+        settings = settings_with(*changes)
+        args = argparse.Namespace(
+            **{"env": None, "json": True, "yes": True, "for_admin": False, "command": ""} | flags
+        )
+        context = open_context(args, replace(settings, root=tmp_path))
+        context.az, context.reader = az, Reader(az)
+        return context
+
+    return opened

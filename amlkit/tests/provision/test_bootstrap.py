@@ -1,0 +1,197 @@
+"""The bootstrap's plan and engine, against a double of `az`: no Azure, no process, in seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bootstrap_double import DoubleOfAz
+from bootstrap_fixtures import MADE, Open
+
+from amlkit.cli import ArgumentError
+from amlkit.provision import commands, teardown
+from amlkit.provision.az import AzFailure
+from amlkit.provision.context import Context
+from amlkit.provision.failures import Kind
+from amlkit.provision.records import Refused
+from amlkit.provision.state import State
+from amlkit.provision.survey import Reader
+
+
+def test_apply_makes_everything_once(az: DoubleOfAz, opened: Open) -> None:
+    first = commands.apply(opened())
+    assert len(first["created"]) == len(MADE)
+    made = dict(az.made)
+    az.commands.clear()
+    az.calls = 0
+    second = commands.apply(opened())
+    assert second["created"] == []
+    assert az.commands == []
+    assert az.made == made
+    assert second["az_calls"] <= 8
+
+
+def test_parents_are_made_before_what_is_in_them(az: DoubleOfAz, opened: Open) -> None:
+    commands.apply(opened())
+    order = [" ".join(words[:2]) for words in az.commands]
+    for earlier, later in [
+        ("group create", "storage account"),
+        ("storage account", "storage container-rm"),
+        ("keyvault create", "ml workspace"),
+        ("extension add", "ml workspace"),
+        ("ml workspace", "ml compute"),
+        ("rest --method", "ad sp"),
+        ("ad sp", "role assignment"),
+    ]:
+        assert order.index(earlier) < order.index(later), (earlier, later)
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
+def test_interrupted_at_any_call_the_next_apply_finishes(
+    answered: bool, tmp_path: Path, opened: Open
+) -> None:
+    """Ctrl-C before or after each call took effect: nothing twice, nothing left over."""
+    whole = DoubleOfAz()
+    commands.apply(with_az(opened(), whole, tmp_path / "whole"))
+    for number in range(1, whole.calls + 1):
+        az = DoubleOfAz()
+
+        def strike(arguments: tuple[str, ...], az: DoubleOfAz = az, at: int = number) -> None:
+            if az.calls == at:
+                raise KeyboardInterrupt
+
+        if answered:
+            az.after = strike
+        else:
+            az.before = strike
+        folder = tmp_path / str(number)
+        with pytest.raises(KeyboardInterrupt):
+            commands.apply(with_az(opened(), az, folder))
+        az.before = az.after = lambda arguments: None
+        commands.apply(with_az(opened(), az, folder))
+        assert az.made == whole.made, number
+        made = [words for words in az.commands if "create" in words]
+        assert len(made) == len(set(made)), number
+
+
+def with_az(context: Context, az: DoubleOfAz, folder: Path) -> Context:
+    """The same context in another subscription, with a state file of its own."""
+    folder.mkdir(exist_ok=True)
+    context.az, context.reader = az, Reader(az)
+    context.state = State.of(folder, context.names)
+    return context
+
+
+def test_an_answer_that_is_lost_is_no_failure(az: DoubleOfAz, opened: Open) -> None:
+    """What was made all the same is found, and the same apply goes on."""
+
+    def lose(arguments: tuple[str, ...]) -> None:
+        if az.commands and az.commands[-1] == arguments and "extension" not in arguments:
+            raise AzFailure(Kind.NETWORK, "", "connection reset", "az")
+
+    az.after = lose
+    assert len(commands.apply(opened())["created"]) == len(MADE)
+
+
+def test_providers_are_registered_where_one_is_not(az: DoubleOfAz, opened: Open) -> None:
+    az.registered.remove("Microsoft.KeyVault")
+    assert "resource providers" in commands.apply(opened())["created"]
+    assert "Microsoft.KeyVault" in az.registered
+
+
+def test_what_azure_is_still_making_is_waited_for(
+    az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a Ctrl-C during a creation: it is not made a second time."""
+    commands.apply(opened())
+    workspace = az.made[opened().names.workspace_id]
+    workspace["properties"] = {"provisioningState": "Creating"}
+    az.commands.clear()
+
+    def finish(seconds: float) -> None:
+        workspace["properties"] = {"provisioningState": "Succeeded"}
+
+    monkeypatch.setattr("amlkit.provision.waits.time.sleep", finish)
+    commands.apply(opened())
+    assert az.commands == []
+    assert workspace["properties"]["provisioningState"] == "Succeeded"
+
+
+def test_two_applications_of_the_name_are_not_guessed_between(az: DoubleOfAz, opened: Open) -> None:
+    for number in (1, 2):
+        path = f"https://graph.microsoft.com/v1.0/applications/{number}"
+        az.made[path] = {"id": str(number), "appId": f"app-{number}"}
+    with pytest.raises(Refused, match=r"2 applications .*app-1, app-2.*azure.client_id"):
+        commands.apply(opened())
+    assert az.commands == []
+
+
+def test_an_application_of_the_name_is_used_not_doubled(az: DoubleOfAz, opened: Open) -> None:
+    path = "https://graph.microsoft.com/v1.0/applications/1"
+    az.made[path] = {"id": "1", "appId": "app-1"}
+    done = commands.apply(opened())
+    assert done["client_id"] == "app-1"
+    assert sum("/applications/" in key for key in az.made) == 1
+    teardown.destroy(opened())
+    assert path in az.made, "what was there before is not removed"
+
+
+def test_a_principal_that_config_names_is_not_made_anew(az: DoubleOfAz, opened: Open) -> None:
+    with pytest.raises(Refused, match=r"service principal .* is not there: check azure.client_id"):
+        commands.apply(opened(("azure.client_id", "theirs")))
+    assert az.commands == []
+
+
+def test_data_is_uploaded_once_for_each_content(
+    az: DoubleOfAz, opened: Open, tmp_path: Path
+) -> None:
+    table = tmp_path / "seals.csv"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    first = commands.apply(opened(data=table, command="apply"))
+    assert first["created"][-2:] == [
+        "role Storage Blob Data Contributor on data, for you",
+        "seals.csv in container data",
+    ]
+    assert commands.apply(opened(data=table, command="apply"))["created"] == []
+    table.write_text("a,b\n3,4\n", encoding="utf-8")
+    changed = commands.apply(opened(data=table, command="apply"))
+    assert changed["created"] == ["seals.csv in container data"]
+    teardown.destroy(opened(command="destroy"))
+    assert set(az.made) == {"seals.csv"}, "the double keeps blobs apart from their container"
+
+
+def test_a_new_role_is_waited_for_before_the_upload(
+    az: DoubleOfAz, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "seals.csv"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    refusals = [AzFailure(Kind.FORBIDDEN, "", "you may not", "az storage") for _ in range(3)]
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        if "upload" in arguments and refusals:
+            raise refusals.pop()
+
+    monkeypatch.setattr("amlkit.provision.waits.time.sleep", lambda seconds: None)
+    az.before = refuse
+    done = commands.apply(opened(data=table, command="apply"))
+    assert done["created"][-1] == "seals.csv in container data"
+    assert refusals == []
+
+
+def test_data_that_is_not_there_is_said(opened: Open, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"--data .*none.csv: there is no such file"):
+        opened(data=tmp_path / "none.csv")
+
+
+def test_the_state_file_is_ours_alone_while_at_work(opened: Open) -> None:
+    context = opened()
+    with context.state.alone(), pytest.raises(Refused, match="another"):
+        commands.apply(opened())
+
+
+def test_a_damaged_state_file_is_said(opened: Open) -> None:
+    context = opened()
+    context.state.note("workspace", "created")
+    context.state.path.write_text("{", encoding="utf-8")
+    with pytest.raises(Refused, match=r".azure-bootstrap/rg-.* is damaged: delete it"):
+        opened()

@@ -1,0 +1,176 @@
+"""What is looked at, checked and shown before anything is made, against a double of `az`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from bootstrap_double import SUBSCRIPTION, DoubleOfAz
+from bootstrap_fixtures import MADE, Open
+
+from amlkit.provision import commands
+from amlkit.provision.az import Az, AzFailure
+from amlkit.provision.failures import Kind
+from amlkit.provision.records import Refused
+from amlkit.provision.survey import Reader
+from amlkit.settings import SettingsError
+
+
+def test_what_was_handed_out_is_looked_at_and_never_made(az: DoubleOfAz, opened: Open) -> None:
+    commands.apply(opened())
+    az.commands.clear()
+    handed_out = [
+        (f"azure.bootstrap.{key}", "existing")
+        for key in ("resource_group", "storage_account", "workspace", "service_principal")
+    ]
+    assert commands.apply(opened(*handed_out))["created"] == []
+    for key in [key for key in az.made if "/workspaces/mlw" in key]:
+        del az.made[key]
+    with pytest.raises(Refused, match=r"workspace mlw-.* is not there"):
+        commands.apply(opened(*handed_out))
+    assert az.commands == []
+
+
+def test_what_is_skipped_is_neither_looked_at_nor_made(az: DoubleOfAz, opened: Open) -> None:
+    skipped = [("azure.bootstrap.service_principal", "skip"), ("azure.bootstrap.roles", "skip")]
+    commands.apply(opened(*skipped))
+    assert not [words for words in az.commands if words[0] in ("ad", "role", "rest")]
+
+
+def test_roles_without_a_principal_are_refused(opened: Open) -> None:
+    with pytest.raises(SettingsError, match=r"azure.bootstrap.roles is create, but"):
+        opened(("azure.bootstrap.service_principal", "skip"))
+
+
+def test_all_problems_are_said_at_once_and_nothing_is_made(az: DoubleOfAz, opened: Open) -> None:
+    context = opened()
+    az.permissions = [{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/write"]}]
+    az.taken = {context.names.storage_account, context.names.key_vault}
+    az.free_cores = 2
+    with pytest.raises(Refused) as caught:
+        commands.apply(context)
+    said = "\n".join(caught.value.record["problems"])
+    for words in (
+        "Owner or User Access Administrator",
+        context.names.storage_account,
+        context.names.key_vault,
+        "2 of 2 are free of Standard DSv2",
+    ):
+        assert words in said
+    assert az.commands == []
+    assert not context.state.path.exists()
+
+
+def forbidding(*words: str) -> Callable[[tuple[str, ...]], None]:
+    """What refuses the commands that have one of these words in an argument."""
+
+    def forbid(arguments: tuple[str, ...]) -> None:
+        if any(word in argument for argument in arguments for word in words):
+            raise AzFailure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+
+    return forbid
+
+
+def test_rights_that_may_not_be_read_are_unknown(az: DoubleOfAz, opened: Open) -> None:
+    az.before = forbidding("/permissions")
+    done = commands.apply(opened())
+    assert len(done["created"]) == len(MADE)
+    assert any("your rights could not be checked" in line for line in done["unknown"])
+
+
+def test_what_may_not_be_looked_at_is_not_made(az: DoubleOfAz, opened: Open) -> None:
+    az.before = forbidding("graph.microsoft.com/v1.0/applications")
+    with pytest.raises(Refused, match=r"application .*: you may not"):
+        commands.apply(opened())
+    assert az.commands == []
+
+
+def test_roles_that_may_not_be_looked_at_are_given_again(az: DoubleOfAz, opened: Open) -> None:
+    commands.apply(opened())
+    az.commands.clear()
+    az.before = forbidding("/roleAssignments")
+    commands.apply(opened())
+    assert {words[:3] for words in az.commands} == {("role", "assignment", "create")}
+
+
+def test_a_principal_that_may_not_be_looked_up_gets_no_roles(az: DoubleOfAz, opened: Open) -> None:
+    az.before = forbidding("servicePrincipals")
+    with pytest.raises(Refused, match=r"role .*: service principal .* may not be looked up"):
+        commands.apply(opened(("azure.client_id", "theirs")))
+    assert az.commands == []
+
+
+def test_what_azure_gave_up_is_said_before_anything_is_made(az: DoubleOfAz, opened: Open) -> None:
+    commands.apply(opened())
+    names = opened().names
+    az.made[names.workspace_id]["properties"] = {"provisioningState": "Failed"}
+    del az.made[names.compute_id]
+    az.commands.clear()
+    with pytest.raises(Refused, match=r"given up making mlw-.* \(Failed\).*az resource delete"):
+        commands.apply(opened())
+    assert az.commands == []
+
+
+def test_a_deleted_key_vault_is_said_with_what_ends_it(az: DoubleOfAz, opened: Open) -> None:
+    context = opened()
+    names = context.names
+    place = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
+    az.made[f"{place}/deletedVaults/{names.key_vault}"] = {"name": names.key_vault}
+    with pytest.raises(Refused, match=rf"az keyvault purge -n {names.key_vault} -l"):
+        commands.apply(context)
+    assert az.commands == []
+    assert any("az keyvault purge" in line for line in commands.status(opened())["notes"])
+
+
+def test_a_plan_needs_no_az(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    context = opened()
+    context.az = Az(lambda line: None, subscription=SUBSCRIPTION)
+    context.reader = Reader(context.az)
+    done = commands.plan(context)
+    assert all(each["commands"] for each in done["steps"] if each["step"] != "az")
+    assert "no `az` on PATH" in done["problems"][0]
+
+
+def test_the_request_for_an_administrator_is_word_for_word(opened: Open) -> None:
+    done = commands.plan(opened(for_admin=True))
+    for words in (
+        "az group create -n",
+        "az role assignment create --role 'AzureML Data Scientist'",
+        "Owner or User Access Administrator",
+        "| workspace mlw-",
+    ):
+        assert words in done["request"]
+
+
+def test_the_request_asks_for_what_is_to_be_handed_out(az: DoubleOfAz, opened: Open) -> None:
+    handed_out = [
+        ("azure.bootstrap.service_principal", "existing"),
+        ("azure.bootstrap.roles", "existing"),
+    ]
+    commands.apply(
+        opened(("azure.bootstrap.service_principal", "skip"), ("azure.bootstrap.roles", "skip"))
+    )
+    request = commands.plan(opened(*handed_out, for_admin=True))["request"]
+    for words in ("applications(uniqueName=", "az ad sp create --id", "az role assignment create"):
+        assert words in request
+    assert "az group create" not in request
+
+
+def test_names_follow_from_the_subscription(opened: Open) -> None:
+    here = opened().names
+    there = opened(("azure.subscription_id", SUBSCRIPTION.replace("2", "3"))).names
+    assert here == opened().names
+    assert here.storage_account != there.storage_account
+    assert here.key_vault != there.key_vault
+
+
+@pytest.mark.parametrize("workspace", ["abc", "a" * 33, "mlw-x_y-z", "9-9-9", "A" * 20])
+def test_derived_names_are_valid(workspace: str, opened: Open) -> None:
+    import re
+
+    names = opened(("azure.workspace_name", workspace)).names
+    assert re.fullmatch(r"[a-z0-9]{3,24}", names.storage_account)
+    assert re.fullmatch(r"(?=.{3,24}$)[a-z](-?[a-z0-9])*", names.key_vault)
+    assert re.fullmatch(r"(?=.{4,63}$)[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]", names.log_analytics)

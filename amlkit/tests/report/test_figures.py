@@ -1,0 +1,353 @@
+"""Figures tell the truth in words and shape, fit into a page, and keep to their time."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import (
+    average_precision_score,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    roc_curve,
+)
+
+from amlkit.tabular.figures import canvas, importance, wording
+from amlkit.tabular.figures import write as report
+
+SVG = "{http://www.w3.org/2000/svg}"
+EVIL = ["<script>alert(1)</script>", "$x^2$ 🐧 \x07\n& line " + "é" * 300]
+PROFILE: dict[str, Any] = {
+    "rows": 1000,
+    "columns": [
+        {"name": "signal", "missing": 250},
+        {"name": "<b>noise</b>", "missing": 10},
+        {"name": "whole", "missing": 0},
+    ],
+    "target": {
+        "name": "kind $y$",
+        "classes": [["a", 750], [EVIL[0], 250]],
+        "histogram": {"edges": [0.0, 1.0, 2.0], "counts": [300, 700]},
+    },
+}
+
+
+@dataclass
+class Case:
+    """A fitted model with its held-out rows."""
+
+    model: Any
+    X: pd.DataFrame
+    y: np.ndarray
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Shape (rows, classes)."""
+        answer: np.ndarray = self.model.predict_proba(self.X)
+        return answer
+
+    def write(self, outputs: Path, **others: Any) -> dict[str, dict[str, str]]:
+        """Draws the figures; answers with their entries by name, the SVG's text among them."""
+        classifies = hasattr(self.model, "classes_")
+        given: dict[str, Any] = {
+            "task": "classification" if classifies else "regression",
+            "model": self.model,
+            "X_test": self.X,
+            "y_test": self.y,
+            "prediction": self.model.predict(self.X),
+            "probability": self.probability if hasattr(self.model, "predict_proba") else None,
+            "classes": self.model.classes_.tolist() if classifies else None,
+            **others,
+        }
+        report.write_figures(outputs, **given)
+        entries = json.loads((outputs / "figures.json").read_text(encoding="utf-8"))
+        read = {e["file"]: (outputs / e["file"]).read_text(encoding="utf-8") for e in entries}
+        return {Path(e["file"]).stem: {**e, "svg": read[e["file"]]} for e in entries}
+
+
+def classes_case(names: list[str], rows: int = 300) -> Case:
+    """Classes that follow the sign and size of one column, and one column of noise."""
+    random = np.random.default_rng(1)
+    X = pd.DataFrame(random.normal(size=(rows, 2)), columns=["signal", "<b>noise</b>"])
+    level = X["signal"].rank(pct=True) * len(names) + random.normal(scale=0.4, size=rows)
+    y = np.array(names, dtype=object)[level.clip(0, len(names) - 1e-6).astype(int)]
+    return Case(LogisticRegression().fit(X, y), X, y)
+
+
+def line_case(rows: int) -> Case:
+    """A number that follows one column, with noise."""
+    random = np.random.default_rng(2)
+    X = pd.DataFrame(random.normal(size=(rows, 2)), columns=["signal", "<b>noise</b>"])
+    y = 1000 * X["signal"].to_numpy() + random.normal(scale=300, size=rows)
+    return Case(LinearRegression().fit(X, y), X, y)
+
+
+@pytest.fixture(scope="module")
+def binary(tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, dict[str, dict[str, str]]]:
+    """Two classes with hostile names, with everything that can be given."""
+    case = classes_case(EVIL)
+    weak = case.probability + np.random.default_rng(3).normal(scale=0.3, size=(300, 2))
+    weak = np.clip(weak, 0, 1)
+    outputs = tmp_path_factory.mktemp("binary")
+    champion = (case.y, weak)
+    return case, case.write(outputs, champion=champion, profile=PROFILE)
+
+
+def tree(svg: str) -> ET.Element:
+    """The figure as XML."""
+    return ET.fromstring(svg)  # noqa: S314 - our own
+
+
+def number_after(words: str, text: str) -> float:
+    """The number that follows these words."""
+    found = re.search(re.escape(words) + r" ?(-?[\d.,]*\d)", text)
+    assert found, f"{words!r} is not in {text!r}"
+    return float(found[1].replace(",", ""))
+
+
+def test_every_figure_fits_into_a_page(binary: tuple[Case, dict[str, dict[str, str]]]) -> None:
+    _, figures = binary
+    assert list(figures) == [
+        "confusion", "roc", "precision_recall", "calibration", "importance", "profile",
+    ]  # fmt: skip
+    ids: list[str] = []
+    for figure in figures.values():
+        root = tree(figure["svg"])
+        ids += [node.attrib["id"] for node in root.iter() if "id" in node.attrib]
+        label, description = root.attrib["aria-labelledby"].split()
+        texts = {node.get("id"): node.text for node in root[:2]}
+        assert texts == {label: figure["title"], description: figure["alt"]}
+        assert root.attrib["role"] == "img"
+        assert "viewBox" in root.attrib and not {"width", "height"} & set(root.attrib)
+        assert not {f"{SVG}style", f"{SVG}metadata", f"{SVG}script"} & {n.tag for n in root.iter()}
+        assert "#00fe" not in figure["svg"] and "var(--series-1,#" in figure["svg"]
+        assert not re.findall(r'(?:href="|url\()(?!#)', figure["svg"])
+        assert len(figure["svg"]) < 40_000
+        for used in re.findall(r'(?:href="|url\()#([\w-]+)', figure["svg"]):
+            assert used in ids
+    assert len(ids) == len(set(ids))
+
+
+def test_hostile_names_are_text_and_short(binary: tuple[Case, dict[str, dict[str, str]]]) -> None:
+    _, figures = binary
+    labels = [n.text or "" for n in tree(figures["confusion"]["svg"]).iter(f"{SVG}text")]
+    assert "<script>alert(1…" in labels
+    assert any(label.startswith("$x^2$ 🐧 & line") for label in labels)  # not set as mathematics
+    assert max(map(len, labels)) <= 24
+    assert len(figures["confusion"]["alt"]) < 300
+
+
+def test_same_input_gives_the_same_bytes(
+    binary: tuple[Case, dict[str, dict[str, str]]], tmp_path: Path
+) -> None:
+    case, figures = binary
+    again = case.write(tmp_path, profile=PROFILE)
+    for name in ("confusion", "calibration", "importance", "profile"):
+        assert again[name] == figures[name]
+    assert again["roc"]["svg"] != figures["roc"]["svg"]  # the champion's curve is gone
+
+
+def test_words_hold_the_true_numbers(binary: tuple[Case, dict[str, dict[str, str]]]) -> None:
+    case, figures = binary
+    positive, score = case.y == case.model.classes_[1], case.probability[:, 1]
+    x, y, _ = roc_curve(positive, score)
+    roc = figures["roc"]["alt"]
+    assert number_after("area", roc) == pytest.approx(roc_auc_score(positive, score), abs=6e-4)
+    assert number_after("it finds", roc) == pytest.approx(y[x <= 0.1].max(), abs=6e-3)
+    right = int((case.model.predict(case.X) == case.y).sum())
+    assert f"of 300 held-out rows, {right} of them predicted right" in figures["confusion"]["alt"]
+    rows = [int(n) for n in re.findall(r"of (\d+)[;.]", figures["calibration"]["alt"])]
+    assert sum(rows) == 300
+    assert "The champion: " in roc and "champion, area" in figures["roc"]["svg"]
+    assert "a 750 (75%)" in figures["profile"]["alt"]
+    assert "signal 25.0% and <b>noise</b> 1.0%" in figures["profile"]["alt"]
+    assert "2 of 3 columns" in figures["profile"]["alt"]
+
+
+def test_average_precision_is_scikit_learns(tmp_path: Path) -> None:
+    case = classes_case(["a", "b"], rows=40)
+    weak = np.random.default_rng(4).random((40, 2))
+    figures = case.write(tmp_path, probability=weak, champion=(case.y, case.probability))
+    areas = re.findall(r"average precision ([\d.]+\d)", figures["precision_recall"]["alt"])
+    truth = [average_precision_score(case.y == "b", p[:, 1]) for p in (weak, case.probability)]
+    assert [float(area) for area in areas] == pytest.approx(truth, abs=6e-4)
+
+
+def test_importance_tells_signal_from_noise(
+    binary: tuple[Case, dict[str, dict[str, str]]],
+) -> None:
+    case, figures = binary
+    words = figures["importance"]["alt"]
+    area = roc_auc_score(case.y == case.model.classes_[1], case.probability[:, 1])
+    assert number_after("from", words) == pytest.approx(area, abs=6e-4)
+    assert number_after("signal", words) > 0.3
+    assert abs(number_after("<b>noise</b>", words)) < 0.02
+    assert words.index("signal") < words.index("noise")
+
+
+def test_many_classes_are_drawn_as_far_as_they_can_be_read(tmp_path: Path) -> None:
+    names = [f"kind {i:02}" for i in range(15)]
+    case = classes_case(names, rows=600)
+    figures = case.write(tmp_path, champion=(case.y, case.probability))
+    assert "4 rarest classes are summed up as “all others”" in figures["confusion"]["alt"]
+    assert "of 600 held-out rows" in figures["confusion"]["alt"]
+    assert figures["roc"]["alt"].count("at a false-positive rate") == 6
+    assert "the 6 most frequent classes" in figures["roc"]["caption"]
+    first = re.search(r"(kind \d\d): area ([\d.]+)", figures["roc"]["alt"])
+    assert first is not None
+    index = names.index(first[1])
+    area = roc_auc_score(case.y == first[1], case.probability[:, index])
+    assert float(first[2]) == pytest.approx(area, abs=6e-4)
+    assert "predicted class" in figures["calibration"]["caption"]
+
+
+@pytest.mark.parametrize("truth, answer, names", [
+    ([0.0, 1.0], [0, 1], ["0", "1"]), ([False, True], ["False", "True"], [False, True]),
+])  # fmt: skip
+def test_labels_may_be_written_in_more_than_one_way(
+    tmp_path: Path, truth: list[Any], answer: list[Any], names: list[Any]
+) -> None:
+    case = classes_case(["a", "b"])
+    right = case.model.predict(case.X) == case.y
+    y = np.where(case.y == "b", *np.array(truth[::-1]))
+    prediction = [answer[int(p > 0.5)] for p in case.probability[:, 1]]
+    figures = case.write(tmp_path, y_test=y, prediction=prediction, classes=names)
+    assert f"300 held-out rows, {right.sum()} of them" in figures["confusion"]["alt"]
+    area = roc_auc_score(case.y == "b", case.probability[:, 1])
+    assert number_after("area", figures["roc"]["alt"]) == pytest.approx(area, abs=6e-4)
+
+
+def test_a_model_without_probabilities_has_fewer_figures(tmp_path: Path) -> None:
+    figures = classes_case(["a", "b"]).write(tmp_path, probability=None)
+    assert list(figures) == ["confusion", "importance"]
+
+
+def test_held_out_rows_of_one_class_have_no_curves(tmp_path: Path) -> None:
+    case = classes_case(["a", "b"])
+    keep = case.y == "a"
+    figures = Case(case.model, case.X[keep], case.y[keep]).write(tmp_path)
+    assert list(figures) == ["confusion", "calibration", "importance"]
+
+
+def test_regression_in_words_points_and_hexagons(tmp_path: Path) -> None:
+    case = line_case(300)
+    prediction = case.model.predict(case.X)
+    older = prediction + 500
+    figures = case.write(tmp_path / "few", champion=(older, None), profile=PROFILE)
+    assert list(figures) == ["predicted_actual", "residuals", "importance", "profile"]
+    words = figures["predicted_actual"]["alt"]
+    truth = r2_score(case.y, prediction), r2_score(case.y, older)
+    error = mean_absolute_error(case.y, prediction)
+    assert number_after("this model: R²", words) == pytest.approx(truth[0], abs=6e-4)
+    assert number_after("champion: R²", words) == pytest.approx(truth[1], abs=6e-4)
+    assert number_after("mean absolute error", words) == pytest.approx(error, rel=6e-3)
+    spread = (prediction - case.y).std()
+    assert number_after("deviation", figures["residuals"]["alt"]) == pytest.approx(spread, rel=6e-3)
+    points = tree(figures["predicted_actual"]["svg"]).iter(f"{SVG}use")
+    assert len(list(points)) >= 600  # of both models
+    assert "holds 700" in figures["profile"]["alt"]
+
+    many = line_case(5000).write(tmp_path / "many")
+    assert "Hexagons" in many["predicted_actual"]["caption"]
+    assert len(many["predicted_actual"]["svg"]) < 150_000
+    assert len(many["residuals"]["svg"]) < 150_000
+    assert "fill-opacity" in many["residuals"]["svg"] and "5,000" in many["residuals"]["alt"]
+
+
+class Broken:
+    """A model that fails when it is asked again."""
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """Fails."""
+        raise RuntimeError("no memory left")
+
+
+def test_a_figure_that_fails_is_named_and_the_others_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = line_case(50)
+    prediction = case.model.predict(case.X)
+    profile = {"rows": 3, "target": None}
+    broken = Case(Broken(), case.X, case.y)
+    report.write_figures(
+        tmp_path, "regression", broken.model, case.X, case.y, prediction, None, None, None, profile
+    )
+    names = [e["file"] for e in json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))]
+    assert names == ["figures/predicted_actual.svg", "figures/residuals.svg"]
+    assert "figure importance left out: RuntimeError: no memory left" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seconds, rows, columns, expected", [
+    (0.001, 2000, 20, importance.Plan(2000, 5, 20)),  # quick: everything
+    (0.1, 2000, 12, importance.Plan(2000, 3, 12)),  # fewer repeats
+    (0.1, 2000, 40, importance.Plan(1000, 2, 40)),  # fewer rows
+    (1.0, 2000, 100, importance.Plan(200, 2, 20)),  # fewer columns
+    (9.0, 200, 100, importance.Plan(200, 2, 1)),  # one column at least
+])  # fmt: skip
+def test_plan_fits_into_the_budget(
+    seconds: float, rows: int, columns: int, expected: importance.Plan
+) -> None:
+    assert importance.plan(seconds, rows, columns, budget=4.0) == expected
+
+
+@dataclass
+class Slow:
+    """A model with a clock of its own, which a prediction moves on by so much for each row.
+
+    From the fifth prediction on it takes `later` times as long.
+    """
+
+    seconds_per_row: float
+    later: float = 1.0
+    now: float = 0.0
+    calls: int = 0
+
+    def predict(self, X: pd.DataFrame) -> np.ndarray:
+        """The first column."""
+        self.calls += 1
+        self.now += self.seconds_per_row * len(X) * (self.later if self.calls > 4 else 1)
+        answer: np.ndarray = X.iloc[:, 0].to_numpy()
+        return answer
+
+
+@pytest.mark.parametrize("seconds_per_row, later, columns", [
+    (1e-6, 1, 30), (1e-4, 1, 30), (2e-3, 1, 5), (1e-5, 4, 16),
+])  # fmt: skip
+def test_importance_keeps_to_its_budget(seconds_per_row: float, later: float, columns: int) -> None:
+    model = Slow(seconds_per_row, later)
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 30))).rename(columns=str)
+    truth = X["0"].to_numpy()
+    found = importance.measure(
+        model, X, truth, None, np.asarray, seed=0, budget=4.0, clock=lambda: model.now
+    )
+    assert model.now <= 6.5
+    assert len(found.names) == columns and found.columns == 30
+    assert found.losses[0].mean() == pytest.approx(2, abs=0.4)  # R² of a shuffled copy is near -1
+    assert found.losses[1:] == pytest.approx(0)
+    figure = importance.draw_importance(found)
+    assert (f"Only the first {columns} of 30 columns" in figure.caption) == (columns < 30)
+
+
+def test_a_thinned_curve_keeps_its_ends_and_shape() -> None:
+    x = np.linspace(0, 1, 50_000)
+    y = np.sqrt(x)
+    few_x, few_y = canvas.thin(x, y, keep=100)
+    assert len(few_x) <= 101 and (few_x[0], few_x[-1]) == (0, 1)
+    assert np.abs(np.interp(x, few_x, few_y) - y).max() < 0.02
+
+
+def test_numbers_and_names_are_written_for_readers() -> None:
+    ticks = [wording.tick(v) for v in (-0.5, 1500, 250_000, 1.2e6)]
+    assert ticks == ["\N{MINUS SIGN}0.5", "1,500", "250k", "1.2M"]
+    assert [wording.number(v) for v in (12345.6, 0.12345, 3.0)] == ["12,346", "0.123", "3"]
+    assert wording.short(" a\n\x00b\ud800 ", 9) == "a b\ufffd" and wording.short("") == "(blank)"
+    assert wording.listing(["a", "b", "c"]) == "a, b and c"

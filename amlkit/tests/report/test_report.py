@@ -1,0 +1,377 @@
+"""The report is one page that stands alone, says what the gate said, and lets nothing through."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import shlex
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlkit.report.page import write_report
+from amlkit.report.parts import DASH, MINUS, duration, moment, number
+
+EVIL = '"><script>alert(1)</script> 🐧 $x$ &amp;'
+FIGURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="roc-title roc-desc" '
+    'viewBox="0 0 9 9"><title id="roc-title">ROC</title><desc id="roc-desc">area 0.94</desc>'
+    '<path d="M0 0L9 9" style="stroke:var(--series-1,#0b64b4)"/></svg>'
+)
+FOREIGN = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>'
+VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """What a page holds: tags with their attributes, and the text; it must be nested well."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keeps the tag."""
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keeps a tag that closes itself, as in SVG."""
+        self.tags.append((tag, {key: value or "" for key, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        """A tag closes the one opened last."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keeps the text that is shown."""
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, name: str) -> list[dict[str, str]]:
+        """The attributes of every such tag."""
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+    def table(self, caption: str) -> list[str]:
+        """The cells' text, row by row, of the table with this caption."""
+        tables = re.findall(r"<table>.*?</table>", self.source, re.S)
+        found = next(table for table in tables if caption in table)
+        rows = re.findall(r"<tr>(.*?)</tr>", found, re.S)
+        return [" ".join(html.unescape(re.sub(r"<[^>]*>", " ", row)).split()) for row in rows]
+
+
+def check(metric: str, value: float, bound: str, passed: bool, words: str) -> dict[str, Any]:
+    """A check as the gate hands it over."""
+    return {"metric": metric, "value": value, "bound": bound, "passed": passed, "words": words}
+
+
+@pytest.fixture
+def facts() -> dict[str, Any]:
+    """Everything that can be said of a run that was registered."""
+    won = [
+        check("roc_auc", 0.94, ">= 0.6", True, "roc_auc 0.94 meets the threshold >= 0.6"),
+        check("roc_auc", 0.94, ">= 0.91 (version 2: 0.92)", True, "it is not worse than version 2"),
+    ]
+    return {
+        "run_id": "penguins_1_abc",
+        "experiment": "penguins",
+        "status": "Completed",
+        "created": "2025-06-03T10:12:01+00:00",
+        "seconds": 72.4,
+        "data": {"name": "penguins", "version": "5f0c9a7be21d", "rows": 12344, "target": "Sex"},
+        "environment": {"name": "train", "version": "b19d2f6a03ce"},
+        "code_version": "77aa01c4e9d0",
+        "git": {"commit": "9fceb02d0ae598e95dc970b74767f19372d61af8", "dirty": True},
+        "model": {"name": "penguins-sex", "version": "3"},
+        "decision": {
+            "registered": True,
+            "reason": "registered: " + "; ".join(c["words"] for c in won) + "; a word of its own",
+            "checks": won,
+            "champion": {"version": "2", "metrics": {"roc_auc": 0.92, "rmse": 1200.0}},
+            "primary_metric": "roc_auc",
+        },
+        "metrics": {
+            "task": "classification",
+            "metrics": {"rmse": 1234.5678, "roc_auc": 0.94},
+            "chance": {"roc_auc": 0.58},
+            "rows": {"train": 9876, "test": 2468},
+            "training": {
+                "estimator": "Ridge",
+                "parameters": {"alpha": 1.0},
+                "seconds": {"fit": 2},
+                "notes": ["without 'id': it is different in every row"],
+            },
+        },
+        "figures": [(FIGURE, "ROC curve", "area 0.94", "Positive class: MALE.")],
+        "profile": {
+            "rows": 12344,
+            "columns": [
+                {"name": "Sex", "type": "date", "missing": 617, "min": "2007-11-09T00:00:00"},
+                {"name": "Mass", "type": "number", "missing": 0, "distinct": 2, "mean": 4201.7},
+                {"name": "Kind", "type": "category", "missing": 0, "top": [["A", 9], ["B", 3]]},
+            ],
+            "notes": ["read as day/month"],
+            "target": {"name": "Sex"},
+        },
+        "log_tail": "[1/6] read\n\x1b[32m[2/6] fit\x1b[0m",
+    }
+
+
+def write(tmp_path: Path, facts: dict[str, Any]) -> Page:
+    """The page of these facts."""
+    write_report(tmp_path / "run" / "report.html", facts)
+    return Page(tmp_path / "run" / "report.html")
+
+
+def poison(value: Any) -> Any:
+    """The same facts with hostile text for every text."""
+    if isinstance(value, dict):
+        return {key: poison(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(poison(item) for item in value)
+    return EVIL if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    ("serving", "words"),
+    [
+        (
+            {"onnx_copy": True, "reason": "", "rows": 62, "largest_difference": 3.1e-7},
+            "ServingONNX copy, agrees within 3e-7 on 62 rows",
+        ),
+        (
+            {"onnx_copy": True, "reason": "", "rows": 62, "largest_difference": 0.0},
+            "ServingONNX copy, agrees exactly on 62 rows",
+        ),
+        (
+            {
+                "onnx_copy": False,
+                "reason": "it has <no> way",
+                "rows": 0,
+                "largest_difference": None,
+            },
+            "Servingthe scikit-learn model; no ONNX copy because it has <no> way",
+        ),
+    ],
+)
+def test_what_answers_requests_is_said(
+    tmp_path: Path, facts: dict[str, Any], serving: dict[str, Any], words: str
+) -> None:
+    """The ONNX copy and how near it comes, or why there is none."""
+    facts["metrics"]["serving"] = serving
+    write_report(tmp_path / "report.html", facts)
+    assert words in Page(tmp_path / "report.html").text
+
+
+def test_asks_for_nothing_from_outside(tmp_path: Path, facts: dict[str, Any]) -> None:
+    facts["figures"].append((FOREIGN, "theirs", "a line", ""))
+    page = write(tmp_path, facts)
+    policy = next(m for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy")
+    rules = policy["content"].split("; ")
+    assert rules[:3] == ["default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"]
+    links = [a[k] for _, a in page.tags for k in ("href", "src", "xlink:href", "action") if k in a]
+    assert links and all(link.startswith(("#", "data:")) for link in links)
+    assert "url(" not in page.source and "@import" not in page.source
+    assert not {"script", "iframe", "object", "form"} & {tag for tag, _ in page.tags}
+    assert re.findall(r"https?://[^\s\"']+", page.source) == ["http://www.w3.org/2000/svg"]
+
+
+def test_hostile_text_stays_text(tmp_path: Path, facts: dict[str, Any]) -> None:
+    page = write(tmp_path, poison(facts))
+    assert page.text.count("<script>alert(1)</script> 🐧 $x$ &amp;") > 15
+    assert "<script" not in page.source
+    assert not [key for _, attributes in page.tags for key in attributes if key.startswith("on")]
+
+
+def test_is_built_for_every_reader(tmp_path: Path, facts: dict[str, Any]) -> None:
+    page = write(tmp_path, facts)
+    assert page.all("html") == [{"lang": "en"}]
+    assert any("width=device-width" in meta.get("content", "") for meta in page.all("meta"))
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert len(page.all("table")) == len(page.all("caption")) == 2
+    assert page.all("th") and all(th["scope"] in ("col", "row") for th in page.all("th"))
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    named = " ".join(a.get("aria-labelledby", "") for _, a in page.tags).split()
+    assert set(named) <= set(ids) and "roc-desc" in named
+    skip = page.all("a")[0]
+    assert skip["class"] == "skip" and skip["href"].removeprefix("#") in ids
+
+
+def test_figures_stand_inline_or_are_shut_into_an_image(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    scripted = FIGURE.replace("roc-", "x-").replace("<path", "<script>1</script><path")
+    clicked = FIGURE.replace("roc-", "y-").replace("<path", '<path onclick="1"')
+    outside = FIGURE.replace("roc-", "z-").replace("<path", '<use href="//a.example/#b"/><path')
+    defined = "<!DOCTYPE svg [<!ENTITY a 'b'>]>" + FIGURE.replace("roc-", "w-")
+    others = [FOREIGN, FIGURE, scripted, clicked, outside, defined, "<svg"]
+    facts["figures"] += [(svg, f"figure {i}", f"seen {i}", "") for i, svg in enumerate(others)]
+    page = write(tmp_path, facts)
+    assert [svg["role"] for svg in page.all("svg")] == ["img"]  # not the second of the same ids
+    assert [image["alt"] for image in page.all("img")] == [f"seen {i}" for i in range(len(others))]
+    sources = [image["src"].removeprefix("data:image/svg+xml;base64,") for image in page.all("img")]
+    assert [base64.b64decode(source).decode() for source in sources] == others
+    ids = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
+def test_says_first_what_became_of_the_run(tmp_path: Path, facts: dict[str, Any]) -> None:
+    page = write(tmp_path, facts)
+    assert "Registered as penguins-sex version 3" in page.text
+    assert page.text.index("Registered as") < page.text.index("Metrics")
+    assert page.text.count("0.94 meets the threshold >= 0.6") == 1  # not again as the reason
+    assert "A word of its own." in page.text
+    facts["model"]["version"] = None
+    facts["decision"]["checks"][0] |= {"passed": False, "words": "roc_auc 0.94 misses it"}
+    facts["decision"]["reason"] = "not registered: roc_auc 0.94 misses it"
+    page = write(tmp_path, facts)
+    assert "Not registered" in page.text and "Registered as" not in page.text
+    assert "Missed: roc_auc 0.94 misses it" in page.text and "✕" in page.text
+    del facts["decision"], facts["model"]
+    assert "Not judged" in write(tmp_path, facts).text
+    facts["status"] = "Failed"
+    assert "Run failed" in write(tmp_path, facts).text
+
+
+def test_metrics_stand_beside_threshold_and_champion(tmp_path: Path, facts: dict[str, Any]) -> None:
+    head, first, second = write(tmp_path, facts).table("held-out rows")
+    assert head == "Metric This model Bar from 0 to 1 Champion, version 2 Difference Threshold"
+    assert first == "roc_auc primary higher is better 0.9400 0.9200 +0.0200 better ≥ 0.6 ✓ met"
+    assert second == f"rmse lower is better 1,235 1,200 +34.57 worse {DASH}"
+    facts["decision"]["checks"][0] |= {"bound": ">= 0.95", "passed": False}
+    facts["metrics"]["metrics"]["rmse"] = 1100.0
+    _, first, second = write(tmp_path, facts).table("held-out rows")
+    assert first.endswith("≥ 0.95 ✕ missed")
+    assert second == f"rmse lower is better 1,100 1,200 {MINUS}100.0 better {DASH}"
+
+
+def test_says_why_the_champion_was_not_compared(tmp_path: Path, facts: dict[str, Any]) -> None:
+    facts["decision"]["champion"] = {"version": "2", "error": "it wants another schema"}
+    page = write(tmp_path, facts)
+    assert "The champion version 2 could not be compared: it wants another schema." in page.text
+    assert "Difference" not in page.text
+
+
+def test_says_what_was_trained_on_what(tmp_path: Path, facts: dict[str, Any]) -> None:
+    text = " ".join(write(tmp_path, facts).text.split())
+    for words in (
+        "5f0c9a7be21d", "12,344", "9,876 train / 2,468 test", "b19d2f6a03ce", "77aa01c4e9d0",
+        "9fceb02d0ae5 with uncommitted changes", "3 June 2025, 10:12 UTC", "1 min 12 s", "Ridge",
+        "alpha", "2.0 s", "without 'id': it is different in every row",
+        "By chance (shuffled labels, 99th percentile): roc_auc 0.5800",
+    ):  # fmt: skip
+        assert words in text
+    facts["git"]["dirty"] = False
+    assert "uncommitted" not in write(tmp_path, facts).text
+
+
+def test_profile_is_a_table_that_folds(tmp_path: Path, facts: dict[str, Any]) -> None:
+    page = write(tmp_path, facts)
+    assert page.table("3 columns, 12,344 rows")[1:] == [
+        f"Sex target date 617 5.0% many 2007-11-09 {DASH} {DASH} {DASH}",
+        f"Mass number 0 2 {DASH} 4,202 {DASH} {DASH}",
+        f"Kind category 0 many {DASH} {DASH} {DASH} {DASH} A (9), B (3)",
+    ]
+    assert "read as day/month" in page.text
+    assert "<summary>3 columns" not in page.source
+    facts["profile"]["columns"] *= 8
+    assert "<summary>24 columns" in write(tmp_path, facts).source
+
+
+def test_commands_are_quoted_for_the_shell(tmp_path: Path, facts: dict[str, Any]) -> None:
+    facts["data"]["name"] = facts["experiment"] = "it's $(rm -rf x) <b>"
+    facts["settings"] = {"training.parameters": {"max_iter": 300}}
+    page = write(tmp_path, facts)
+    text = re.search(r'aria-label="Commands">(.*?)</pre>', page.source, re.S)
+    assert text is not None
+    checkout, data, model = (shlex.split(line) for line in html.unescape(text[1]).splitlines())
+    assert checkout == ["git", "checkout", "9fceb02d0ae598e95dc970b74767f19372d61af8"]
+    assert data[data.index("--name") + 1] == "it's $(rm -rf x) <b>"
+    assert model[model.index("--experiment") + 1] == "it's $(rm -rf x) <b>"
+    assert 'training.parameters={"max_iter": 300}' in model
+    assert model[:3] == ["python", "src/model.py", "--local"]
+
+
+def test_log_is_kept_without_its_colours(tmp_path: Path, facts: dict[str, Any]) -> None:
+    page = write(tmp_path, facts)
+    assert "[1/6] read\n[2/6] fit" in page.text and "\x1b" not in page.source
+
+
+def test_metrics_alone_make_a_report(tmp_path: Path) -> None:
+    metrics = {"metrics": {"profit per call": 12.25, "gone": float("nan")}}
+    page = write(tmp_path, {"metrics": metrics})
+    rows = page.table("held-out rows")
+    assert rows == ["Metric This model", "profit per call 12.25", "gone not a number"]
+    assert not page.all("svg") and "better" not in page.text  # nothing is guessed of unknown names
+    empty = dict.fromkeys(["data", "environment", "git", "profile", "decision", "figures"])
+    again = write(tmp_path, {"metrics": metrics, **empty})
+    assert "profit per call" in again.text and "None" not in again.text
+
+
+def test_same_facts_give_the_same_bytes(tmp_path: Path, facts: dict[str, Any]) -> None:
+    assert write(tmp_path, facts).source == write(tmp_path, facts).source
+
+
+def test_a_page_is_put_in_place_whole_or_not_at_all(tmp_path: Path, facts: dict[str, Any]) -> None:
+    target = tmp_path / "report.html"
+    write_report(target, facts)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    (tmp_path / "taken" / "inside").mkdir(parents=True)
+    with pytest.raises(OSError):
+        write_report(tmp_path / "taken", facts)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "taken"]
+
+
+@pytest.mark.parametrize("text, value", [
+    ("0.9412", 0.94119), ("0.0123", 0.01234), ("12,346", 12345.678), ("123.5", 123.456), ("7", 7),
+    (f"{MINUS}0.5000", -0.5), (f"1.234e{MINUS}07", 1.2341e-7), ("0", 0.0), ("1,234,567", 1234567),
+    (DASH, None), ("not a number", float("nan")), ("∞", float("inf")), ("&lt;b&gt;", "<b>"),
+])  # fmt: skip
+def test_numbers_are_written_for_readers(text: str, value: Any) -> None:
+    assert number(value) == text
+
+
+def test_times_are_written_for_readers() -> None:
+    assert [duration(s) for s in (8.41, 72, 7260, None)] == ["8.4 s", "1 min 12 s", "2 h 1 min", ""]
+    assert ">3 June 2025, 08:12 UTC<" in moment("2025-06-03T10:12:01+02:00")
+    assert ">3 June 2025, 10:12 UTC<" in moment("2025-06-03T10:12:01Z")
+    assert moment("<yesterday>") == "&lt;yesterday&gt;"
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rgb or #rrggbb, as the contrast rules (WCAG 2) define it."""
+    digits = colour.lstrip("#")
+    digits = digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_colours_keep_their_contrast_in_light_and_dark(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    schemes = re.findall(r":root \{(.*?)\}", write(tmp_path, facts).source, re.S)[:2]
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colours = dict(re.findall(r"--([\w-]+): (#\w+);", scheme))
+        pairs = [(text, "surface", 4.5) for text in ("fg", "muted", "good", "bad", "link")]
+        pairs += [("fg", "bg", 4.5), ("muted", "bg", 4.5), ("link", "bg", 4.5)]
+        pairs += [("fg", "good-bg", 4.5), ("good", "good-bg", 4.5), ("fg", "bad-bg", 4.5)]
+        pairs += [("bad", "bad-bg", 4.5), ("good", "bad-bg", 4.5), ("surface", "muted", 4.5)]
+        pairs += [(f"series-{i}", "surface", 3.0) for i in range(1, 7)]
+        for front, back, least in pairs:
+            low, high = sorted((luminance(colours[front]), luminance(colours[back])))
+            assert (high + 0.05) / (low + 0.05) >= least, (front, back)

@@ -1,0 +1,352 @@
+"""Requests: what is answered, what is refused and how, and that the ONNX copy and the model agree."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from amlkit.serving import answer as answers
+from amlkit.serving.answer import Answer, Answerer
+from amlkit.serving.columns import from_table
+from amlkit.serving.model_folder import model_folder, name_and_version
+from amlkit.serving.predictor import Predictor
+from amlkit.serving.rows import RowReader
+from amlkit.serving.service import start
+from amlkit.tabular.table import Column, Schema, read_table
+from amlkit.tabular.training import main
+
+ROOT = Path(__file__).resolve().parents[1]
+PENGUINS = ROOT / "data" / "penguins.csv"
+CULMEN = "Culmen Length (mm)"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of the carried table, with its ONNX copy, where the cloud puts it."""
+    base = tmp_path_factory.mktemp("trained")
+    outputs = base / "outputs"
+    given = ["--data", str(PENGUINS), "--target", "Sex", "--outputs", str(outputs)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert main(given) == 0
+    place = base / "azureml-models" / "penguins" / "3"
+    shutil.copytree(outputs / "model", place / "model")
+    return place / "model"
+
+
+@pytest.fixture(scope="module")
+def examples(trained: Path) -> dict[str, Any]:
+    """Rows that the training left, and the model's answers."""
+    content: dict[str, Any] = json.loads((trained / "examples.json").read_text("utf-8"))
+    return content
+
+
+@pytest.fixture(scope="module")
+def answerer(trained: Path) -> Answerer:
+    """The model, ready for requests."""
+    return Answerer(Predictor(trained), "penguins", "3")
+
+
+def post(answerer: Answerer, body: Any, **headers: str) -> tuple[int, Any]:
+    """Status and body of the answer to one POST; what is not bytes is sent as JSON."""
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    given = answerer.answer("POST", headers, io.BytesIO(raw))
+    assert given.headers["Content-Type"] == "application/json"
+    return given.status, json.loads(given.body)
+
+
+def test_the_examples_have_the_answers_of_the_training(
+    answerer: Answerer, examples: dict[str, Any]
+) -> None:
+    """Missing values among them; and the answer says which model gave it."""
+    status, said = post(answerer, {"data": examples["data"]})
+    assert status == 200 and said["predictions"] == examples["predictions"]
+    np.testing.assert_allclose(said["probabilities"], examples["probabilities"], atol=1e-5)
+    assert said["classes"] == ["FEMALE", "MALE"]
+    assert said["model"] == {"name": "penguins", "version": "3"}
+
+
+def changed(examples: dict[str, Any], **values: Any) -> dict[str, Any]:
+    """A request of two rows, the second one changed; `...` takes a column out."""
+    row = {**examples["data"][0], **values}
+    return {"data": [examples["data"][0], {k: v for k, v in row.items() if v is not ...}]}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({CULMEN: "39"}, f"data[1]: column '{CULMEN}' holds '39', which is not a number"),
+        ({CULMEN: True}, "holds true, which is not a number; send a number or null"),
+        ({CULMEN: [1]}, "holds a list"),
+        ({CULMEN: ...}, f"data[1] has no column '{CULMEN}'; send null for a missing value"),
+        ({"Island": 5}, "data[1]: column 'Island' holds 5, which is not a text"),
+        ({"Island": {"a": 1}}, "holds an object"),
+        ({"Island\nis": "x"}, "data[1]: there is no column 'Island\\nis'; did you mean 'Island'?"),
+        ({"Sex": "MALE"}, "'Sex' is what the model predicts; leave it out"),
+        ({"Date Egg": 5}, "holds 5, which is not a date; send a date such as 2024-01-31"),
+        ({"Date Egg": "2007-02-30"}, "data[1]: column 'Date Egg' holds '2007-02-30'"),
+    ],
+)
+def test_a_wrong_row_is_refused_in_one_line(
+    answerer: Answerer, examples: dict[str, Any], values: dict[str, Any], words: str
+) -> None:
+    """The row, the column, what is wrong with it and what to send instead."""
+    status, said = post(answerer, changed(examples, **values))
+    assert status == 400 and said.keys() == {"message"}
+    assert words in said["message"] and "\n" not in said["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "the body is empty"),
+        (b" \n", "the body is empty"),
+        (b"{", "not JSON"),
+        (b'{"data": [{"a": NaN}]}', "send null for a missing value"),
+        (b'{"data": [{"a": 1e400}]}', "not JSON"),
+        (b'{"data": ["\\ud800"]}', "not JSON"),
+        (b'{"data": "\xff"}', "not UTF-8 (byte 10)"),
+        (b'{"data":' + b"[" * 100_000, "not JSON"),
+        (b"[]", "the body is a list, not an object"),
+        (b"null", "the body is null"),
+        (b"{}", 'no "data"'),
+        (b'{"Data": []}', "is it meant to be data?"),
+        (b'{"data": [], "rows": 1}', "'rows', which is not known"),
+        (b'{"data": []}', "at least one row"),
+        (b'{"data": {"a": 1}}', "must be a list"),
+        (b'{"data": [[1]]}', "data[0] is no object"),
+    ],
+)
+def test_a_body_that_is_no_request_is_refused_in_one_line(
+    answerer: Answerer, body: bytes, words: str
+) -> None:
+    """Whatever is sent, the answer is 400 and says why."""
+    status, said = post(answerer, body)
+    assert status == 400 and words in said["message"] and "\n" not in said["message"]
+
+
+def test_rows_are_read_as_the_table_reader_reads_them(
+    answerer: Answerer, examples: dict[str, Any]
+) -> None:
+    """A byte order mark, spaces around a text, missing values as words, columns not used."""
+    whole = changed(examples)
+    expected = post(answerer, whole)
+    assert expected[0] == 200
+    assert post(answerer, b"\xef\xbb\xbf" + json.dumps(whole).encode()) == expected
+    island = examples["data"][0]["Island"]
+    assert post(answerer, changed(examples, Island=f" {island}\t")) == expected
+    assert post(answerer, changed(examples, Region=...)) == expected
+    missing = post(answerer, changed(examples, Island=None))
+    assert post(answerer, changed(examples, Island=" NA ")) == missing
+
+
+def test_any_number_has_an_answer(answerer: Answerer, examples: dict[str, Any]) -> None:
+    """The model itself answers rows that are too large for 32 bits, the ONNX copy the others."""
+    expected = post(answerer, changed(examples, **{CULMEN: 1e30}))[1]
+    for value in (1e31, 10**300, 1.7e308):
+        status, said = post(answerer, changed(examples, **{CULMEN: value}))
+        assert status == 200 and said["predictions"] == expected["predictions"]
+        np.testing.assert_allclose(said["probabilities"], expected["probabilities"], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD"])
+def test_only_post_is_answered(answerer: Answerer, method: str) -> None:
+    """405, and which one is allowed; OPTIONS asks for just that."""
+    given = answerer.answer(method, {}, io.BytesIO(b""))
+    assert given.status == 405 and "POST" in given.headers["Allow"]
+    assert answerer.answer("OPTIONS", {}, io.BytesIO(b"")).status == 200
+
+
+def test_a_compressed_body_is_refused(answerer: Answerer, examples: dict[str, Any]) -> None:
+    """415; `identity` is none."""
+    assert post(answerer, changed(examples), **{"Content-Encoding": "gzip"})[0] == 415
+    assert post(answerer, changed(examples), **{"Content-Encoding": "identity"})[0] == 200
+
+
+class Endless:
+    """A body without end, or one that breaks off."""
+
+    def __init__(self, breaks: bool = False) -> None:
+        self.read_bytes, self.breaks = 0, breaks
+
+    def read(self, size: int, /) -> bytes:
+        """Ever more of it."""
+        if self.breaks and self.read_bytes:
+            raise ConnectionResetError("gone")
+        self.read_bytes += size
+        return b" " * size
+
+
+def test_a_body_is_read_within_bounds(answerer: Answerer) -> None:
+    """Too large: 413, some of the rest read so that the sender hears it. Broken off: 400."""
+    endless = Endless()
+    given = answerer.answer("POST", {}, endless)
+    assert given.status == 413 and b"20 MB" in given.body
+    assert answers.LARGEST < endless.read_bytes <= answers.DRAINED + (1 << 20)
+    assert answerer.answer("POST", {}, Endless(breaks=True)).status == 400
+
+
+def test_the_model_answers_where_the_onnx_copy_is_not_its_own(
+    trained: Path, tmp_path: Path, examples: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model.onnx that was changed, is gone, or never was: the same answers, a line of log."""
+    expected = post(Answerer(Predictor(trained), None, None), {"data": examples["data"]})[1]
+    folder = Path(shutil.copytree(trained, tmp_path / "model"))
+    for spoil in ("change", "remove", "forget"):
+        caplog.clear()
+        if spoil == "change":
+            (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes() + b"\0")
+        elif spoil == "remove":
+            (folder / "model.onnx").unlink()
+        else:
+            schema = json.loads((folder / "schema.json").read_text("utf-8"))
+            del schema["onnx"]
+            (folder / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
+        with caplog.at_level("INFO"):
+            predictor = Predictor(folder)
+        assert predictor.onnx_copy is None and "the scikit-learn model serves" in caplog.text
+        status, said = post(Answerer(predictor, None, None), {"data": examples["data"]})
+        assert status == 200 and said["predictions"] == expected["predictions"]
+        np.testing.assert_allclose(said["probabilities"], expected["probabilities"], atol=1e-5)
+
+
+class Grumpy:
+    """A model that has no answer for some rows."""
+
+    def __init__(self, answer: float | None) -> None:
+        self.answer = answer
+
+    def predict(self, X: Any) -> Any:
+        """The answer, or a ValueError."""
+        if self.answer is None:
+            raise ValueError("no such\nisland")
+        return np.full(len(X), self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(None, "the model cannot answer: no such island"), (np.inf, "not a finite number")],
+)
+def test_what_the_model_cannot_answer_is_said(
+    trained: Path, tmp_path: Path, answer: float | None, words: str, examples: dict[str, Any]
+) -> None:
+    """422: there is nothing wrong with the rows, but they have no answer."""
+    import joblib
+
+    folder = Path(shutil.copytree(trained, tmp_path / "model"))
+    schema = json.loads((folder / "schema.json").read_text("utf-8"))
+    schema |= {"onnx": None, "task": "regression", "classes": None}
+    (folder / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    joblib.dump(Grumpy(answer), folder / "model.joblib")
+    status, said = post(Answerer(Predictor(folder), None, None), {"data": examples["data"]})
+    assert status == 422 and words in said["message"] and "\n" not in said["message"]
+
+
+SCHEMA = Schema(
+    (
+        Column("n", "number"),
+        Column("b", "boolean"),
+        Column("t", "category"),
+        Column("d", "date", "%d.%m.%Y"),
+        Column("y", "category"),
+    ),
+    "y",
+    missing_values=("", "NA", "-99"),
+)
+
+
+def test_a_row_and_a_line_of_a_table_are_the_same(tmp_path: Path) -> None:
+    """Each type, missing values of each kind: the same columns from JSON as from a CSV."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "n,b,t,d,y\n1.5,true, Ål ,31.01.2024,a\n-99,false,-99,NA,a\n"
+        ",,NA,1.2.1969,a\n-7,TRUE,x,,a\n",
+        encoding="utf-8",
+    )
+    rows = [
+        {"n": 1.5, "b": True, "t": " Ål ", "d": "2024-01-31"},
+        {"n": -99, "b": False, "t": "-99", "d": "NA"},
+        {"n": None, "b": None, "t": "NA", "d": "1969-02-01T00:00:00Z"},
+        {"n": -7, "b": True, "t": "x", "d": None},
+    ]
+    features = ["n", "b", "t", "d"]
+    described = {
+        "columns": [vars(column) for column in SCHEMA.features],
+        "features": features,
+        "target": "y",
+        "missing_values": list(SCHEMA.missing_values),
+    }
+    read = RowReader(described).read(rows)
+    table = from_table(read_table(path, SCHEMA), features)
+    for name in features:
+        assert read[name].dtype == table[name].dtype
+        np.testing.assert_array_equal(read[name], table[name])
+    rows[2]["d"] = "1.2.1969"  # as the table writes it, among others in ISO 8601
+    np.testing.assert_array_equal(RowReader(described).read(rows)["d"], table["d"])
+
+
+def test_the_model_is_found_wherever_it_was_put(tmp_path: Path) -> None:
+    """In the folder itself or one below; its name and version are in the path."""
+    place = tmp_path / "azureml-models" / "a model" / "12"
+    (place / "deeper").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="found: none"):
+        model_folder(place)
+    (place / "deeper" / "schema.json").write_text("{}", encoding="utf-8")
+    assert model_folder(place) == place / "deeper" == model_folder(place / "deeper")
+    assert name_and_version(place) == name_and_version(place / "deeper") == ("a model", "12")
+    assert name_and_version(tmp_path) == (None, None)
+
+
+@pytest.fixture()
+def described(trained: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The descriptions that a start puts where the server reads them."""
+    start(trained.parent, tmp_path)
+    yield {
+        name: json.loads((tmp_path / f"swagger{name}.json").read_text("utf-8"))
+        for name in ("2", "3", "3.1")
+    }
+
+
+def test_a_started_model_answers(trained: Path, tmp_path: Path, examples: dict[str, Any]) -> None:
+    """The whole way; a folder that cannot be written costs the description alone."""
+    for app_root in (tmp_path, tmp_path / "not there"):
+        given: Answer = start(trained.parent, app_root)(
+            "POST", {}, io.BytesIO(orjson.dumps({"data": examples["data"]}))
+        )
+        assert given.status == 200
+        assert json.loads(given.body)["model"] == {"name": "penguins", "version": "3"}
+
+
+def test_the_description_is_that_of_the_model(
+    described: dict[str, Any], answerer: Answerer
+) -> None:
+    """Types, what must be there, the errors; and its example is a real request and its answer."""
+    assert described["2"]["swagger"] == "2.0"
+    assert (described["3"]["openapi"], described["3.1"]["openapi"]) == ("3.0.3", "3.1.0")
+    for name, document in described.items():
+        assert document["info"]["title"] == "penguins" and document["info"]["version"] == "3"
+        assert set(document["paths"]) == {"/", "/score", "/swagger.json"}
+        errors = set(document["paths"]["/score"]["post"]["responses"])
+        assert errors == {"200", "400", "405", "413", "415", "422"}
+        schemas = (document if name == "2" else document["components"])[
+            "definitions" if name == "2" else "schemas"
+        ]
+        row = schemas["Row"]
+        assert {CULMEN, "Island", "Date Egg"} <= set(row["required"])
+        assert "Region" in row["properties"] and "Region" not in row["required"]
+        assert not row["additionalProperties"] and "Sex" not in row["properties"]
+        status, said = post(answerer, schemas["ServiceInput"]["example"])
+        example = schemas["ServiceOutput"]["example"]
+        assert status == 200 and said.keys() == example.keys()
+        assert said["predictions"] == example["predictions"]
+    kind = described["3.1"]["components"]["schemas"]["Row"]["properties"][CULMEN]["type"]
+    assert kind == ["number", "null"]
+    assert described["3"]["components"]["schemas"]["Row"]["properties"][CULMEN]["nullable"]

@@ -1,0 +1,203 @@
+"""Metrics are scikit-learn's where they can be measured, absent where not; chance is a real bar."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as sk
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.svm import SVC, LinearSVC
+
+from amlkit.tabular.evaluation import chance_level, evaluate, primary_metric
+
+ALWAYS = {"accuracy", "balanced_accuracy", "f1_macro"}
+
+
+def rows_of(classes: list[Any], rows: int = 400, seed: int = 0) -> tuple[pd.DataFrame, Any]:
+    """Rows whose class shows, but not plainly."""
+    random = np.random.default_rng(seed)
+    places = random.integers(0, len(classes), rows)
+    X = random.normal(size=(rows, 3))
+    X[:, 0] += places
+    return pd.DataFrame(X, columns=["a", "b", "c"]), np.array(classes, dtype=object)[places]
+
+
+class Says:
+    """A double of a model: says what it was given."""
+
+    def __init__(self, prediction: Any, probability: Any = None, classes: Any = None) -> None:
+        self.prediction = prediction
+        if probability is not None:
+            self.predict_proba = lambda X: np.asarray(probability)
+            self.classes_ = np.array(classes)
+
+    def predict(self, X: Any) -> Any:
+        """What it was given."""
+        return np.asarray(self.prediction)
+
+
+def test_two_classes_have_the_metrics_of_scikit_learn() -> None:
+    """Texts as labels; the second class in order is the positive one."""
+    X, y = rows_of(["no", "yes"])
+    model = LogisticRegression().fit(X[:200], y[:200])
+    X, y = X[200:], y[200:]
+    label, p = model.predict(X), model.predict_proba(X)
+    found = evaluate(model, X, y, "classification", ["no", "yes"])
+    assert found.metrics == pytest.approx(
+        {
+            "accuracy": sk.accuracy_score(y, label),
+            "balanced_accuracy": sk.balanced_accuracy_score(y, label),
+            "f1_macro": sk.f1_score(y, label, average="macro"),
+            "log_loss": sk.log_loss(y, p),
+            "roc_auc": sk.roc_auc_score(y, p[:, 1]),
+            "average_precision": sk.average_precision_score(y == "yes", p[:, 1]),
+            "brier": sk.brier_score_loss(y == "yes", p[:, 1]),
+        }
+    )
+    assert found.probability is not None and np.array_equal(found.probability, p)
+
+
+def test_more_classes_are_ranked_one_against_the_rest() -> None:
+    """Integers as labels; ties in the scores count half, as scikit-learn counts them."""
+    X, y = rows_of([10, 20, 30])
+    y = y.astype(np.int64)
+    model = RandomForestClassifier(5, random_state=0).fit(X[:200], y[:200])
+    X, y = X[200:], y[200:]
+    p = model.predict_proba(X)
+    found = evaluate(model, X, y, "classification", [10, 20, 30]).metrics
+    expected = sk.roc_auc_score(y, p, multi_class="ovr", average="weighted")
+    assert found["roc_auc"] == pytest.approx(expected)
+    assert found["log_loss"] == pytest.approx(sk.log_loss(y, p))
+    assert found.keys() == ALWAYS | {"roc_auc", "log_loss"}
+
+
+def test_numbers_have_the_metrics_of_scikit_learn() -> None:
+    """Integers as target."""
+    y, said = np.array([1, 2, 3, 10]), [1.5, 2.0, 2.0, 7.0]
+    found = evaluate(Says(said), pd.DataFrame(index=range(4)), y, "regression", None).metrics
+    assert found == pytest.approx(
+        {
+            "r2": sk.r2_score(y, said),
+            "rmse": math.sqrt(np.mean((y - said) ** 2)),
+            "mae": sk.mean_absolute_error(y, said),
+            "median_absolute_error": 0.75,
+        }
+    )
+
+
+def test_the_columns_of_a_probability_may_have_any_order() -> None:
+    """A model from elsewhere has its own order of the classes."""
+    y, frame = np.array(["a", "b", "a"], dtype=object), pd.DataFrame(index=range(3))
+    turned = Says(y, [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]], ["b", "a"])
+    found = evaluate(turned, frame, y, "classification", ["a", "b"])
+    assert found.metrics["roc_auc"] == 1.0
+    assert found.probability is not None and found.probability[:, 0].tolist() == [0.9, 0.2, 0.7]
+    lacking = Says(y, [[1.0], [1.0], [1.0]], ["a"])
+    found = evaluate(lacking, frame, y, "classification", ["a", "b"])
+    assert found.probability is None and found.metrics.keys() == ALWAYS
+
+
+@pytest.mark.parametrize("classes", [["no", "yes"], ["a", "b", "c"]])
+def test_what_cannot_be_measured_is_absent_and_never_nan(classes: list[str]) -> None:
+    """Rows that lack a class, hold one class only, or are one row; labels never seen."""
+    X, y = rows_of(classes)
+    model = LogisticRegression().fit(X, y)
+    for kept in (y != classes[-1], y == classes[0], np.arange(len(y)) == 0):
+        found = evaluate(model, X[kept], y[kept], "classification", classes)
+        chance = chance_level(found, y[kept], "classification", classes, 0)
+        values = [*found.metrics.values(), *chance.values()]
+        assert found.metrics.keys() >= ALWAYS | {"log_loss"}
+        assert all(math.isfinite(value) for value in values)
+        assert ("roc_auc" in found.metrics) == (len(set(y[kept])) > 1)
+    unknown = Says(["?"] * len(y))
+    found = evaluate(unknown, X, y, "classification", classes)
+    assert found.metrics == dict.fromkeys(ALWAYS, 0.0)
+
+
+def test_a_model_without_probabilities_is_ranked_by_its_decision_function() -> None:
+    """One value a row for two classes, one for each class else; neither gives accuracy alone."""
+    X, y = rows_of(["no", "yes"])
+    model = LinearSVC(random_state=0).fit(X, y)
+    found = evaluate(model, X, y, "classification", ["no", "yes"]).metrics
+    assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(y, model.decision_function(X)))
+    assert found.keys() == ALWAYS | {"roc_auc", "average_precision"}
+    X, y = rows_of(list("abcd"))
+    for shape, ranked in (("ovr", True), ("ovo", False)):  # ovo: a value for each pair of classes
+        some = SVC(decision_function_shape=shape).fit(X, y)
+        found = evaluate(some, X, y, "classification", list("abcd")).metrics
+        assert ("roc_auc" in found) == ranked
+    only_labels = evaluate(Says(y), X, y, "classification", list("abcd"))
+    assert primary_metric("classification", only_labels.metrics) == "accuracy"
+    assert 0.25 < chance_level(only_labels, y, "classification", list("abcd"), 0)["accuracy"] < 0.4
+
+
+def test_a_target_without_spread_has_no_r2() -> None:
+    """One row, or equal rows: there is nothing to explain, and no chance to beat."""
+    for y in (np.array([3.0]), np.array([3.0, 3.0])):
+        frame = pd.DataFrame(index=range(len(y)))
+        found = evaluate(Says(y + 1), frame, y, "regression", None)
+        assert found.metrics == {"rmse": 1.0, "mae": 1.0, "median_absolute_error": 1.0}
+        assert primary_metric("regression", found.metrics) is None
+        assert chance_level(found, y, "regression", None, 0) == {}
+
+
+def test_an_answer_that_is_none_is_an_error() -> None:
+    """NaN, infinite, or not one for each row."""
+    y, frame = np.array([1.0, 2.0]), pd.DataFrame(index=range(2))
+    for wrong in ([1.0, math.nan], [1.0, math.inf], [1.0]):
+        with pytest.raises(ValueError, match=r"no finite number|1 predictions for 2 rows"):
+            evaluate(Says(wrong), frame, y, "regression", None)
+
+
+@pytest.mark.parametrize("rows", [100, 6_000])
+@pytest.mark.parametrize("classes", [["no", "yes"], ["a", "b", "c"], None])
+def test_chance_is_above_a_model_of_shuffled_labels_and_below_a_real_one(
+    rows: int, classes: list[str] | None
+) -> None:
+    """At any size of the table, for two classes, three, and numbers."""
+    X, y = rows_of(classes or [0, 1], rows)
+    task = "classification" if classes else "regression"
+    model: Any = LogisticRegression() if classes else LinearRegression()
+    y = y if classes else X["a"].to_numpy() + 0.3 * X["b"].to_numpy() ** 2
+    half, name = rows // 2, "roc_auc" if classes else "r2"
+
+    def primary_and_chance(labels: Any) -> tuple[float, float]:
+        fitted = model.fit(X[:half], labels)
+        found = evaluate(fitted, X[half:], y[half:], task, classes)
+        return found.metrics[name], chance_level(found, y[half:], task, classes, 0)[name]
+
+    value, chance = primary_and_chance(y[:half])
+    assert value > chance
+    value, chance = primary_and_chance(np.random.default_rng(1).permutation(y[:half]))
+    assert value <= chance
+
+
+def test_chance_is_what_shuffling_gives() -> None:
+    """The shortcut by ranks gives the quantile that scikit-learn gives; the seed decides alone."""
+    X, y = rows_of(["no", "yes"], 300)
+    found = evaluate(LogisticRegression().fit(X, y), X, y, "classification", ["no", "yes"])
+    assert found.probability is not None
+    random = np.random.default_rng(5)
+    slow = [sk.roc_auc_score(random.permutation(y), found.probability[:, 1]) for _ in range(300)]
+    chance = chance_level(found, y, "classification", ["no", "yes"], 0)
+    assert chance["roc_auc"] == pytest.approx(np.quantile(slow, 0.99), abs=0.03)
+    assert chance == chance_level(found, y, "classification", ["no", "yes"], 0)
+    assert chance != chance_level(found, y, "classification", ["no", "yes"], 1)
+
+
+def test_chance_of_a_model_that_always_says_the_same() -> None:
+    """It ranks nothing: the area is a half, and so is chance, which it does not exceed."""
+    X, y = rows_of(["no", "yes"])
+    found = evaluate(DummyClassifier().fit(X, y), X, y, "classification", ["no", "yes"])
+    assert found.metrics["roc_auc"] == 0.5
+    assert chance_level(found, y, "classification", ["no", "yes"], 0) == {"roc_auc": 0.5}
+    flat = HistGradientBoostingRegressor(max_iter=1, min_samples_leaf=400).fit(X, X["a"])
+    y = X["a"].to_numpy()
+    found = evaluate(flat, X, y, "regression", None)
+    assert found.metrics["r2"] <= chance_level(found, y, "regression", None, 0)["r2"]

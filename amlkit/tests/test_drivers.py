@@ -1,0 +1,116 @@
+"""What all drivers share: help at once, one line for an error, exit codes, one JSON object."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from amlkit import cli as driver
+from conftest import Project
+
+DRIVERS = ("data", "environment", "model")
+HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "mlflow", "matplotlib", "yaml", "filelock")
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_help_imports_nothing_heavy(name: str) -> None:
+    command = [
+        sys.executable,
+        "-X",
+        "importtime",
+        str(driver.ROOT / "src" / f"{name}.py"),
+        "--help",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0
+    assert "--local" in done.stdout
+    assert "examples:" in done.stdout
+    imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert not imported & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_without_local_every_missing_setting_is_named(shared: Project, name: str) -> None:
+    answer = shared.run(name, "--json")
+    assert answer.code == 2
+    for variable in ("TENANT_ID", "SPN_ID", "SPN_PASSWORD", "SUBSCRIPTION_ID", "--local"):
+        assert variable in answer.json["error"]
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(("--locl",), "--help", id="unknown flag"),
+        pytest.param(("--local", "--set", "training.seed"), "KEY=VALUE", id="no value"),
+        pytest.param(("--local", "--set", "training.sed=1"), "training.seed", id="unknown key"),
+        pytest.param(("--local", "--set", "training.seed=["), "YAML", id="no YAML"),
+        pytest.param(("--local", "--env", "none"), "config.none.yml", id="unknown environment"),
+    ],
+)
+def test_wrong_argument_is_one_line_and_exit_2(
+    shared: Project, arguments: tuple[str, ...], said: str
+) -> None:
+    answer = shared.run("model", *arguments)
+    assert answer.code == 2
+    assert said in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+    as_json = shared.run("model", *arguments, "--json")
+    assert as_json.code == 2
+    assert said in as_json.json["error"]
+
+
+def test_training_first_registers_the_table_of_the_settings(project: Project) -> None:
+    project.use_other_model()
+    before = sorted(project.root.rglob("*.json"))
+    looked = project.run("model", "--local", "--env", "test", "--dry-run")
+    assert looked.code == 0, looked.err
+    assert "would register" in looked.out
+    assert "would train on" in looked.out
+    assert sorted(project.root.rglob("*.json")) == before
+    answer = project.run("model", "--local", "--env", "test")
+    assert answer.code == 0, answer.err
+    assert "data/penguins.csv comes first" in answer.out
+
+
+def test_what_a_table_holds_need_not_be_printed(project: Project) -> None:
+    shown = project.run("data", "--local", "--dry-run")
+    assert "Adelie" in shown.out
+    hidden = project.run("data", "--local", "--dry-run", "--set", "data.print_profile=false")
+    assert hidden.code == 0, hidden.err
+    assert "Adelie" not in hidden.out
+
+
+def test_verbose_shows_a_traceback_only_where_it_says_more(project: Project) -> None:
+    answer = project.run("data", "--local", "--verbose", "--path", "nowhere.csv")
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
+    (project.root / "src" / "aml" / "local_data.py").write_text("1 / 0\n", encoding="utf-8")
+    answer = project.run("data", "--local", "--verbose")
+    assert answer.code == 1
+    assert "ZeroDivisionError" in answer.err
+    assert "Traceback" in answer.err
+
+
+def test_environment_is_known_the_second_time(project: Project) -> None:
+    first = project.run("environment", "--local", "--json").json["environment"]
+    second = project.run("environment", "--local", "--json").json["environment"]
+    assert first["created"]
+    assert not second["created"]
+    assert first["version"] == second["version"]
+
+
+def test_environment_names_what_differs_from_the_lock(project: Project) -> None:
+    clean = project.run("environment", "--local", "--json").json["environment"]["version"]
+    lock = project.root / "requirements-train.txt"
+    text = lock.read_text(encoding="utf-8")
+    lock.write_text(text + "\nno-such-package==1.0\npyyaml==0.1\n", encoding="utf-8")
+    answer = project.run("environment", "--local", "--json")
+    assert answer.code == 1
+    said = "\n".join(answer.json["environment"]["differences"])
+    assert "no-such-package 1.0 is not installed" in said
+    assert "pyyaml is" in said
+    assert answer.json["environment"]["version"] != clean
+    assert "differs" in answer.json["environment"]["version"]

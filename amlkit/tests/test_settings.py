@@ -1,0 +1,195 @@
+"""Settings: what beats what, and errors that name their origin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlkit.settings import Bound, Settings, SettingsError, load_settings
+
+ROOT = Path(__file__).resolve().parents[1]
+MINIMAL = """\
+project:
+  package: mine
+data:
+  name: table
+  path: table.csv
+  target: y
+environment:
+  name: env
+model:
+  name: model
+endpoint:
+  name: service
+  environment:
+    name: env-serve
+experiment: trial
+"""
+
+
+def load(folder: Path, more: str = "", **options: Any) -> Settings:
+    """Settings from a minimal `config.yml` with more lines below it."""
+    (folder / "config.yml").write_text(MINIMAL + more, encoding="utf-8")
+    return load_settings(folder, environ=options.pop("environ", {}), **options)
+
+
+def test_own_config_is_valid() -> None:
+    settings = load_settings(ROOT, environ={})
+    assert (ROOT / "src" / settings.project.package / "train.py").is_file()
+    assert (ROOT / settings.data.path).is_file()
+
+
+def test_flags_beat_variables_beat_overlay_beat_file(tmp_path: Path) -> None:
+    (tmp_path / "config.prod.yml").write_text(
+        "azure: {resource_group: overlay}\n", encoding="utf-8"
+    )
+    more = "azure:\n  resource_group: file\n"
+    assert load(tmp_path, more).azure.resource_group == "file"
+    assert load(tmp_path, more, env="prod").azure.resource_group == "overlay"
+    environ = {"RESOURCE_GROUP": "variable"}
+    settings = load(tmp_path, more, env="prod", environ=environ)
+    assert settings.azure.resource_group == "variable"
+    assert settings.origin("azure.resource_group") == "$RESOURCE_GROUP"
+    flag = [("azure.resource_group", "flag", "--set azure.resource_group")]
+    assert (
+        load(tmp_path, more, env="prod", environ=environ, overrides=flag).azure.resource_group
+        == "flag"
+    )
+
+
+def test_overlay_changes_only_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / "config.prod.yml").write_text("training: {seed: 5}\n", encoding="utf-8")
+    training = load(tmp_path, "training:\n  seed: 1\n  holdout: 0.3\n", env="prod").training
+    assert (training.seed, training.holdout) == (5, 0.3)
+
+
+def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
+    more = "azure:\n  resource_group: file\n"
+    assert load(tmp_path, more, environ={"RESOURCE_GROUP": ""}).azure.resource_group == "file"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        pytest.param(
+            "training:\n  sed: 1\n",
+            ["config.yml:17", "training.sed", "training.seed"],
+            id="wrong key",
+        ),
+        pytest.param("trainin: {}\n", ["config.yml:16", "training"], id="wrong section"),
+        pytest.param(
+            "training:\n  seed: one\n", ["config.yml:17", "whole number", "'one'"], id="type"
+        ),
+        pytest.param(
+            "training:\n  seed: true\n", ["config.yml:17", "whole number"], id="bool is no number"
+        ),
+        pytest.param("training:\n  holdout: 1.5\n", ["config.yml:17", "0.01", "0.9"], id="range"),
+        pytest.param("training:\n  holdout: .nan\n", ["config.yml:17", "finite"], id="nan"),
+        pytest.param(
+            "training:\n  task: ranking\n", ["config.yml:17", "classification"], id="choice"
+        ),
+        pytest.param("training:\n  drop_columns: id\n", ["config.yml:17", "list"], id="list"),
+        pytest.param(
+            "training:\n  drop_columns: [1]\n", ["config.yml:17", "quotes"], id="list of text"
+        ),
+        pytest.param(
+            "training: 3\n", ["config.yml:16", "settings of its own"], id="section is a value"
+        ),
+        pytest.param("training:\n  seed: 1\n  seed: 2\n", ["config.yml:18", "twice"], id="twice"),
+        pytest.param("training: [\n", ["config.yml:", "YAML"], id="not YAML"),
+        pytest.param(
+            "azure:\n  client_secret: x\n", ["config.yml:17", "SPN_PASSWORD"], id="secret in file"
+        ),
+        pytest.param(
+            "gate:\n  rules: {a: {primary_metric: m, thresholds: {m: high}}}\n",
+            ["config.yml:17"],
+            id="deep",
+        ),
+        pytest.param("gate:\n  tolerance: -1\n", ["config.yml:17", "at least 0"], id="negative"),
+        pytest.param(
+            "azure:\n  bootstrap: {workspace: maybe}\n",
+            ["config.yml:17", "azure.bootstrap.workspace", "create, existing, skip"],
+            id="mode",
+        ),
+        pytest.param(
+            "azure:\n  bootstrap: {storage_account_name: My-Store}\n",
+            ["config.yml:17", "azure.bootstrap.storage_account_name"],
+            id="name of a storage account",
+        ),
+        pytest.param(
+            "azure:\n  resource_group: data and models\n",
+            ["config.yml:17", "azure.resource_group", "1 to 90 letters"],
+            id="name of a resource group",
+        ),
+        pytest.param(
+            "azure:\n  location: West Europe\n", ["config.yml:17", "westeurope"], id="region"
+        ),
+    ],
+)
+def test_error_names_origin_and_remedy(tmp_path: Path, more: str, said: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, more)
+    line = str(caught.value)
+    assert "\n" not in line
+    for words in said:
+        assert words in line
+
+
+def test_wrong_type_of_column_names_the_types(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"data.types.zip must be one of number, category"):
+        load(tmp_path, overrides=[("data.types.zip", "text", "--set")])
+
+
+def test_flag_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"--set training.seed: training.seed must be a whole number"
+    ):
+        load(tmp_path, overrides=[("training.seed", "x", "--set training.seed")])
+
+
+def test_missing_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yml").write_text(MINIMAL.replace("  target: y\n", ""), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"'data.target' is missing"):
+        load_settings(tmp_path, environ={})
+
+
+def test_unknown_environment_names_the_known(tmp_path: Path) -> None:
+    (tmp_path / "config.prod.yml").write_text("{}", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"config.prd.yml.*there are: prod"):
+        load(tmp_path, env="prd")
+    with pytest.raises(SettingsError, match=r"--env"):
+        load(tmp_path, env="../prod")
+
+
+def test_azure_names_all_that_is_missing_at_once(tmp_path: Path) -> None:
+    settings = load(tmp_path, environ={"TENANT_ID": "t", "SPN_PASSWORD": "s3cret"})
+    with pytest.raises(SettingsError) as caught:
+        settings.require_azure()
+    line = str(caught.value)
+    for name in ("SPN_ID", "SUBSCRIPTION_ID", "RESOURCE_GROUP", "AML_WORKSPACE_NAME", "--local"):
+        assert name in line
+    assert "TENANT_ID" not in line
+
+
+def test_secret_is_never_shown(tmp_path: Path) -> None:
+    settings = load(tmp_path, environ={"SPN_PASSWORD": "s3cret"})
+    assert settings.azure.client_secret == "s3cret"
+    assert "s3cret" not in repr(settings)
+
+
+def test_thresholds_take_numbers_and_bounds(tmp_path: Path) -> None:
+    more = (
+        "gate:\n  rules:\n    t:\n      primary_metric: a\n      thresholds: {a: 1, b: {max: 2}}\n"
+    )
+    rules = load(tmp_path, more).gate.rules["t"]
+    assert rules.thresholds == {"a": 1.0, "b": Bound(max=2.0)}
+
+
+def test_model_name_tells_targets_apart(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert settings.model_name("Body Mass (g)") == "model-body-mass-g"
+    names = [settings.model_name(target) for target in ("性别", "温度", "größe", "groesse", "?!")]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name.startswith("model-") for name in names)

@@ -1,1 +1,0 @@
-"""How to reach Azure ML, or do without it."""
