@@ -1,4 +1,4 @@
-"""Copies of this repository to work in, so that a test never touches your own workspace."""
+"""Repositories to work in: the template's own drivers and package, with a short config.yml."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +29,13 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = (
-    ".git",
-    ".venv",
-    ".local-workspace",
-    ".azure-bootstrap",
-    "__pycache__",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".ruff_cache",
-)
+TESTS = Path(__file__).resolve().parent
+SAMPLE = TESTS / "sample"
+"""The folder of the sample's config.yml."""
+TEMPLATE = TESTS.parents[1] / "{{cookiecutter.project_slug}}"
+PACKAGE = TEMPLATE / "src" / "{{cookiecutter.package_name}}"
+"""The owner's package as it is rendered: nothing in it is Jinja."""
+PENGUINS = TEMPLATE / "data" / "penguins.csv"
 AZURE = (
     "TENANT_ID",
     "SPN_ID",
@@ -45,6 +44,8 @@ AZURE = (
     "RESOURCE_GROUP",
     "AML_WORKSPACE_NAME",
 )
+# What the sample's lock pins: as installed, so that a check of the installation finds no difference.
+LOCKED = ("numpy", "pyyaml")
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,23 @@ class Answer:
 
 
 class Project:
-    """A copy of this repository, and its drivers."""
+    """A repository, and its drivers."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        no_caches = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(SAMPLE, root)
+        (root / "src").mkdir()
+        for driver in (TEMPLATE / "src").glob("*.py"):
+            shutil.copy2(driver, root / "src")
+        shutil.copytree(PACKAGE, root / "src" / "sample_model", ignore=no_caches)
+        (root / "data").mkdir()
+        shutil.copy2(PENGUINS, root / "data")
+        shutil.copy2(TEMPLATE / ".amlignore", root)
+        lock = "".join(f"{name}=={metadata.version(name)}\n" for name in LOCKED)
+        for name in ("requirements-train.txt", "requirements-serve.txt"):
+            (root / name).write_text(lock, encoding="utf-8")
+        write_wheel(root / "wheels")
 
     def command(self, driver: str, *arguments: str) -> list[str]:
         """The command line of a driver."""
@@ -89,17 +102,16 @@ class Project:
 
     def call(self, driver: str, *arguments: str) -> Answer:
         """Calls a driver in this process, which spares it the imports; jobs are processes still."""
-        module, out, err = importlib.import_module(driver), io.StringIO(), io.StringIO()
+        flow, out, err = importlib.import_module(f"amlkit.flow.{driver}"), io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.setattr("amlkit.cli.ROOT", self.root)
             for variable in AZURE:
                 patch.delenv(variable, raising=False)
-            code = module.main(list(arguments))
+            code = flow.main(str(self.root / "src" / f"{driver}.py"), argv=list(arguments))
         return Answer(code, out.getvalue(), err.getvalue())
 
     def use_other_model(self) -> None:
         """Makes the second model of these tests the one that is trained."""
-        shutil.copytree(ROOT / "tests" / "other_model", self.root / "src" / "other_model")
+        shutil.copytree(TESTS / "other_model", self.root / "src" / "other_model")
         (self.root / "config.test.yml").write_text(
             "project: {package: other_model}\n"
             "gate: {rules: {rule: {primary_metric: accuracy, thresholds: {accuracy: 0.3}}}}\n",
@@ -107,15 +119,39 @@ class Project:
         )
 
 
+def write_wheel(folder: Path, changed: Mapping[str, bytes] | None = None) -> Path:
+    """A wheel of amlkit as its source is now, `changed` files in place of its own."""
+    import amlkit
+
+    source = Path(amlkit.__file__).parent
+    files = {
+        f"amlkit/{path.relative_to(source).as_posix()}": path.read_bytes()
+        for path in sorted(source.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    version = metadata.version("amlkit")
+    wheel = folder / f"amlkit-{version}-py3-none-any.whl"
+    info = f"amlkit-{version}.dist-info"
+    files |= changed or {}
+    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: amlkit\nVersion: {version}\n".encode()
+    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+        archive.writestr(f"{info}/RECORD", "".join(f"{name},,\n" for name in files))
+    return wheel
+
+
 @pytest.fixture()
 def project(tmp_path: Path) -> Project:
-    """A fresh copy, its folder's name with a space."""
+    """A fresh repository, its folder's name with a space."""
     return Project(tmp_path / "a project")
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy that a module's tests share: data registered, the second model in place."""
+    """A repository that a module's tests share: data registered, the second model in place."""
     project = Project(tmp_path_factory.mktemp("shared") / "a project")
     project.use_other_model()
     answer = project.run("data", "--local", "--json")

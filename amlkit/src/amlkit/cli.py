@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from amlkit.calls import Calls
 from amlkit.redaction import without_secrets
 
 if TYPE_CHECKING:
     from amlkit.settings import Settings
-    from amlkit.workspace import Platform
+    from amlkit.workspace import Workspace
 
-ROOT = Path(__file__).resolve().parents[2]
+OLDEST_PYTHON = (3, 11)
 
 
 class ArgumentError(Exception):
@@ -34,14 +36,46 @@ class Parser(argparse.ArgumentParser):
         raise ArgumentError(f"{message}; {self.prog} --help lists what there is")
 
 
-@dataclass
+class Result(Protocol):
+    """What a driver's function returns; `main` prints it once, as words or as JSON."""
+
+    @property
+    def failure(self) -> str:
+        """Why the work failed, in a line (exit 1); empty if it did not."""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object of `--json`."""
+
+
+@dataclass(frozen=True)
 class Context:
-    """What a driver's step works with."""
+    """What a driver's function works with."""
 
     args: argparse.Namespace
     settings: Settings
-    platform: Platform
+    workspace: Workspace
+    calls: Calls
     say: Callable[[str], None]
+    """Says a line while the work is done: stdout, or stderr with `--json`."""
+    repeated: tuple[str, ...] = field(default=())
+    """The flags of this call that a next call needs too."""
+
+    def command(self, driver: str, *flags: str) -> str:
+        """What a person types to go on: a driver, with the flags of this call."""
+        return shell_line("python", f"src/{driver}.py", *self.repeated, *flags)
+
+
+def shell_line(*words: str) -> str:
+    """Words as a shell takes them; on Windows as PowerShell and cmd both do."""
+    if sys.platform != "win32":
+        return shlex.join(words)
+    return " ".join(word if _PLAIN.issuperset(word) else f'"{word}"' for word in words)
+
+
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./\\:=,+@")
 
 
 def parser(description: str, examples: str) -> Parser:
@@ -82,16 +116,21 @@ def positive(text: str) -> float:
 
 
 def main(
+    root: Path,
     parser: Parser,
-    step: Callable[[Context], dict[str, Any]],
-    flags: dict[str, str],
+    step: Callable[[Context], Result],
+    calls: Calls,
+    *,
+    flags: Mapping[str, str] | None = None,
     argv: Sequence[str] | None = None,
 ) -> int:
-    """Reads the settings, runs a driver's step and answers with the exit code.
+    """Reads the settings, runs a driver's function, prints its result; returns the exit code.
 
     Args:
+        root: the repository, which holds `config.yml`.
         parser: the driver's flags.
-        step: does the work; what it returns is the JSON object.
+        step: does the work.
+        calls: the owner's functions.
         flags: flags that set a setting: destination → dotted key.
         argv: the command line; the process's own by default.
     """
@@ -102,16 +141,21 @@ def main(
             stream.reconfigure(encoding="utf-8", errors="replace")
     record: dict[str, Any] = {}
     try:
-        if not (3, 10) <= sys.version_info[:2] <= (3, 12):
+        if sys.version_info[:2] < OLDEST_PYTHON:
             here = ".".join(map(str, sys.version_info[:2]))
             raise ArgumentError(
-                f"Python {here} runs this, but 3.10 to 3.12 are supported; `make setup` makes .venv"
+                f"Python {here} runs this, but 3.11 or newer is needed; `make setup` makes .venv"
             )
         args = parser.parse_args(argv)
-        record = step(_context(args, flags))
-        code = int(record.pop("exit_code", 0))
-        if code and "error" in record:
-            print(f"error: {record['error']}", file=sys.stderr)
+        context = _context(root, args, calls, flags or {})
+        result = step(context)
+        for line in result.words():
+            context.say(line)
+        record, code = result.record(), 0
+        if result.failure:
+            code = 1
+            record |= {"error": result.failure}
+            print(f"error: {without_secrets(result.failure)}", file=sys.stderr)
     except KeyboardInterrupt as interrupt:
         code = _fail(130, str(interrupt) or "interrupted", record)
     except Exception as error:
@@ -125,26 +169,21 @@ def main(
     return code
 
 
-def command(context: Context, name: str, flags: str = "") -> str:
-    """What a person types to go on: a driver, with the flags of this call."""
-    args = context.args
-    chosen = ["--local"] if args.local else []
-    chosen += ["--env", args.env] if args.env else []
-    return " ".join([f"python src/{name}.py", *chosen, *flags.split()])
-
-
-def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
-    """Settings and platform as the flags ask for them."""
+def _context(
+    root: Path, args: argparse.Namespace, calls: Calls, flags: Mapping[str, str]
+) -> Context:
+    """Settings and workspace as the flags ask for them."""
     from amlkit.settings import load_settings
-    from amlkit.workspace import open_platform
+    from amlkit.workspace import open_workspace
 
     overrides = [assignment(text) for text in args.set]
-    overrides += [
-        (key, getattr(args, name), "--" + name.replace("_", "-"))
+    given = {
+        name: ("--" + name.replace("_", "-"), key)
         for name, key in flags.items()
         if getattr(args, name) is not None
-    ]
-    settings = load_settings(ROOT, env=args.env, overrides=overrides)
+    }
+    overrides += [(key, getattr(args, name), flag) for name, (flag, key) in given.items()]
+    settings = load_settings(root, env=args.env, overrides=overrides)
     out = sys.stderr if args.json else sys.stdout
 
     def say(line: str) -> None:
@@ -153,8 +192,13 @@ def _context(args: argparse.Namespace, flags: dict[str, str]) -> Context:
     def note(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    # What a platform says on the way is no answer: --show-key prints a key and nothing else.
-    return Context(args, settings, open_platform(settings, local=args.local, say=note), say)
+    repeated = ["--local"] if args.local else []
+    repeated += ["--env", args.env] if args.env else []
+    for text in args.set:
+        repeated += ["--set", text]
+    # What a workspace says on the way is no answer: --show-key prints a key and nothing else.
+    workspace = open_workspace(settings, calls, local=args.local, say=note)
+    return Context(args, settings, workspace, calls, say, tuple(repeated))
 
 
 def assignment(text: str) -> tuple[str, Any, str]:
@@ -179,7 +223,7 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 2, str(error)
     if isinstance(error, WorkError):
         return 1, str(error)
-    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("aml"):
+    if isinstance(error, ModuleNotFoundError) and not str(error.name).startswith("amlkit"):
         name = str(error.name).split(".")[0]
         command = "make setup-azure" if name in ("azureml", "azure", "msrest") else "make setup"
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -12,8 +13,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 DIGITS = 12
+# The part of amlkit that runs in jobs and endpoints; it imports nothing else of amlkit.
+RUNTIME = ("amlkit/tabular/", "amlkit/serving/")
 FOLDERS_FILE = "folders.txt"
 _CHUNK = 1 << 20
 # A half-made folder of this age (s) was left by a process that was killed.
@@ -43,11 +47,47 @@ def files_identity(files: Mapping[str, Path]) -> str:
     return identity(sorted((name, file_hash(path)) for name, path in files.items()))
 
 
+def wheel_identity(wheel: Path) -> str:
+    """12 hex digits of what a private wheel brings into jobs and endpoints.
+
+    Of amlkit itself only the part that runs there counts: a release that changes the bootstrap
+    builds no image and trains nothing again.
+    """
+    if wheel.name.startswith("amlkit-"):
+        with ZipFile(wheel) as archive:
+            parts = [
+                (entry.filename, hashlib.sha256(archive.read(entry)).hexdigest())
+                for entry in archive.infolist()
+                if entry.filename.startswith(RUNTIME)
+            ]
+        return identity(["amlkit", sorted(parts)])
+    return identity([wheel.name, file_hash(wheel)])
+
+
 def environment_version(lock: Path, wheels: Iterable[Path]) -> str:
-    """The environment's version: the content of the lock (but comments) and of the wheels."""
-    lines = [line.strip() for line in lock.read_text(encoding="utf-8").splitlines()]
-    pins = [line for line in lines if line and not line.startswith("#")]
-    return identity([pins, sorted((wheel.name, file_hash(wheel)) for wheel in wheels)])
+    """The content of an environment: the lock's pins and the private wheels; 12 hex digits.
+
+    What the lock says of a package that comes as a private wheel is left out: the wheel counts.
+    """
+    wheels = list(wheels)
+    private = {canonical_name(wheel.name.split("-")[0]) for wheel in wheels}
+    locked = [entry for entry in lock_entries(lock) if entry[0] not in private]
+    return identity([locked, sorted(map(wheel_identity, wheels))])
+
+
+def lock_entries(lock: Path) -> list[tuple[str, str]]:
+    """(package, its whole entry with hashes) of a lock, sorted; comments and options left out."""
+    found = []
+    for line in lock.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+        entry = " ".join(line.split(" #", 1)[0].split())
+        if entry and not entry.startswith(("#", "-")):
+            found.append((canonical_name(re.split(r"[^A-Za-z0-9._-]", entry)[0]), entry))
+    return sorted(found)
+
+
+def canonical_name(name: str) -> str:
+    """A package's name as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def code_files(package: Path, ignore_file: Path) -> dict[str, Path]:

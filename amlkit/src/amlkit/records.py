@@ -1,8 +1,8 @@
-"""The small records that cross a platform, named as Azure ML names things."""
+"""The small records that cross from one part to the next, named as Azure ML names things."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class DataAsset:
     source: str
     """Where a job finds it: a folder here, a datastore path on Azure ML."""
     number: str = ""
-    """The version's number where the platform counts: the Dataset's version on Azure ML."""
+    """The version's number where the workspace counts: the Dataset's version on Azure ML."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ class EnvironmentDefinition:
     name: str
     lock: Path
     wheels: tuple[Path, ...]
-    version: str
-    """Content hash of the lock and of the private wheels: 12 hex digits."""
+    """Private wheels, amlkit's own among them."""
     serving: bool = False
     """Whether it answers requests; else it trains."""
 
@@ -75,6 +74,8 @@ class Environment:
 
     name: str
     version: str
+    """Content hash of the lock, the private wheels and, on Azure ML, of what the owner's
+    `environment` function returns: 12 hex digits."""
     created: bool
     """Whether this call made it; False: it was known."""
     differences: tuple[str, ...] | None = ()
@@ -94,21 +95,46 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What a job runs on, beside the compute target. Empty: as the compute target has it."""
+
+    instance_count: int = 1
+    instance_type: str = ""
+    shm_size: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
-    """A training to run: what decides its result, and what it is called."""
+    """A command to run: what decides its result, and what it is called.
+
+    `command` names its inputs as Azure ML does, `${{inputs.data}}`: a folder on the machine that
+    runs the job stands in its place. What it writes below `outputs/` is kept.
+    """
 
     experiment: str
-    package: str
-    """Run as `python -m <package>.train` from the snapshot."""
-    snapshot: Path
+    code: Path
+    """The folder of the snapshot; the command runs with it on PYTHONPATH."""
     code_version: str
-    data: DataAsset
+    command: tuple[str, ...]
+    """Words; the first is `python` for the interpreter of the environment."""
+    inputs: Mapping[str, DataAsset | Model]
     environment: Environment
-    settings: Mapping[str, Any]
-    champion: Model | None
-    identity: str
-    """Content hash of code, data, environment and settings: equal jobs give equal results."""
+    resources: Resources = Resources()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
+    """Content hash of what decides the result: jobs of one identity give equal results."""
+    model_name: str = ""
+    """What a model of this job is registered as; empty where it makes none."""
+    definition: Callable[[Any], Any] | None = None
+    """The owner's function that makes the SDK's object of it; None: amlkit makes it."""
+
+    @property
+    def champion(self) -> Model | None:
+        """The model that the job compares its own with."""
+        found = self.inputs.get("champion")
+        return found if isinstance(found, Model) else None
 
 
 @dataclass(frozen=True)
@@ -133,6 +159,19 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What a deployment runs on. What a workspace has no such thing for, it says."""
+
+    workers: int = 1
+    """Processes that answer, each with the model in memory."""
+    instance_type: str = ""
+    instance_count: int = 1
+    cpu_cores: float = 0.0
+    """Of a container instance (SDK v1); 0: no meaning."""
+    memory_gb: float = 0.0
+
+
+@dataclass(frozen=True)
 class DeploymentDefinition:
     """A model to put behind an endpoint, and what it is served with."""
 
@@ -141,14 +180,16 @@ class DeploymentDefinition:
     environment: EnvironmentDefinition
     package: str
     """Its `score.py` is the entry script: `init()` and `run()`."""
-    snapshot: Path
+    code: Path
+    """The folder of the snapshot that holds the package."""
     code_version: str
     port: int
     """Where it is served on this machine; no meaning on Azure ML."""
-    workers: int
-    """Processes that answer."""
-    identity: str
-    """Content hash of model, code, environment and workers: equal deployments answer alike."""
+    scale: Scale = Scale()
+    identity: str = ""
+    """Content hash of model, code, environment and scale: equal deployments give equal answers."""
+    definition: Callable[[Any], Any] | None = None
+    """The owner's function that makes the SDK's object of it; None on this machine."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +222,13 @@ class Endpoint:
     status: str
     """`Ready`: it answers; `Starting`; `Stopped`: nothing runs; `Failed`: no model has passed."""
     serving: Deployment | None
+    """The one that gets the traffic, or most of it."""
     previous: Deployment | None = None
     """What served before: where `--rollback` goes."""
+    deployments: tuple[Deployment, ...] = ()
+    """All that stand behind it, the newest first."""
+    traffic: Mapping[str, int] = field(default_factory=dict)
+    """Shares in per cent by the deployments' names."""
     reason: str = ""
     """Why it is not `Ready`, in a line."""
     notes: tuple[str, ...] = ()

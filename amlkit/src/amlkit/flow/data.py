@@ -1,21 +1,62 @@
-"""Registers a table as a data asset: looked through once, versioned by its content."""
+"""The data step: a table becomes a data asset, looked through once, versioned by its content."""
 
 from __future__ import annotations
 
-import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amlkit import cli as driver
+from amlkit import cli, content
+from amlkit.calls import Calls
+from amlkit.progress import Progress
+from amlkit.records import DataDefinition
 
 if TYPE_CHECKING:
     from amlkit.records import DataAsset
     from amlkit.tabular.table.profile import Profile
 
 
-def arguments() -> driver.Parser:
+@dataclass(frozen=True)
+class Registered:
+    """What became of a table."""
+
+    name: str
+    version: str
+    rows: int
+    target: str
+    task: str | None
+    """None: not told anew, for a table that is known where it lies."""
+    created: bool
+    source: str = ""
+    number: str = ""
+    dry_run: bool = False
+    next: str = ""
+    """What a person types to go on."""
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person; a dry run has said what would be done."""
+        if self.dry_run:
+            return ()
+        number = f", version {self.number} of the Dataset" if self.number else ""
+        state = "registered" if self.created else "known"
+        known = f"{state}: {self.name}:{self.version}{number}, {self.rows:,} rows, in {self.source}"
+        return (known, f"next: {self.next}")
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        data: dict[str, Any] = {"name": self.name, "version": self.version, "rows": self.rows}
+        data |= {"target": self.target, "task": self.task, "created": self.created}
+        if self.dry_run:
+            return {"data": data, "dry_run": True}
+        return {"data": data | {"source": self.source, "number": self.number or None}}
+
+
+def arguments() -> cli.Parser:
     """The driver's flags."""
-    parser = driver.parser(
+    parser = cli.parser(
         "Register a table (CSV or Parquet) as a data asset. Its version comes from its content.",
         """python src/data.py --local
         python src/data.py --local --path customers.csv --target churned""",
@@ -35,96 +76,89 @@ def arguments() -> driver.Parser:
     return parser
 
 
-def run(context: driver.Context) -> dict[str, Any]:
+def run(context: cli.Context) -> Registered:
     """Registers a table of this machine, or one that lies in a datastore."""
     args = context.args
     if (args.datastore is None) != (args.datastore_path is None):
-        raise driver.ArgumentError("--datastore NAME and --datastore-path PATH go together")
+        raise cli.ArgumentError("--datastore NAME and --datastore-path PATH go together")
     if args.datastore is None:
         return register(context)
     if args.path is not None:
-        raise driver.ArgumentError("--path and --datastore-path: a table has one place")
+        raise cli.ArgumentError("--path and --datastore-path: a table has one place")
     return register_stored(context)
 
 
-def register(context: driver.Context) -> dict[str, Any]:
-    """Hashes, profiles and registers the table."""
-    from amlkit.content import file_hash, identity
-    from amlkit.progress import Progress
-    from amlkit.records import DataDefinition
+def register(context: cli.Context) -> Registered:
+    """Hashes, profiles and registers the table of the settings.
+
+    Raises:
+        SettingsError: there is no such table, or it will not do.
+    """
     from amlkit.settings import SettingsError
     from amlkit.tabular.table.profile import Profile
 
-    settings, platform, say = context.settings, context.platform, context.say
+    settings, workspace = context.settings, context.workspace
     data = settings.data
-    typed = settings.origin("data.path") == "--path"  # then it is meant from where the user stands
-    path = Path(data.path) if typed else settings.root / data.path
     origin = settings.origin("data.path")
+    typed = origin == "--path"  # then it is meant from where the user stands
+    path = Path(data.path) if typed else settings.root / data.path
     if not path.is_file():
         what = "a folder, not a file" if path.is_dir() else "no such file"
         raise SettingsError(f"{path}: {what} (table from {origin})")
     with Progress("read", path.stat().st_size) as progress:
-        sha256 = file_hash(path, progress)
-    version = identity([sha256, data.target, data.types, data.missing_values])
-    known = platform.find_data(data.name, version)
-    stored = Profile.from_dict(platform.read_profile(known)) if known else None
+        sha256 = content.file_hash(path, progress)
+    version = content.identity([sha256, data.target, data.types, data.missing_values])
+    known = workspace.data.get(data.name, version)
+    stored = Profile.from_dict(workspace.data.profile(known)) if known else None
     profile, task = look_through(context, path, origin, stored)
     if context.args.dry_run:
         sent = "" if known else f" ({path.stat().st_size:,} bytes are copied there)"
-        say(
-            f"would {'use' if known else 'register'} {data.name}:{version} on {platform.name}{sent}"
-        )
-        created = known is None
-        return record(context, version, profile.rows, task, created) | {"dry_run": True}
-    definition = DataDefinition(
-        data.name, path, data.target, version, {**profile.to_dict(), "sha256": sha256, "task": task}
-    )
+        verb = "use" if known else "register"
+        context.say(f"would {verb} {data.name}:{version} on {workspace.name}{sent}")
+        return _would(context, version, profile.rows, task, created=known is None)
+    facts = {**profile.to_dict(), "sha256": sha256, "task": task}
+    definition = DataDefinition(data.name, path, data.target, version, facts)
     with Progress("copy", path.stat().st_size) as progress:
-        asset = platform.register_data(definition, progress)
-    return conclude(context, asset, task, known is None)
+        asset = workspace.data.create(definition, progress)
+    return _done(context, asset, task, created=known is None)
 
 
-def register_stored(context: driver.Context) -> dict[str, Any]:
+def register_stored(context: cli.Context) -> Registered:
     """Registers a table where it lies; it is read once, to look through it."""
-    import tempfile
-
-    from amlkit.content import identity
-    from amlkit.progress import Progress
     from amlkit.settings import SettingsError
 
-    args, platform, say = context.args, context.platform, context.say
-    data = context.settings.data
+    args, workspace, settings = context.args, context.workspace, context.settings
+    data = settings.data
     for key in ("types", "missing_values"):
         if getattr(data, key):
             raise SettingsError(
-                f"{context.settings.origin('data.' + key)}: data.{key} is kept beside a table, "
+                f"{settings.origin('data.' + key)}: data.{key} is kept beside a table, "
                 "where --datastore-path writes nothing; empty it, or upload the table with --path"
             )
-    stored = platform.find_stored(args.datastore, args.datastore_path)
-    version = identity([stored.datastore, stored.path, stored.content, data.target])
-    known = platform.find_data(data.name, version)
+    stored = workspace.data.find_stored(args.datastore, args.datastore_path)
+    version = content.identity([stored.datastore, stored.path, stored.content, data.target])
+    known = workspace.data.get(data.name, version)
     if known:
-        say(f"{stored.path} in datastore {stored.datastore} has not changed")
+        context.say(f"{stored.path} in datastore {stored.datastore} has not changed")
         if args.dry_run:
-            return record(context, version, known.rows, None, False) | {"dry_run": True}
-        return conclude(context, known, None, False)
+            return _would(context, version, known.rows, None, created=False)
+        return _done(context, known, None, created=False)
     with tempfile.TemporaryDirectory() as folder:
         with Progress("fetch", stored.size) as progress:
-            path = platform.fetch_stored(stored, Path(folder), progress)
+            path = workspace.data.download_stored(stored, Path(folder), progress)
         origin = f"--datastore-path, {stored.path} in {stored.datastore}"
         profile, task = look_through(context, path, origin, None)
     if args.dry_run:
-        say(f"would register {data.name}:{version} on {platform.name}, where it lies")
-        return record(context, version, profile.rows, task, True) | {"dry_run": True}
-    asset = platform.register_stored(stored, data.name, version, data.target, profile.rows)
-    return conclude(context, asset, task, True)
+        context.say(f"would register {data.name}:{version} on {workspace.name}, where it lies")
+        return _would(context, version, profile.rows, task, created=True)
+    asset = workspace.data.create_stored(stored, data.name, version, data.target, profile.rows)
+    return _done(context, asset, task, created=True)
 
 
 def look_through(
-    context: driver.Context, path: Path, origin: str, known: Profile | None
+    context: cli.Context, path: Path, origin: str, known: Profile | None
 ) -> tuple[Profile, str]:
     """The table's profile and task, shown; a table that will not do is refused."""
-    from amlkit.progress import Progress
     from amlkit.settings import SettingsError
     from amlkit.tabular.table import TableError
     from amlkit.tabular.table.profile import check_target, infer_task, profile_table
@@ -151,36 +185,36 @@ def look_through(
     return profile, task
 
 
-def conclude(
-    context: driver.Context, asset: DataAsset, task: str | None, created: bool
-) -> dict[str, Any]:
-    """Says what is registered, and what comes next."""
-    settings, say = context.settings, context.say
-    number = f", version {asset.number} of the Dataset" if asset.number else ""
-    state = "registered" if created else "known"
-    say(f"{state}: {asset.name}:{asset.version}{number}, {asset.rows:,} rows, in {asset.source}")
-    flags = " --local" if context.args.local else ""
-    flags += f" --set data.name={asset.name}" if settings.origin("data.name") == "--name" else ""
-    say(f"next: python src/model.py{flags}")
-    done = record(context, asset.version, asset.rows, task, created)
-    done["data"] |= {"source": asset.source, "number": asset.number or None}
-    return done
-
-
-def record(
-    context: driver.Context, version: str, rows: int, task: str | None, created: bool
-) -> dict[str, Any]:
-    """What is reported of a data asset."""
+def _would(
+    context: cli.Context, version: str, rows: int, task: str | None, *, created: bool
+) -> Registered:
+    """The result of a dry run."""
     data = context.settings.data
-    known = {"name": data.name, "version": version, "rows": rows, "target": data.target}
-    return {"data": known | {"task": task, "created": created}}
+    return Registered(data.name, version, rows, data.target, task, created, dry_run=True)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the driver; answers with its exit code."""
+def _done(
+    context: cli.Context, asset: DataAsset, task: str | None, *, created: bool
+) -> Registered:
+    """The result of a registration."""
+    flags: tuple[str, ...] = ()
+    if context.settings.origin("data.name") == "--name":
+        flags = ("--set", f"data.name={asset.name}")
+    return Registered(
+        asset.name,
+        asset.version,
+        asset.rows,
+        asset.target,
+        task,
+        created,
+        asset.source,
+        asset.number,
+        next=context.command("model", *flags),
+    )
+
+
+def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
+    """Runs `src/data.py`, whose path `driver` is; returns its exit code."""
     flags = {"path": "data.path", "target": "data.target", "name": "data.name"}
-    return driver.main(arguments(), run, flags, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    root = Path(driver).resolve().parents[1]
+    return cli.main(root, arguments(), run, calls or Calls(), flags=flags, argv=argv)

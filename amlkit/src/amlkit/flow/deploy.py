@@ -1,23 +1,117 @@
-"""Serves the registered model at an endpoint, or scores a table with it."""
+"""The deployment step: a registered model behind an endpoint; or a table scored with it."""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from amlkit import cli as driver
-from amlkit.flow.serving_words import deployment_words, endpoint_record, model_record, request_line
-
-if TYPE_CHECKING:
-    from amlkit.flow.serving import Outcome
-    from amlkit.records import Model
+from amlkit import cli
+from amlkit.calls import Calls
+from amlkit.flow import serving
+from amlkit.records import Deployment, Endpoint, Model, WorkError
 
 
-def arguments() -> driver.Parser:
+@dataclass(frozen=True)
+class Served:
+    """An endpoint as it is now, and what was done to it."""
+
+    name: str
+    endpoint: Endpoint | None
+    model: Model | None = None
+    """Named in the record where another one than the serving one is meant."""
+    switched: bool = False
+    rolled_back: bool = False
+    reason: str = ""
+    lines: tuple[str, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What the record holds beside."""
+
+    @property
+    def failure(self) -> str:
+        """A deployment that was taken back is a failure; what served before serves on."""
+        return self.reason if self.rolled_back else ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+        return self.lines
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        endpoint, serving_one = self.endpoint, self.endpoint and self.endpoint.serving
+        previous = endpoint.previous if endpoint else None
+        status = endpoint.status if endpoint else "NotDeployed"
+        model: dict[str, Any] = {"name": None, "version": None}
+        if self.model:
+            model = {"name": self.model.name, "version": self.model.version}
+        elif serving_one:
+            model = {"name": serving_one.model, "version": serving_one.model_version}
+        done: dict[str, Any] = {
+            "endpoint": {
+                "name": self.name,
+                "uri": endpoint.uri if endpoint else None,
+                "status": status,
+                "reason": endpoint.reason if endpoint else "",
+            },
+            "status": "Failed" if self.rolled_back else status,
+            "model": model,
+            "deployment": serving_one.name if serving_one else None,
+            "previous": previous and {"name": previous.model, "version": previous.model_version},
+            "switched": self.switched,
+            "rolled_back": self.rolled_back,
+        }
+        return done | ({"reason": self.reason} if self.reason else {}) | dict(self.more)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A table that was scored into a file."""
+
+    model: Model
+    source: Path
+    target: Path
+    rows: int | None
+    """None: a dry run."""
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+        return () if self.rows is None else (f"{self.rows:,} rows scored into {self.target}",)
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        batch: dict[str, Any] = {"input": str(self.source), "output": str(self.target)}
+        done = {"model": {"name": self.model.name, "version": self.model.version}, "batch": batch}
+        if self.rows is None:
+            return done | {"dry_run": True}
+        batch["rows"] = self.rows
+        return done
+
+
+@dataclass(frozen=True)
+class Key:
+    """An endpoint's key: printed alone, and nowhere else."""
+
+    endpoint: str
+    key: str = field(repr=False)
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """The key."""
+        none = f"endpoint {self.endpoint} asks for no key: it is reached from this machine alone"
+        return (self.key or none,)
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {"endpoint": {"name": self.endpoint}, "key": self.key or None}
+
+
+def arguments() -> cli.Parser:
     """The driver's flags."""
-    parser = driver.parser(
+    parser = cli.parser(
         "Serve the registered model: new beside old, smoke test, switch; or score a table.",
         """python src/deploy.py --local
         python src/deploy.py --local --status
@@ -46,13 +140,13 @@ def arguments() -> driver.Parser:
     return parser
 
 
-def run(context: driver.Context) -> dict[str, Any]:
+def run(context: cli.Context) -> cli.Result:
     """Does the one thing that the flags ask for."""
-    args = context.args
+    args, name = context.args, context.settings.endpoint.name
     if (args.out or args.keep) and not args.batch:
-        raise driver.ArgumentError("--out and --keep belong to --batch IN")
+        raise cli.ArgumentError("--out and --keep belong to --batch IN")
     if args.batch:
-        return batch(context)
+        return score(context)
     if args.status:
         return status(context)
     if args.rollback:
@@ -60,183 +154,155 @@ def run(context: driver.Context) -> dict[str, Any]:
     if args.delete:
         return delete(context)
     if args.show_key:
-        return show_key(context)
+        return Key(name, context.workspace.endpoints.key(name))
     return deploy(context)
 
 
-def deploy(context: driver.Context) -> dict[str, Any]:
+def deploy(context: cli.Context) -> Served:
     """Puts the model behind the endpoint; if it fails its test, what serves serves on."""
-    from amlkit.flow import serving
-
-    settings, platform, say = context.settings, context.platform, context.say
-    model = serving.find_model(settings, platform, context.args.model_version)
+    settings, workspace, say = context.settings, context.workspace, context.say
+    model = serving.find_model(settings, workspace, context.args.model_version)
+    serving.require_score(settings)
     dry_run = context.args.dry_run
     definition = serving.deployment_definition(
-        settings, platform, model, "score.py", dry_run=dry_run
+        settings, workspace, context.calls, model, dry_run=dry_run
     )
+    name = definition.endpoint
     if dry_run:
-        before = platform.find_endpoint(definition.endpoint)
+        before = workspace.endpoints.get(name)
         old = before.serving if before else None
         instead = f" in place of version {old.model_version}" if old else ""
-        say(f"would serve {model.name}:{model.version}{instead} at endpoint {definition.endpoint}")
-        say(f"on {platform.name}, in environment {definition.environment.name}")
-        return endpoint_record(definition.endpoint, before) | {
-            "dry_run": True,
-            "model": model_record(model),
-        }
-    examples = examples_of(context, model)
+        lines = (
+            f"would serve {model.name}:{model.version}{instead} at endpoint {name}",
+            f"on {workspace.name}, in environment {definition.environment.name}",
+        )
+        return Served(name, before, model, lines=lines, more={"dry_run": True})
+    examples = serving.examples_of(workspace, model)
     try:
-        outcome = serving.deploy(platform, definition, examples, say)
+        outcome = serving.deploy(workspace, definition, examples, say)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; what served before serves on") from None
     return conclude(context, outcome, examples)
 
 
-def rollback(context: driver.Context) -> dict[str, Any]:
+def rollback(context: cli.Context) -> Served:
     """Lets what served before serve again."""
-    from amlkit.flow import serving
-    from amlkit.records import WorkError
-
-    name, platform = context.settings.endpoint.name, context.platform
+    name, workspace = context.settings.endpoint.name, context.workspace
     if context.args.dry_run:
-        found = platform.find_endpoint(name)
+        found = workspace.endpoints.get(name)
         before = found.previous if found else None
-        context.say(
-            f"would go back to {deployment_words(before)}" if before else "nothing served before"
-        )
-        return endpoint_record(name, found) | {"dry_run": True}
+        line = f"would go back to {words_of(before)}" if before else "nothing served before"
+        return Served(name, found, lines=(line,), more={"dry_run": True})
 
     def rows(model_name: str, version: str) -> Mapping[str, Any]:
-        model = serving.find_version(platform.model_versions(model_name), version)
+        model = serving.find_version(workspace.models.versions(model_name), version)
         if model is None:
             raise WorkError(f"{model_name}:{version} is no longer registered")
-        return examples_of(context, model)
+        return serving.examples_of(workspace, model)
 
-    return conclude(context, serving.roll_back(platform, name, rows, context.say), None)
+    return conclude(context, serving.roll_back(workspace, name, rows, context.say), None)
 
 
 def conclude(
-    context: driver.Context, outcome: Outcome, examples: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Says what became of a deployment, and how to send a request."""
-    say, endpoint = context.say, outcome.endpoint
-    done = endpoint_record(context.settings.endpoint.name, endpoint)
-    done |= {"switched": outcome.switched, "rolled_back": outcome.rolled_back}
-    if outcome.reason:
-        done["reason"] = outcome.reason
-        if not outcome.rolled_back:
-            say(outcome.reason)
-    if outcome.rolled_back:
-        done |= {"status": "Failed", "error": outcome.reason, "exit_code": 1}
+    context: cli.Context, outcome: serving.Outcome, examples: Mapping[str, Any] | None
+) -> Served:
+    """What became of a deployment, and how to send a request."""
+    endpoint = outcome.endpoint
+    done = Served(
+        context.settings.endpoint.name,
+        endpoint,
+        switched=outcome.switched,
+        rolled_back=outcome.rolled_back,
+        reason=outcome.reason,
+    )
+    lines = [outcome.reason] if outcome.reason and not outcome.rolled_back else []
     if endpoint is None:
-        return done
-    for note in endpoint.notes:
-        say(f"note: {note}")
+        return replace(done, lines=tuple(lines))
+    lines += [f"note: {note}" for note in endpoint.notes]
     if endpoint.serving:
-        say(f"{endpoint.status}: {deployment_words(endpoint.serving)} at {endpoint.uri}")
+        lines.append(f"{endpoint.status}: {words_of(endpoint.serving)} at {endpoint.uri}")
+    more: dict[str, Any] = {}
     if examples and not outcome.rolled_back:
-        done["example"] = {"data": examples["data"][:1]}
+        more["example"] = {"data": examples["data"][:1]}
         if endpoint.keyed:
-            say(f"its key, for the variable KEY: {driver.command(context, 'deploy', '--show-key')}")
-        say(f"try: {request_line(endpoint.uri, examples, keyed=endpoint.keyed)}")
-    return done
+            show = context.command("deploy", "--show-key")
+            lines.append(f"its key, for the variable KEY: {show}")
+        lines.append(f"try: {request_line(endpoint.uri, examples, keyed=endpoint.keyed)}")
+    return replace(done, lines=tuple(lines), more=more)
 
 
-def status(context: driver.Context) -> dict[str, Any]:
-    """Says what serves, asked now."""
-    name, say = context.settings.endpoint.name, context.say
-    endpoint = context.platform.find_endpoint(name)
+def status(context: cli.Context) -> Served:
+    """What serves, asked now."""
+    name = context.settings.endpoint.name
+    endpoint = context.workspace.endpoints.get(name)
     if endpoint is None:
-        say(f"endpoint {name}: nothing is deployed; run this without --status to deploy")
-    else:
-        why = f" ({endpoint.reason})" if endpoint.reason else ""
-        say(f"endpoint {name}: {endpoint.status}{why}")
-        say(f"address: {endpoint.uri}")
-        if endpoint.serving:
-            verb = "served" if endpoint.status == "Stopped" else "serves"
-            say(f"{verb}: {deployment_words(endpoint.serving)}")
-        if endpoint.previous:
-            say(f"before: {deployment_words(endpoint.previous)}; --rollback goes back to it")
-    return endpoint_record(name, endpoint)
+        start = context.command("deploy")
+        return Served(name, None, lines=(f"endpoint {name}: nothing is deployed; next: {start}",))
+    why = f" ({endpoint.reason})" if endpoint.reason else ""
+    lines = [f"endpoint {name}: {endpoint.status}{why}", f"address: {endpoint.uri}"]
+    if endpoint.serving:
+        verb = "served" if endpoint.status == "Stopped" else "serves"
+        lines.append(f"{verb}: {words_of(endpoint.serving)}")
+    if endpoint.previous:
+        lines.append(f"before: {words_of(endpoint.previous)}; --rollback goes back to it")
+    return Served(name, endpoint, lines=tuple(lines))
 
 
-def delete(context: driver.Context) -> dict[str, Any]:
+def delete(context: cli.Context) -> Served:
     """Stops the endpoint and all behind it."""
-    name = context.settings.endpoint.name
-    found = context.platform.find_endpoint(name)
+    name, endpoints = context.settings.endpoint.name, context.workspace.endpoints
     if context.args.dry_run:
-        context.say(f"would delete endpoint {name}" if found else f"there is no endpoint {name}")
-        return endpoint_record(name, found) | {"dry_run": True}
-    with context.platform.hold_endpoint(name):
-        deleted = context.platform.delete_endpoint(name)
-    context.say(f"endpoint {name}: {'deleted' if deleted else 'there is none'}")
-    return endpoint_record(name, None) | {"deleted": deleted}
+        found = endpoints.get(name)
+        line = f"would delete endpoint {name}" if found else f"there is no endpoint {name}"
+        return Served(name, found, lines=(line,), more={"dry_run": True})
+    with endpoints.hold(name):
+        deleted = endpoints.delete(name)
+    line = f"endpoint {name}: {'deleted' if deleted else 'there is none'}"
+    return Served(name, None, lines=(line,), more={"deleted": deleted})
 
 
-def show_key(context: driver.Context) -> dict[str, Any]:
-    """Prints the endpoint's key: the one place that does."""
-    name = context.settings.endpoint.name
-    key = context.platform.endpoint_key(name)
-    if context.args.json:
-        return {"endpoint": {"name": name}, "key": key or None}
-    if key:
-        print(key)
-    else:
-        context.say(f"endpoint {name} asks for no key: it is reached from this machine alone")
-    return {}
-
-
-def batch(context: driver.Context) -> dict[str, Any]:
+def score(context: cli.Context) -> Scored:
     """Scores a table of any size, in the order of its rows."""
-    from amlkit.flow import serving
     from amlkit.progress import Progress
 
-    args, say = context.args, context.say
+    args, workspace, say = context.args, context.workspace, context.say
     if not args.out:
-        raise driver.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
+        raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
     source, target = Path(args.batch), Path(args.out)
     if not source.is_file():
-        raise driver.ArgumentError(f"--batch {source}: no such file")
-    model = serving.find_model(context.settings, context.platform, args.model_version)
+        raise cli.ArgumentError(f"--batch {source}: no such file")
+    model = serving.find_model(context.settings, workspace, args.model_version)
     definition = serving.deployment_definition(
-        context.settings, context.platform, model, "batch.py", dry_run=args.dry_run
+        context.settings, workspace, context.calls, model, dry_run=args.dry_run
     )
-    done: dict[str, Any] = {"model": model_record(model)}
-    done["batch"] = {"input": str(source), "output": str(target)}
     if args.dry_run:
         say(f"would score {source} with {model.name}:{model.version} into {target}")
-        return done | {"dry_run": True}
+        return Scored(model, source, target, None)
     say(f"scoring {source} with {model.name}:{model.version}")
     with Progress("score", source.stat().st_size) as progress:
-        rows = context.platform.score_file(definition, source, target, args.keep, say, progress)
-    say(f"{rows:,} rows scored into {target}")
-    done["batch"]["rows"] = rows
-    return done
+        rows = workspace.endpoints.score(definition, source, target, args.keep, say, progress)
+    return Scored(model, source, target, rows)
 
 
-def examples_of(context: driver.Context, model: Model) -> Mapping[str, Any]:
-    """Rows for the smoke test: those that the training left, else the first of the data asset."""
-    from amlkit.flow import serving
-    from amlkit.records import WorkError
-    from amlkit.tabular.examples import first_rows
-
-    found = serving.read_examples(context.platform, model)
-    if found is not None:
-        return found
-    name, version = model.tags.get("data_name", ""), model.tags.get("data_version")
-    data = context.platform.find_data(name, version) if name else None
-    if data is None:
-        raise WorkError(
-            f"{model.name}:{model.version} has no examples.json, and its data asset {name!r} is "
-            "gone: there is nothing to test it with; see docs/contract.md"
-        )
-    return {"data": first_rows(context.platform.open_data(data))}
+def words_of(deployment: Deployment) -> str:
+    """A deployment in words."""
+    return f"{deployment.model}:{deployment.model_version} ({deployment.name})"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the driver; answers with its exit code."""
-    return driver.main(arguments(), run, {}, argv)
+def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool = False) -> str:
+    """The command line that asks for the first example; with a key, it is taken from $KEY."""
+    body = json.dumps({"data": examples["data"][:1]}, ensure_ascii=True)
+    if sys.platform == "win32":
+        body = body.replace("'", "''")
+        key = ' -Headers @{Authorization="Bearer $KEY"}' if keyed else ""
+        how = f"-Method Post -ContentType application/json{key}"
+        return f"Invoke-RestMethod {uri} {how} -Body '{body}'"
+    body = body.replace("'", "'\\''")
+    key = ' -H "Authorization: Bearer $KEY"' if keyed else ""
+    return f"curl {uri} -H 'Content-Type: application/json'{key} -d '{body}'"
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
+    """Runs `src/deploy.py`, whose path `driver` is; returns its exit code."""
+    root = Path(driver).resolve().parents[1]
+    return cli.main(root, arguments(), run, calls or Calls(), argv=argv)

@@ -1,20 +1,84 @@
-"""Runs the training experiment as a job, lets the gate judge it, and registers the model."""
+"""The training step: a job trains, the gate judges, the registry takes the model or not."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from amlkit import cli as driver
-from amlkit.flow import data
+from amlkit import cli
+from amlkit.calls import Calls
+from amlkit.records import FINISHED
 
 if TYPE_CHECKING:
+    from amlkit.flow.training import Verdict
     from amlkit.records import DataAsset, Job, Run
 
 
-def arguments() -> driver.Parser:
+@dataclass(frozen=True)
+class Trained:
+    """What became of a run."""
+
+    run: Run
+    reason: str
+    """The gate's words, or why there are none."""
+    verdict: Verdict | None = None
+    """None where the run was not judged."""
+    report: str = ""
+    """Where the report is."""
+    next: str = ""
+    """What a person types to go on."""
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+        if self.verdict is None:
+            return ()
+        metrics, model = self.verdict.metrics["metrics"], self.verdict.model
+        lines = [", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), self.reason]
+        lines += [f"model: {model.name}:{model.version}"] if model else []
+        lines += [f"report: {self.report}"]
+        return [*lines, f"next: {self.next}"] if self.next else lines
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        run, verdict = self.run, self.verdict
+        model = verdict.model if verdict else None
+        done: dict[str, Any] = {
+            "run_id": run.id,
+            "status": run.status,
+            "url": run.url,
+            "metrics": verdict.metrics["metrics"] if verdict else {},
+            "registered": model is not None,
+            "created": bool(verdict and verdict.created),
+            "reason": self.reason,
+            "model": {"name": run.model_name, "version": model.version if model else None},
+        }
+        if verdict:
+            done |= {"decision": verdict.decision.to_dict(), "report": self.report}
+        return done
+
+
+@dataclass(frozen=True)
+class WouldTrain:
+    """What a call without --dry-run would do; it was said already."""
+
+    facts: Mapping[str, Any] = field(repr=False)
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Nothing more."""
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {"dry_run": True, **self.facts}
+
+
+def arguments() -> cli.Parser:
     """The driver's flags."""
-    parser = driver.parser(
+    parser = cli.parser(
         "Train on the registered data as a job, compare with the champion, register.",
         """python src/model.py --local
         python src/model.py --local --set training.estimator=sklearn.linear_model.LogisticRegression
@@ -33,9 +97,9 @@ def arguments() -> driver.Parser:
     )
     parser.add_argument(
         "--wait-minutes",
-        type=driver.positive,
+        type=cli.positive,
         metavar="N",
-        help="wait so long at most; a run that goes on is taken up again with --resume",
+        help="wait so long at most; a run that goes on is resumed with --resume",
     )
     run = parser.add_mutually_exclusive_group()
     run.add_argument("--no-wait", action="store_true", help="start the run and return at once")
@@ -44,164 +108,140 @@ def arguments() -> driver.Parser:
     return parser
 
 
-def train(context: driver.Context) -> dict[str, Any]:
-    """Starts a run or takes one up, follows it to its end and concludes."""
-    from amlkit.records import FINISHED
-
-    args, platform, say = context.args, context.platform, context.say
+def train(context: cli.Context) -> Trained | WouldTrain:
+    """Starts a run or resumes one, follows it to its end, and has it judged."""
+    args, jobs, say = context.args, context.workspace.jobs, context.say
     if args.wait_minutes is not None and (args.no_wait or args.cancel is not None):
-        raise driver.ArgumentError("--wait-minutes: --no-wait and --cancel wait for nothing")
+        raise cli.ArgumentError("--wait-minutes: --no-wait and --cancel wait for nothing")
     if args.cancel is not None:
-        return cancel(context)
+        run = jobs.get(args.cancel) if args.dry_run else jobs.cancel(args.cancel)
+        say(f"run {run.id}: {run.status}")
+        return Trained(run, f"the run {run.status.lower()}")
     if args.resume is not None:
-        run = platform.get_run(args.resume)
+        run = jobs.get(args.resume)
     else:
-        job, name, equal = prepare(context)
+        job, equal = prepare(context)
         if args.dry_run:
-            return would(context, job, name, equal)
-        run = equal or platform.submit(job, name)
+            return would_train(context, job, equal)
+        run = equal or jobs.create(job)
         if equal:
             say(f"run {run.id}, {run.status}, has the same inputs; --force trains again")
         else:
             say(f"run {run.id} in experiment {run.experiment}: {run.url}")
+    resume = context.command("model", "--resume", run.id)
     if args.no_wait:
-        say(f"not waiting; next: {driver.command(context, 'model', f'--resume {run.id}')}")
-        return record(run, "the run was not waited for")
+        say(f"not waiting; next: {resume}")
+        return Trained(run, "the run was not waited for")
     if run.status != "Completed":
         run = follow(context, run)
     if run.status not in FINISHED:
-        say(f"run {run.id} goes on; {driver.command(context, 'model', f'--resume {run.id}')}")
-        return record(run, f"the run goes on after {args.wait_minutes:g} minutes of waiting")
+        say(f"run {run.id} goes on; next: {resume}")
+        return Trained(run, f"the run goes on after {args.wait_minutes:g} minutes of waiting")
     if run.status != "Completed":
-        tail = platform.log_tail(run.id, 1)
+        tail = jobs.log(run.id, 1)
         reason = f"the run {run.status.lower()}" + (f": {tail[0]}" if tail else "")
-        say(f"run {run.id}: {reason}")
-        return record(run, reason) | {"exit_code": 1}
+        return Trained(run, reason, failure=f"run {run.id}: {reason}")
     return conclude(context, run)
 
 
-def prepare(context: driver.Context) -> tuple[Job, str, Run | None]:
-    """The job, the name its model is registered under, and a run that answers already."""
-    from amlkit.flow import steps
+def prepare(context: cli.Context) -> tuple[Job, Run | None]:
+    """The job, and a run of the same job if there is one."""
+    from amlkit.flow import training
 
-    settings, platform, say = context.settings, context.platform, context.say
-    job = steps.training_job(settings, platform, table(context), dry_run=context.args.dry_run)
+    settings, workspace, args = context.settings, context.workspace, context.args
+    data = table(context)
+    job = training.training_job(settings, workspace, context.calls, data, dry_run=args.dry_run)
     if differences := job.environment.differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
-        say(f"warning: not the locked environment: {differences[0]}{more}")
-    name = settings.model_name(job.data.target)
-    return job, name, None if context.args.force else steps.find_equal(platform, job, name)
+        context.say(f"warning: not the locked environment: {differences[0]}{more}")
+    return job, None if args.force else training.find_equal(workspace, job)
 
 
-def table(context: driver.Context) -> DataAsset:
-    """The newest data asset; where there is none, that of config.yml, registered first."""
+def table(context: cli.Context) -> DataAsset:
+    """The newest data asset; where there is none, that of config.yml, registered first.
+
+    Raises:
+        SettingsError: a data asset was asked for by name, and there is none of that name.
+    """
+    from amlkit.flow import data
     from amlkit.records import DataAsset
+    from amlkit.settings import SettingsError
 
-    settings, platform = context.settings, context.platform
-    found = platform.find_data(settings.data.name)
+    settings, workspace = context.settings, context.workspace
+    name = settings.data.name
+    found = workspace.data.get(name)
     if found is not None:
         return found
-    context.say(f"no data asset {settings.data.name} yet: {settings.data.path} comes first")
-    new = data.register(context)["data"]
-    registered = platform.find_data(settings.data.name, new["version"])
-    return registered or DataAsset(new["name"], new["version"], new["target"], new["rows"], "")
+    origin = settings.origin("data.name")
+    if origin.startswith("--"):
+        known = context.command("data", "--path", "FILE", "--target", "COLUMN")
+        raise SettingsError(
+            f"{origin}: no data asset {name} is registered on {workspace.name}; `{known}` does it"
+        )
+    context.say(f"no data asset {name} yet: {settings.data.path} comes first")
+    new = data.register(context)
+    registered = workspace.data.get(name, new.version)  # a dry run registers none
+    return registered or DataAsset(new.name, new.version, new.target, new.rows, "")
 
 
-def follow(context: driver.Context, run: Run) -> Run:
+def follow(context: cli.Context, run: Run) -> Run:
     """Waits for the run, --wait-minutes at most, and shows its log.
 
     An interrupt leaves it going and says how to go on.
     """
     minutes = context.args.wait_minutes
     try:
-        return context.platform.wait(
+        return context.workspace.jobs.stream(
             run.id,
             lambda line: context.say(f"  {line}"),
             seconds=None if minutes is None else minutes * 60,
         )
     except KeyboardInterrupt:
-        resume, end = (
-            driver.command(context, "model", f"--{way} {run.id}") for way in ("resume", "cancel")
-        )
+        resume, cancel = (context.command("model", f"--{way}", run.id) for way in ("resume", "cancel"))
         raise KeyboardInterrupt(
-            f"run {run.id} goes on; `{resume}` waits for it, `{end}` ends it"
+            f"run {run.id} goes on; `{resume}` waits for it, `{cancel}` ends it"
         ) from None
 
 
-def conclude(context: driver.Context, run: Run) -> dict[str, Any]:
+def conclude(context: cli.Context, run: Run) -> Trained:
     """Lets the gate judge a completed run, registers its model if it may be, writes the report."""
-    from amlkit.flow import steps
+    from amlkit.flow import training
+    from amlkit.report import write_report
 
-    platform, settings, say = context.platform, context.settings, context.say
-    verdict = steps.judge(platform, settings, run, replace_champion=context.args.replace_champion)
-    facts = steps.report_facts(platform, run, verdict)
-    report = platform.save_report(run.id, lambda path: steps.write_report(path, facts))
-    metrics = verdict.metrics["metrics"]
-    say(", ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-    say(verdict.decision.reason)
-    if verdict.model:
-        say(f"model: {verdict.model.name}:{verdict.model.version}")
-    say(f"report: {report}")
-    if verdict.model:
-        say(f"next: {driver.command(context, 'deploy')}")
-    version = verdict.model.version if verdict.model else None
-    return record(run, verdict.decision.reason) | {
-        "metrics": metrics,
-        "registered": verdict.model is not None,
-        "created": verdict.created,
-        "model": {"name": run.model_name, "version": version},
-        "decision": verdict.decision.to_dict(),
-        "report": report,
-    }
+    workspace, settings, args = context.workspace, context.settings, context.args
+    verdict = training.judge(workspace, settings, run, replace_champion=args.replace_champion)
+    facts = training.report_facts(workspace, run, verdict)
+    report = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
+    following = context.command("deploy") if verdict.model else ""
+    return Trained(run, verdict.decision.reason, verdict, report, following)
 
 
-def cancel(context: driver.Context) -> dict[str, Any]:
-    """Ends a run."""
-    run_id, platform = context.args.cancel, context.platform
-    run = platform.get_run(run_id) if context.args.dry_run else platform.cancel(run_id)
-    context.say(f"run {run.id}: {run.status}")
-    return record(run, f"the run {run.status.lower()}")
-
-
-def would(context: driver.Context, job: Job, name: str, equal: Run | None) -> dict[str, Any]:
+def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain:
     """Says what a call without --dry-run would do."""
-    say, data, environment = context.say, job.data, job.environment
+    say, environment = context.say, job.environment
+    name, version = job.tags["data_name"], job.tags["data_version"]
     if equal:
-        say(f"would answer with run {equal.id}, {equal.status}")
+        say(f"would use run {equal.id}, {equal.status}")
     else:
-        say(f"would train on {data.name}:{data.version} with code {job.code_version}")
+        say(f"would train on {name}:{version} with code {job.code_version}")
     state = ", which would be created" if environment.created else ""
-    say(f"{context.platform.job_place()}, in {environment.name}:{environment.version}{state}")
+    place = context.workspace.jobs.target()
+    say(f"{place}, in {environment.name}:{environment.version}{state}")
     champion = job.champion.version if job.champion else None
-    say(f"model {name}, champion: {'version ' + champion if champion else 'none'}")
-    return {
-        "dry_run": True,
-        "run_id": equal.id if equal else None,
-        "data": {"name": data.name, "version": data.version},
-        "environment": {"name": environment.name, "version": environment.version},
-        "code_version": job.code_version,
-        "model": {"name": name, "version": champion},
-    }
+    say(f"model {job.model_name}, champion: {'version ' + champion if champion else 'none'}")
+    return WouldTrain(
+        {
+            "run_id": equal.id if equal else None,
+            "data": {"name": name, "version": version},
+            "environment": {"name": environment.name, "version": environment.version},
+            "code_version": job.code_version,
+            "model": {"name": job.model_name, "version": champion},
+        }
+    )
 
 
-def record(run: Run, reason: str) -> dict[str, Any]:
-    """What is reported of a run, whatever became of it."""
-    return {
-        "run_id": run.id,
-        "status": run.status,
-        "url": run.url,
-        "metrics": {},
-        "registered": False,
-        "created": False,
-        "reason": reason,
-        "model": {"name": run.model_name, "version": None},
-    }
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Runs the driver; answers with its exit code."""
-    return driver.main(arguments(), train, {"experiment": "experiment"}, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
+    """Runs `src/model.py`, whose path `driver` is; returns its exit code."""
+    root = Path(driver).resolve().parents[1]
+    flags = {"experiment": "experiment"}
+    return cli.main(root, arguments(), train, calls or Calls(), flags=flags, argv=argv)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from amlkit import content
+from amlkit.calls import Calls
+from amlkit.flow.environment import environment_definition
 from amlkit.flow.smoke import smoke_test
-from amlkit.flow.steps import code_snapshot, environment_definition
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Model, WorkError
+from amlkit.flow.training import code_snapshot
+from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Model, Scale, WorkError
 from amlkit.settings import Settings, SettingsError
-from amlkit.workspace import Platform
+from amlkit.workspace import Say, Workspace
 
 EXAMPLES = "examples.json"
 
@@ -25,20 +27,21 @@ class Outcome:
     switched: bool
     rolled_back: bool
     reason: str
+    """Why it was not switched to; empty if it was."""
 
 
-def find_model(settings: Settings, platform: Platform, version: str | None) -> Model:
+def find_model(settings: Settings, workspace: Workspace, version: str | None) -> Model:
     """The model to serve: of the newest data asset's target, by default the newest version.
 
     Raises:
         SettingsError: there is no such version, or no model at all.
     """
-    data = platform.find_data(settings.data.name)
+    data = workspace.data.get(settings.data.name)
     name = settings.model_name(data.target if data else settings.data.target)
-    versions = platform.model_versions(name)
+    versions = workspace.models.versions(name)
     if not versions:
         raise SettingsError(
-            f"{settings.origin('model.name')}: no model {name} is registered on {platform.name}; "
+            f"{settings.origin('model.name')}: no model {name} is registered on {workspace.name}; "
             "run `python src/model.py` with the same flags first"
         )
     if version is None:
@@ -56,50 +59,76 @@ def find_version(versions: Iterable[Model], version: str) -> Model | None:
 
 
 def deployment_definition(
-    settings: Settings, platform: Platform, model: Model, entry: str, *, dry_run: bool = False
+    settings: Settings, workspace: Workspace, calls: Calls, model: Model, *, dry_run: bool = False
 ) -> DeploymentDefinition:
-    """What serves a model: the code as it stands, in the environment of the serving lock.
+    """What serves a model: the code as it is now, in the environment of the serving lock.
 
     With `dry_run` nothing is copied: the definition can be looked at, not deployed.
 
     Raises:
-        SettingsError: there is no such lock, or the package has no `entry`.
+        SettingsError: there is no such lock.
     """
-    package = settings.root / "src" / settings.project.package
-    if not (package / entry).is_file():
-        origin = settings.origin("project.package")
-        raise SettingsError(f"{origin}: there is no {package / entry}; see docs/contract.md")
     endpoint = settings.endpoint
-    environment = environment_definition(settings, serving=True)
     code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
-    return DeploymentDefinition(
+    size = settings.azure.service
+    definition = DeploymentDefinition(
         endpoint=endpoint.name,
         model=model,
-        environment=environment,
+        environment=environment_definition(settings, serving=True),
         package=settings.project.package,
-        snapshot=snapshot,
+        code=snapshot,
         code_version=code_version,
         port=endpoint.port,
-        workers=endpoint.workers,
-        identity=content.identity(
-            [
-                model.name,
-                model.version,
-                code_version,
-                platform.serving_version(environment),
-                endpoint.workers,
-            ]
+        scale=Scale(
+            workers=endpoint.workers, cpu_cores=size.cpu_cores, memory_gb=size.memory_gb
         ),
+        definition=calls.deployment,
     )
+    decisive = [model.name, model.version, code_version, asdict(definition.scale)]
+    shape = workspace.endpoints.shape(definition)
+    return replace(definition, identity=content.identity([*decisive, shape]))
 
 
-def read_examples(platform: Platform, model: Model) -> dict[str, Any] | None:
+def require_score(settings: Settings) -> None:
+    """An endpoint needs the package's entry script.
+
+    Raises:
+        SettingsError: there is no `score.py`.
+    """
+    script = settings.root / "src" / settings.project.package / "score.py"
+    if not script.is_file():
+        origin = settings.origin("project.package")
+        raise SettingsError(f"{origin}: there is no {script}; see docs/contract.md")
+
+
+def examples_of(workspace: Workspace, model: Model) -> Mapping[str, Any]:
+    """Rows for the smoke test: those that the training left, else the first of the data asset.
+
+    Raises:
+        WorkError: there are neither, or the file is there and is no examples.
+    """
+    found = read_examples(workspace, model)
+    if found is not None:
+        return found
+    from amlkit.tabular.examples import first_rows
+
+    name, version = model.tags.get("data_name", ""), model.tags.get("data_version")
+    data = workspace.data.get(name, version) if name else None
+    if data is None:
+        raise WorkError(
+            f"{model.name}:{model.version} has no {EXAMPLES}, and its data asset {name!r} is "
+            "gone: there is nothing to test it with; see docs/contract.md"
+        )
+    return {"data": first_rows(workspace.data.download(data))}
+
+
+def read_examples(workspace: Workspace, model: Model) -> dict[str, Any] | None:
     """The rows that the training left beside the model, with its answers; None if it left none.
 
     Raises:
         WorkError: the file is there and is no examples.
     """
-    raw = platform.read_model(model, EXAMPLES)
+    raw = workspace.models.read(model, EXAMPLES)
     if raw is None:
         return None
     try:
@@ -112,73 +141,70 @@ def read_examples(platform: Platform, model: Model) -> dict[str, Any] | None:
 
 
 def deploy(
-    platform: Platform,
-    definition: DeploymentDefinition,
-    examples: Mapping[str, Any],
-    say: Callable[[str], None],
+    workspace: Workspace, definition: DeploymentDefinition, examples: Mapping[str, Any], say: Say
 ) -> Outcome:
     """Puts a model behind its endpoint, unless the very same serves there already."""
     name, model = definition.endpoint, definition.model
-    with platform.hold_endpoint(name):
-        before = platform.find_endpoint(name)
+    with workspace.endpoints.hold(name):
+        before = workspace.endpoints.get(name)
         serves = before.serving if before and before.status == "Ready" else None
         if serves and serves.identity == definition.identity:
             return Outcome(before, False, False, f"{model.name}:{model.version} serves already")
-        deployment = platform.create_deployment(definition, say)
-        return _test_and_switch(platform, name, before, deployment, examples, say)
+        deployment = workspace.endpoints.create_deployment(definition, say)
+        return _test_and_switch(workspace, name, before, deployment, examples, say)
 
 
 def roll_back(
-    platform: Platform,
+    workspace: Workspace,
     name: str,
-    examples_of: Callable[[str, str], Mapping[str, Any]],
-    say: Callable[[str], None],
+    examples: Callable[[str, str], Mapping[str, Any]],
+    say: Say,
 ) -> Outcome:
     """Lets what served before serve again.
 
     Args:
-        platform: where.
+        workspace: where.
         name: the endpoint's.
-        examples_of: rows for the smoke test, by a model's name and version.
+        examples: rows for the smoke test, by a model's name and version.
         say: hears of each step.
 
     Raises:
         WorkError: there is no such endpoint, or nothing served before.
     """
-    with platform.hold_endpoint(name):
-        before = platform.find_endpoint(name)
+    with workspace.endpoints.hold(name):
+        before = workspace.endpoints.get(name)
         if before is None or before.previous is None:
             what = "serves nothing" if before is None else "has served one deployment only"
             raise WorkError(f"endpoint {name} {what}: there is nothing to go back to")
         previous = before.previous
-        examples = examples_of(previous.model, previous.model_version)
-        return _test_and_switch(platform, name, before, previous, examples, say)
+        rows = examples(previous.model, previous.model_version)
+        return _test_and_switch(workspace, name, before, previous, rows, say)
 
 
 def _test_and_switch(
-    platform: Platform,
+    workspace: Workspace,
     name: str,
     before: Endpoint | None,
     deployment: Deployment,
     examples: Mapping[str, Any],
-    say: Callable[[str], None],
+    say: Say,
 ) -> Outcome:
     """Starts a deployment beside the present one, tests it, and switches if it passes."""
-    old = before.serving if before else None
+    endpoints, old = workspace.endpoints, before.serving if before else None
     beside = f" beside version {old.model_version}" if old else ""
     say(f"starting {deployment.name} with {deployment.model}:{deployment.model_version}{beside}")
-    started = platform.start_deployment(name, deployment)
+    started = endpoints.start(name, deployment)
     problem = started.reason or "it does not start" if started.status != "Ready" else ""
     if not problem:
         say(f"smoke test: asking it for {len(examples['data'])} rows")
-        problem = smoke_test(platform, started, examples)
+        problem = smoke_test(workspace, started, examples)
     if not problem:
         say("smoke test passed; switching")
         try:
-            return Outcome(platform.switch(name, started), True, False, "")
+            return Outcome(endpoints.set_traffic(name, {started.name: 100}), True, False, "")
         except WorkError as error:
             problem = str(error)
-    platform.drop_deployment(name, deployment)
-    after = platform.find_endpoint(name)
+    endpoints.delete_deployment(name, deployment)
+    after = endpoints.get(name)
     reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}"
     return Outcome(after, False, True, reason)

@@ -1,4 +1,4 @@
-"""The smoke test of a deployment: real rows are sent to it, and its answers are looked at."""
+"""The smoke test of a deployment: real rows are sent to it, and its answers are compared."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amlkit.records import Deployment
-from amlkit.workspace import Platform
+from amlkit.workspace import Workspace
 
 # How far an answer may be from the one that the model gave at training: relative, and absolute.
 TOLERANCE = 1e-4
 
 
-def smoke_test(platform: Platform, deployment: Deployment, examples: Mapping[str, Any]) -> str:
+def smoke_test(workspace: Workspace, deployment: Deployment, examples: Mapping[str, Any]) -> str:
     """What is wrong with a deployment, in a line; empty if nothing is.
 
     Args:
-        platform: where it runs.
+        workspace: where it runs.
         deployment: the one to ask.
         examples: `{"data": [row, …]}`, and if known `predictions` and `probabilities`, the answers
             that the model gave to these rows at training.
     """
     rows = examples["data"]
-    status, raw = platform.ask(deployment, json.dumps({"data": rows}).encode())
+    status, raw = workspace.endpoints.invoke(deployment, json.dumps({"data": rows}).encode())
     if status != 200:
-        return f"it answered {len(rows)} rows with HTTP {status}: {_message(raw)}"
+        return f"it returned HTTP {status} for {len(rows)} rows: {_message(raw)}"
     try:
         answer = json.loads(raw)
     except ValueError:
@@ -34,7 +34,7 @@ def smoke_test(platform: Platform, deployment: Deployment, examples: Mapping[str
     predictions = answer.get("predictions") if isinstance(answer, dict) else None
     if not isinstance(predictions, list) or len(predictions) != len(rows):
         count = len(predictions) if isinstance(predictions, list) else "no"
-        return f"it was asked for {len(rows)} rows and answered with {count} predictions"
+        return f"it was asked for {len(rows)} rows and returned {count} predictions"
     for place, prediction in enumerate(predictions):
         if prediction is None or not _is_plain(prediction):
             return f"its prediction for row {place} is {prediction!r}"

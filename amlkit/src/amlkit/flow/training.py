@@ -1,73 +1,60 @@
-"""From settings to what a platform is asked for: an environment, a job, a verdict."""
+"""From a data asset to a verdict: the job that trains, the run that it equals, the gate's say."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from amlkit import content, gate
-from amlkit.records import FINISHED, DataAsset, EnvironmentDefinition, Job, Model, Run, WorkError
+from amlkit.calls import Calls
+from amlkit.champion import was_compared
+from amlkit.flow.environment import environment_definition
+from amlkit.records import FINISHED, DataAsset, Job, Model, Run, WorkError
 from amlkit.settings import Settings, SettingsError, Training
-from amlkit.workspace import Platform
+from amlkit.workspace import Workspace
 
 METRICS = "metrics.json"
-
-
-def environment_definition(settings: Settings, *, serving: bool = False) -> EnvironmentDefinition:
-    """An environment's content, the training's or the endpoint's: the lock and the private wheels.
-
-    Raises:
-        SettingsError: there is no such lock.
-    """
-    which = settings.endpoint.environment if serving else settings.environment
-    lock = settings.root / which.lock
-    folder = settings.root / settings.environment.wheels
-    if not lock.is_file():
-        origin = settings.origin("endpoint.environment.lock" if serving else "environment.lock")
-        raise SettingsError(f"{origin}: there is no lock {lock}; `make lock` writes it")
-    wheels = tuple(sorted(folder.glob("*.whl")))
-    version = content.environment_version(lock, wheels)
-    return EnvironmentDefinition(which.name, lock, wheels, version, serving)
+LONGEST_SCHEMA = 5000  # characters of the tag that names a model's columns
 
 
 def training_job(
-    settings: Settings, platform: Platform, data: DataAsset, *, dry_run: bool = False
+    settings: Settings,
+    workspace: Workspace,
+    calls: Calls,
+    data: DataAsset,
+    *,
+    dry_run: bool = False,
 ) -> Job:
-    """The job that trains on a data asset, with the code as it stands.
+    """The job that trains on a data asset, with the code as it is now.
 
     With `dry_run` nothing is copied or made: the job can be looked at, not submitted.
 
     Raises:
-        SettingsError: there is no package.
+        SettingsError: there is no package, or no `train.py` in it.
     """
     package = settings.root / "src" / settings.project.package
     if not (package / "train.py").is_file():
-        raise SettingsError(
-            f"{settings.origin('project.package')}: there is no {package / 'train.py'}"
-        )
+        origin = settings.origin("project.package")
+        raise SettingsError(f"{origin}: there is no {package / 'train.py'}")
     definition = environment_definition(settings)
     code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
-    if dry_run:
-        environment = platform.find_environment(definition)
-    else:
-        environment = platform.ensure_environment(definition)
+    environments = workspace.environments
+    environment = environments.get(definition) if dry_run else environments.create(definition)
+    name = settings.model_name(data.target)
+    champion = workspace.models.champion(name)
     training = asdict(settings.training)
     git = content.git_state(settings.root)
-    return Job(
+    job = Job(
         experiment=settings.experiment,
-        package=settings.project.package,
-        snapshot=snapshot,
+        code=snapshot,
         code_version=code_version,
-        data=data,
+        command=training_command(settings.project.package, data, training, champion),
+        inputs={"data": data, **({"champion": champion} if champion else {})},
         environment=environment,
-        settings=training,
-        champion=platform.champion(settings.model_name(data.target)),
-        identity=content.identity(
-            [data.name, data.version, code_version, environment.version, training]
-        ),
+        variables={"PYTHONHASHSEED": "0"},
         tags={
             "data_name": data.name,
             "data_version": data.version,
@@ -79,11 +66,28 @@ def training_job(
             "git_commit": git["commit"] if git else "",
             "git_dirty": str(git["dirty"]).lower() if git else "",
         },
+        model_name=name,
+        definition=calls.training_job,
     )
+    # The champion is compared with, and decides nothing of the model: it is no part of it.
+    decisive = [data.name, data.version, code_version, environment.version, training]
+    shape = workspace.jobs.shape(job)
+    return replace(job, identity=content.identity([*decisive, shape] if shape else decisive))
+
+
+def training_command(
+    package: str, data: DataAsset, training: Mapping[str, Any], champion: Model | None
+) -> tuple[str, ...]:
+    """The job's command line; inputs are named as Azure ML names them (docs/contract.md)."""
+    command = ["python", "-m", f"{package}.train", "--data", "${{inputs.data}}"]
+    if champion is not None:
+        command += ["--champion", "${{inputs.champion}}", "--champion-version", champion.version]
+    settings = json.dumps(training, sort_keys=True)
+    return (*command, "--target", data.target, "--settings", settings)
 
 
 def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:
-    """The package as it stands: (code version, folder of its copy); a dry run copies nothing."""
+    """The package as it is now: (code version, folder of its copy); a dry run copies nothing."""
     package = settings.root / "src" / settings.project.package
     files = content.code_files(package, settings.root / ".amlignore")
     folder = settings.root / ".local-workspace" / "code"
@@ -105,7 +109,7 @@ def changed_settings(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a run: its metrics, what the gate said, the model it registered."""
+    """What became of a run: its metrics, the gate's decision, the model that it registered."""
 
     metrics: Mapping[str, Any]
     decision: gate.Decision
@@ -114,13 +118,13 @@ class Verdict:
     """Whether this call registered it; False: an earlier one did, or none."""
 
 
-def read_metrics(platform: Platform, run: Run) -> dict[str, Any]:
+def read_metrics(workspace: Workspace, run: Run) -> dict[str, Any]:
     """A run's `outputs/metrics.json`, normalised.
 
     Raises:
         WorkError: the run wrote none, or one that is no metrics.
     """
-    raw = platform.read_output(run.id, METRICS)
+    raw = workspace.jobs.read(run.id, METRICS)
     if raw is None:
         raise WorkError(
             f"run {run.id} wrote no outputs/{METRICS}; train.py must (see docs/contract.md)"
@@ -131,21 +135,23 @@ def read_metrics(platform: Platform, run: Run) -> dict[str, Any]:
         raise WorkError(f"run {run.id}: {error}") from None
 
 
-def find_equal(platform: Platform, job: Job, model_name: str) -> Run | None:
-    """An equal run that answers: under way, or done and its model registered or still to judge."""
-    run = platform.find_run(job.identity, job.experiment)
-    if run is None or run.model_name != model_name:
+def find_equal(workspace: Workspace, job: Job) -> Run | None:
+    """A run of the same job: under way, or done and its model registered or still to judge."""
+    run = workspace.jobs.find(job.identity, job.experiment)
+    if run is None or run.model_name != job.model_name:
         return None
-    if run.status not in FINISHED or platform.find_model(model_name, run.id):
+    if run.status not in FINISHED or workspace.models.of_run(job.model_name, run.id):
         return run
-    return run if gate.was_compared(read_metrics(platform, run), job.champion) else None
+    return run if was_compared(read_metrics(workspace, run), job.champion) else None
 
 
-def judge(platform: Platform, settings: Settings, run: Run, *, replace_champion: bool) -> Verdict:
+def judge(
+    workspace: Workspace, settings: Settings, run: Run, *, replace_champion: bool
+) -> Verdict:
     """Lets the gate decide on a finished run, and registers its model if it may be."""
     if not run.model_name:
         raise WorkError(f"run {run.id} was not started by src/model.py: nothing says what it is of")
-    metrics = read_metrics(platform, run)
+    metrics = read_metrics(workspace, run)
     decisions: list[gate.Decision] = []
 
     def accept(champion: Model | None) -> bool:
@@ -154,38 +160,38 @@ def judge(platform: Platform, settings: Settings, run: Run, *, replace_champion:
         )
         return decisions[-1].registered
 
-    schema = platform.read_output(run.id, "model/schema.json")
     tags = {
         **run.tags,
         "metrics": json.dumps(metrics["metrics"], sort_keys=True),
         "holdout": str(metrics["holdout"] or ""),
         "task": str(metrics["task"] or ""),
-        "schema": _columns(schema),
+        "schema": _columns(workspace.jobs.read(run.id, "model/schema.json")),
     }
-    model = platform.register_model(run, run.model_name, tags, accept)
+    model = workspace.models.register(run, tags, accept)
     if decisions:
         return Verdict(metrics, decisions[-1], model, created=model is not None)
     if model is None:
         raise WorkError(f"run {run.id} was not judged; run this again")
     # An earlier call registered it: the gate said yes then.
-    decision = gate.decide(metrics, settings.gate, None)
-    reason = f"registered earlier as {model.name}:{model.version}"
-    measured = metrics.get("champion")
-    decision = gate.Decision(True, reason, decision.checks, decision.primary_metric, measured)
+    decision = replace(
+        gate.decide(metrics, settings.gate, None),
+        registered=True,
+        notes=(f"registered earlier as {model.name}:{model.version}",),
+        champion=metrics.get("champion"),
+    )
     return Verdict(metrics, decision, model, created=False)
 
 
-def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, Any]:
+def report_facts(workspace: Workspace, run: Run, verdict: Verdict) -> dict[str, Any]:
     """What the report says of a run."""
-    raw = platform.read_output(run.id, "figures.json")
+    raw = workspace.jobs.read(run.id, "figures.json")
     figures = []
     for figure in json.loads(raw) if raw else []:
-        svg = platform.read_output(run.id, figure["file"])
+        svg = workspace.jobs.read(run.id, figure["file"])
         if svg is not None:
             text = svg.decode("utf-8", "replace")
             figures.append((text, figure["title"], figure["alt"], figure.get("caption", "")))
-    data = platform.find_data(run.tags["data_name"], run.tags["data_version"])
-    model = {"name": run.model_name, "version": verdict.model.version if verdict.model else None}
+    data = workspace.data.get(run.tags["data_name"], run.tags["data_version"])
     commit = run.tags.get("git_commit")
     return {
         "run_id": run.id,
@@ -206,12 +212,15 @@ def report_facts(platform: Platform, run: Run, verdict: Verdict) -> dict[str, An
         "code_version": run.tags["code_version"],
         "settings": json.loads(run.tags.get("settings", "{}")),
         "git": {"commit": commit, "dirty": run.tags.get("git_dirty") == "true"} if commit else None,
-        "model": model,
+        "model": {
+            "name": run.model_name,
+            "version": verdict.model.version if verdict.model else None,
+        },
         "decision": verdict.decision.to_dict(),
         "metrics": verdict.metrics,
         "figures": figures,
-        "profile": platform.read_profile(data) or None if data else None,
-        "log_tail": "\n".join(platform.log_tail(run.id, 40)),
+        "profile": workspace.data.profile(data) or None if data else None,
+        "log_tail": "\n".join(workspace.jobs.log(run.id, 40)),
     }
 
 
@@ -224,13 +233,5 @@ def _columns(schema: bytes | None) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     text = json.dumps(columns, ensure_ascii=False)
-    return (
-        text if len(text) <= 5000 else f"{len(columns)} columns: see schema.json beside the model"
-    )
-
-
-def write_report(path: Path, facts: Mapping[str, Any]) -> None:
-    """Writes the report of a run."""
-    from amlkit.report import page as report
-
-    report.write_report(path, dict(facts))
+    many = f"{len(columns)} columns: see schema.json beside the model"
+    return text if len(text) <= LONGEST_SCHEMA else many

@@ -1,0 +1,107 @@
+"""What the owner's functions in the drivers are given, and what each of them returns.
+
+Fields are only ever added: an owner's function goes on working. Each function is called twice: once
+with names in place of what only a workspace has (nothing is sent; what it returns is the content
+identity), and once with the real things, to register or to submit. `--local` never calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from amlkit.records import Resources
+
+
+@dataclass(frozen=True)
+class EnvironmentParts:
+    """What an environment is made of."""
+
+    name: str
+    python: str
+    """`3.11`."""
+    pip_packages: tuple[str, ...]
+    """The lock's pins, `numpy==2.2.6`, without the packages that come as a private wheel."""
+    wheels: tuple[str, ...]
+    """Addresses of the private wheels, amlkit's own among them."""
+    serving: bool = False
+    """Whether it answers requests; else it trains."""
+    conda_packages: tuple[str, ...] = ()
+    conda_channels: tuple[str, ...] = ()
+    base_image: str = ""
+    """A base image of one's own; empty: the SDK's."""
+    ready_image: str = ""
+    """An image with everything in it: nothing is built. Empty: one is built."""
+    package_index: str = ""
+    """A company's own index; empty: the public one."""
+
+
+@dataclass(frozen=True)
+class JobParts:
+    """What a training job is made of."""
+
+    code: str
+    """The folder of the snapshot: the package, and nothing else."""
+    module: str
+    """`penguins_model.train`."""
+    data: Any
+    """The data asset: a `FileDataset`."""
+    champion: Any | None
+    """The champion's files, a `FileDataset`; None where there is no champion."""
+    arguments: tuple[str, ...]
+    """What train.py is told beside its inputs, quoted for the shell that joins a command."""
+    compute: Any
+    """The compute target, `azure.compute.name` of config.yml."""
+    environment: Any
+    """The SDK's `Environment`, as it is registered."""
+    resources: Resources = Resources()
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DeploymentParts:
+    """What a deployment is made of."""
+
+    code: str
+    """The folder of the snapshot: the package, and nothing else."""
+    entry_script: str
+    """`penguins_model/score.py`, from that folder."""
+    environment: Any
+    """The SDK's `Environment`."""
+    cpu_cores: float
+    memory_gb: float
+    name: str = ""
+    endpoint: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Calls:
+    """The owner's functions that a driver hands over."""
+
+    environment: Callable[[EnvironmentParts], Any] | None = None
+    private_wheel: Callable[[Any, Path], str] | None = None
+    """(workspace, wheel) → the address at which pip finds it."""
+    training_job: Callable[[JobParts], Any] | None = None
+    deployment: Callable[[DeploymentParts], Any] | None = None
+
+
+class Named:
+    """Stands for a dataset while an identity is made: the same verbs, and a name for an answer."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def as_named_input(self, name: str) -> Named:
+        """The dataset under the name that the job knows it by."""
+        return Named(f"{self.name} as {name}")
+
+    def as_download(self, *_: Any, **__: Any) -> str:
+        """Copied to the compute target before the job starts."""
+        return f"{self.name} by download"
+
+    def as_mount(self, *_: Any, **__: Any) -> str:
+        """Read over the network while the job runs."""
+        return f"{self.name} by mount"
