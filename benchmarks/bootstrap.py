@@ -12,9 +12,9 @@ from pathlib import Path
 
 from benchmarks.measure import compare, cost, line
 from benchmarks.rendered import render_only
+from standin import StandIn
+from standin.world.providers import TYPES
 from tests.az.cloud import Cloud, Machine
-from tests.standin import StandIn
-from tests.standin.world.providers import TYPES
 
 ROUNDS = 3
 PLAIN = Path(__file__).with_name("plain_bootstrap.sh")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.measure import compare, cost, line
 from benchmarks.rendered import PACKAGE, SLUG, python, render
-from tests.standin import StandIn
+from standin import StandIn
 
 ROUNDS = 9
 PLAIN = Path(__file__).with_name("plain_workspace.py")

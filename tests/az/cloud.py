@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from standin import StandIn
 from tests.az.ml_extension import place
 from tests.az.program import Program
-from tests.standin import StandIn
 
 
 @dataclass(frozen=True)

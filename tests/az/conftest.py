@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from standin import StandIn
+from standin.specifications.witness import watched
 from tests.az.cloud import Cloud, Machine
 from tests.azure.conftest import sdk_venv as sdk_venv
 from tests.conftest import Bake
-from tests.standin import StandIn
-from tests.standin.specifications.witness import watched
 
 # az asks a server of its own for its newest version; nothing is lost where that is refused.
 NOT_PLAYED = {"azcliprod.blob.core.windows.net"}

@@ -6,8 +6,8 @@ import itertools
 import re
 from typing import Any
 
-from tests.standin.faults import Fault
-from tests.standin.standin import StandIn
+from standin.faults import Fault
+from standin.standin import StandIn
 
 # What the services say, as az shows it; Microsoft Graph's codes it does not show.
 DENIED = "Insufficient privileges to complete the operation: the client does not have authorization"

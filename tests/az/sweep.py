@@ -21,13 +21,13 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from standin import StandIn
+from standin.faults import Fault
+from standin.journal import Entry
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.disturbances import KINDS, lay
 from tests.az.leaks import left_secrets
 from tests.conftest import ROOT
-from tests.standin import StandIn
-from tests.standin.faults import Fault
-from tests.standin.journal import Entry
 
 STEPS = (
     ("apply", "--yes", "--data", "data/penguins.csv"),

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from standin.journal import Entry
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.conftest import empty_cloud
 from tests.az.leaks import left_secrets
 from tests.conftest import Bake
-from tests.standin.journal import Entry
 
 MADE = {
     "resource group": 1,

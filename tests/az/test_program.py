@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from standin import StandIn
 from tests.az.ml_extension import build_wheel, place
 from tests.az.program import Program
-from tests.standin import StandIn
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from tests.standin import StandIn
+from standin import StandIn
 
 HEAD = """
 import json, logging, os, sys, time, warnings

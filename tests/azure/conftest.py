@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from cookiecutter.main import cookiecutter
 
+from standin import StandIn
+from standin.specifications.witness import watched
 from tests.conftest import BakedProject
 from tests.generated.conftest import set_up_once
-from tests.standin import StandIn
-from tests.standin.specifications.witness import watched
 
 LOCKS = ("requirements-dev.txt", "requirements-azure.txt")
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from standin import StandIn
 from tests.azure.conftest import AzureProject
-from tests.standin import StandIn
 
 BLOB = r"\.blob\."
 

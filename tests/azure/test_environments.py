@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from standin import StandIn
 from tests.azure.conftest import AzureProject
-from tests.standin import StandIn
 
 
 def wheel(folder: Path, name: str, answer: str, version: str = "1.0") -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from standin import StandIn
 from tests.azure.conftest import AzureProject
-from tests.standin import StandIn
 
 VARIABLES = (
     "TENANT_ID",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from standin import StandIn
 from tests.azure.conftest import AzureProject
-from tests.standin import StandIn
 
 NO_PRINCIPAL = {"TENANT_ID": "", "SPN_ID": "", "SPN_PASSWORD": ""}
 

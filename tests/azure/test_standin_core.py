@@ -21,8 +21,8 @@ from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 
-from tests.standin import StandIn
-from tests.standin.dataflow import materialise
+from standin import StandIn
+from standin.dataflow import materialise
 
 ROOT = Path(__file__).parents[2]
 
@@ -518,9 +518,9 @@ def test_control_door(own: StandIn) -> None:
 
 
 def start(*arguments: str) -> tuple[subprocess.Popen[str], Any]:
-    """`python -m tests.standin` and its first line."""
+    """`python -m standin` and its first line."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.standin", *arguments],
+        [sys.executable, "-m", "standin", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

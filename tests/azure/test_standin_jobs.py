@@ -9,10 +9,10 @@ from typing import Any
 import psutil
 import pytest
 
+from standin import StandIn
+from standin.interpreters import Recipe
+from standin.odata import parse
 from tests.azure.client import Client
-from tests.standin import StandIn
-from tests.standin.interpreters import Recipe
-from tests.standin.odata import parse
 
 #: What a job needs that reports to its run by azureml-core and by MLflow.
 PACKAGES = "'azureml-core==1.61.0.post4', 'azureml-mlflow==1.62.0.post6', 'mlflow-skinny==3.15.0'"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from standin import StandIn
 from tests.azure.client import Client
-from tests.standin import StandIn
 
 DEPLOY = """
 from azureml.core.model import InferenceConfig

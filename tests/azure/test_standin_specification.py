@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from standin import StandIn
+from standin.specification import ROUTES, check, find, published
+from standin.specifications import coverage, notation
+from standin.specifications.witness import Witness, watched
 from tests.azure.client import Client
-from tests.standin import StandIn
-from tests.standin.specification import check, find, published
-from tests.standin.specifications import coverage, notation
-from tests.standin.specifications.witness import Witness, watched
 
-README = Path(__file__).parents[1] / "standin" / "README.md"
 ID = "00000000-0000-0000-0000-000000000000"
 WORKSPACE = (
     f"/subscriptions/{ID}/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
@@ -325,14 +323,14 @@ def test_the_files_agree_with_themselves() -> None:
         assert used <= set(data["sources"]) and data["sources"], name
 
 
-def test_the_readme_lists_the_routes_as_they_are() -> None:
-    """README's table is the one that `python -m tests.standin.specification --table` prints."""
+def test_the_page_of_routes_lists_them_as_they_are() -> None:
+    """ROUTES.md's table is the one that `python -m standin.specification --table` prints."""
     standin = StandIn()
     try:
         table = coverage.table(standin.azure.router)
     finally:
         standin.stop()
-    assert table.strip() in README.read_text(encoding="utf-8")
+    assert table.strip() in ROUTES.read_text(encoding="utf-8")
 
 
 TRAIN = """

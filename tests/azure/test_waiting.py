@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from standin import StandIn
 from tests.azure.conftest import AzureProject
-from tests.standin import StandIn
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.standin import StandIn
+from standin import StandIn
 
 ARM = "https://management.azure.com"
 GRAPH = "https://graph.microsoft.com"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from standin import StandIn
+from standin.specifications.witness import watched
 from tests.az.world.caller import Caller, administrator
-from tests.standin import StandIn
-from tests.standin.specifications.witness import watched
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from standin import StandIn
 from tests.az.world.caller import ARM, Answer, Caller
 from tests.az.world.made import (
     GROUP,
@@ -17,7 +18,6 @@ from tests.az.world.made import (
     with_account,
     with_workspace,
 )
-from tests.standin import StandIn
 
 
 def reasons(ended: Answer) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from standin import StandIn
 from tests.az.world.caller import ARM, DEVOPS, Caller
-from tests.standin import StandIn
 
 
 def test_a_variable_group_keeps_its_secrets(owner: Caller, standin: StandIn) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from standin import StandIn
 from tests.az.world.caller import ARM, GRAPH, Caller
 from tests.az.world.made import eventually, new_principal
-from tests.standin import StandIn
 
 
 def test_an_application_is_there_by_its_id_before_a_list_knows_it(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.standin.errors import AzureError
-from tests.standin.world.expressions import Scope, evaluate, unique_string
+from standin.errors import AzureError
+from standin.world.expressions import Scope, evaluate, unique_string
 
 SCOPE: Scope = {"parameters": {"name": "Web", "list": [{"id": 1}]}.__getitem__}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from standin import StandIn
 from tests.az.world.caller import ARM, Caller
 from tests.az.world.made import ACCOUNT, GROUP, WEST, WORKSPACE
-from tests.standin import StandIn
 
 
 def test_there_is_nothing_but_the_subscription(owner: Caller) -> None:

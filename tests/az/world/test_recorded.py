@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from standin import StandIn
 from tests.az.world.caller import Answer, Caller, administrator
 from tests.az.world.made import (
     ACCOUNT,
@@ -28,7 +29,6 @@ from tests.az.world.made import (
     deploy,
     eventually,
 )
-from tests.standin import StandIn
 
 RECORDED: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "recorded.json").read_text(encoding="utf-8")

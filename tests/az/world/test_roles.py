@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from standin import StandIn
 from tests.az.world.caller import Caller
 from tests.az.world.made import BLOB_ROLE, GROUP, WEST, assign, eventually, new_principal
-from tests.standin import StandIn
 
 
 def test_roles_count_where_they_are_assigned(owner: Caller, standin: StandIn) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from standin import StandIn
 from tests.az.world.caller import Answer, Caller
 from tests.az.world.made import ACCOUNT, BLOB_ROLE, WEST, assign, with_account
-from tests.standin import StandIn
 
 
 def test_the_name_of_a_storage_account_is_taken_once(owner: Caller, standin: StandIn) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from standin import StandIn
 from tests.azure.conftest import sdk_python as sdk_python
 from tests.azure.conftest import sdk_venv as sdk_venv
 from tests.azure.conftest import standin as standin
 from tests.pipelines.chains.organisation import Organisation, organisation
-from tests.standin import StandIn
 
 Found = Callable[[str], Organisation]
 

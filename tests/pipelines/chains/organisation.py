@@ -15,13 +15,13 @@ from typing import Any
 
 from cookiecutter.main import cookiecutter
 
+from standin import StandIn
 from tests.azure.test_deploy import ask
 from tests.pipelines.runner.builds import Builds
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.results import Run
 from tests.pipelines.runner.service import Service
 from tests.pipelines.runner.variables import Secret, leaks
-from tests.standin import StandIn
 
 # Where packages come from: reached as on a hosted machine, everything else is the stand-in's.
 INDEXES = ("pypi.org", "files.pythonhosted.org", "127.0.0.1", "localhost")

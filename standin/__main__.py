@@ -1,4 +1,4 @@
-"""`python -m tests.standin`: the stand-in by hand, for any client."""
+"""`python -m standin`: the stand-in by hand, for any client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .standin import StandIn
 def main() -> int:
     """Print the details as one JSON line, then serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.standin",
+        prog="python -m standin",
         description="A double of Azure on loopback. Prints one JSON line (how to reach it, and "
         "credentials that are valid only here), then serves until it is ended.",
     )

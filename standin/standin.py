@@ -143,7 +143,11 @@ class Azure:
 
     def parts(self) -> list[object]:
         """All parts, in the order in which they start."""
-        return [part for part in vars(self).values() if type(part).__module__.startswith("tests.")]
+        return [
+            part
+            for part in vars(self).values()
+            if type(part).__module__.startswith(f"{__package__}.")
+        ]
 
     def plays(self, host: str) -> bool:
         """Whether a host is one of those played; of storage accounts only those that exist."""

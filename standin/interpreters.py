@@ -28,7 +28,7 @@ from .routing import Json
 if TYPE_CHECKING:
     from .standin import Azure
 
-CACHE = Path(__file__).parents[2] / ".cache" / "standin"
+CACHE = Path(__file__).parents[1] / ".cache" / "standin"
 FORMAT = 2  # of what is kept beside an environment
 Log = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 SOURCE = Path(__file__).parent / "azurite"
-CACHE = Path(__file__).parents[2] / ".cache" / "azurite"
+CACHE = Path(__file__).parents[1] / ".cache" / "azurite"
 MAIN = Path("node_modules", "azurite", "dist", "src", "blob", "main.js")
 OLDEST_NODE = 20
 

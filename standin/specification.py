@@ -1,7 +1,7 @@
 """Holds the stand-in's answers to what Microsoft and MLflow published.
 
-`check` says what is wrong with one answer. `python -m tests.standin.specification --table` prints
-each route of the stand-in with what backs it, `--write` writes that into README.md. The shapes are
+`check` says what is wrong with one answer. `python -m standin.specification --table` prints
+each route of the stand-in with what backs it, `--write` writes that into ROUTES.md. The shapes are
 stated in `specifications/`.
 """
 
@@ -25,8 +25,13 @@ HOSTS = {
     "graph": r"graph\.microsoft\.com",
     "devops": r"dev\.azure\.com",
 }
-#: What the table in the README stands below.
-TABLE = "<!-- made by specification.py -->"
+ROUTES = Path(__file__).with_name("ROUTES.md")
+HEAD = """# What backs each route
+
+Made by `uv run python -m standin.specification --write`; [README.md](README.md) says what the
+words mean.
+
+"""
 
 _WORKSPACE = (
     r"/subscriptions/[^/]+/resourceGroups/[^/]+"
@@ -153,11 +158,11 @@ def check(
 
 
 def main() -> None:
-    """Print the table of the stand-in's routes, or write it into its README."""
+    """Print the table of the stand-in's routes, or write it into ROUTES.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--table", action="store_true", help="print the table")
-    choice.add_argument("--write", action="store_true", help="write it into README.md")
+    choice.add_argument("--write", action="store_true", help="write it into ROUTES.md")
     write = parser.parse_args().write
     from .specifications.coverage import table
     from .standin import StandIn
@@ -168,9 +173,7 @@ def main() -> None:
     finally:
         standin.stop()
     if write:
-        readme = Path(__file__).parent / "README.md"
-        head = readme.read_text(encoding="utf-8").partition(TABLE)[0]
-        readme.write_text(f"{head}{TABLE}\n\n{text}", encoding="utf-8")
+        ROUTES.write_text(HEAD + text, encoding="utf-8")
     else:
         print(text, end="")
 
