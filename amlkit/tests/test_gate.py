@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from amlkit import champion as champions
 from amlkit import gate
 from amlkit.records import Model
 from amlkit.settings import Bound, Gate, GateRules
@@ -83,6 +84,60 @@ def test_replacing_does_not_lift_the_thresholds() -> None:
     assert not gate.decide(document, RULES, champion(), replace_champion=True).registered
 
 
+def test_a_decision_has_checks_and_notes_and_the_reason_is_made_of_them() -> None:
+    document = run({"roc_auc": 0.9}, chance={"roc_auc": 0.5})
+    first = gate.decide(document, RULES, None)
+    assert [(c.kind, c.passed) for c in first.checks] == [("threshold", True), ("chance", True)]
+    assert first.notes == ("there was no champion",)
+    words = [check.words for check in first.checks]
+    assert first.reason == "registered: " + "; ".join([*words, *first.notes])
+
+    worse = run({"roc_auc": 0.7}, champion={"version": "3", "metrics": {"roc_auc": 0.8}})
+    refused = gate.decide(worse, RULES, champion())
+    assert [(c.kind, c.passed) for c in refused.checks] == [
+        ("threshold", True), ("champion", False),
+    ]  # fmt: skip
+    assert refused.notes == ()
+    assert refused.reason == "not registered: " + refused.checks[1].words
+    assert (refused.checks[1].least, refused.checks[1].most) == (pytest.approx(0.79), None)
+
+    replaced = gate.decide(worse, RULES, champion(), replace_champion=True)
+    assert [c.kind for c in replaced.checks] == ["threshold"]
+    assert replaced.notes == ("it replaces version 3 as asked, whatever that one scored",)
+
+
+def test_a_decision_is_json_with_its_reason() -> None:
+    document = run({"roc_auc": 0.7}, champion={"version": "3", "metrics": {"roc_auc": 0.6}})
+    decision = gate.decide(document, RULES, champion())
+    known = json.loads(json.dumps(decision.to_dict()))
+    assert known["reason"] == decision.reason
+    assert known["registered"] is True
+    assert known["notes"] == list(decision.notes)
+    assert known["primary_metric"] == "roc_auc"
+    assert known["champion"] == {"version": "3", "metrics": {"roc_auc": 0.6}}
+    assert [check["words"] for check in known["checks"]] == [c.words for c in decision.checks]
+    broken = run({"roc_auc": 0.7}, champion={"version": "3", "error": "it cannot be loaded"})
+    assert gate.decide(broken, RULES, champion()).to_dict()["champion"] == {
+        "version": "3", "error": "it cannot be loaded",
+    }  # fmt: skip
+
+
+def test_what_was_registered_earlier_stays_registered() -> None:
+    document = run({"roc_auc": 0.7}, champion={"version": "3", "metrics": {"roc_auc": 0.6}})
+    decision = gate.registered_earlier(document, RULES, champion("4"))
+    assert decision.registered
+    assert decision.champion == champions.Score("3", {"roc_auc": 0.6})
+    assert decision.reason.endswith("; it was registered earlier as m:4")
+    # The threshold was raised since: what misses it now is no reason for what was decided then.
+    strict = Gate(rules={"classification": GateRules("roc_auc", {"roc_auc": 0.9})})
+    now = gate.registered_earlier(document, strict, champion("4"))
+    assert now.registered
+    assert now.reason == "registered: it was registered earlier as m:4"
+    gone = gate.registered_earlier(document, Gate(rules={}), champion("4"))
+    assert gone.registered
+    assert gone.checks == ()
+
+
 def test_training_that_did_not_score_the_champion_is_refused() -> None:
     decision = gate.decide(run({"roc_auc": 0.9}), RULES, champion())
     assert not decision.registered
@@ -99,8 +154,8 @@ def test_model_registered_meanwhile_counts_by_its_own_run_if_held_out_rows_are_t
     assert gate.decide(document, RULES, weaker).registered
     elsewhere = champion("4", holdout="xyz", metrics=json.dumps({"roc_auc": 0.65}))
     assert not gate.decide(document, RULES, elsewhere).registered
-    assert gate.was_compared(document, weaker)
-    assert not gate.was_compared(document, elsewhere)
+    assert champions.was_compared(document, weaker)
+    assert not champions.was_compared(document, elsewhere)
 
 
 def test_no_better_than_chance_is_refused() -> None:

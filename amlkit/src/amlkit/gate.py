@@ -1,19 +1,19 @@
-"""The gate: whether a run's model may be registered, and why, in words.
+"""The gate: whether a run's model may be registered, and why.
 
-It works from the run's own `outputs/metrics.json` and the registry's tags alone, so that it needs
-neither
+It works from the run's own `outputs/metrics.json` and the registry's tags alone: it needs neither
 data nor model. Thresholds and the champion's score are checked on the same held-out rows.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
+from amlkit import champion as champions
+from amlkit.champion import Score
 from amlkit.records import Model
 from amlkit.settings import Bound, Gate, GateRules
 
@@ -23,28 +23,49 @@ _LESS_IS_BETTER = re.compile(r"(^|_)(rmse|mae|mse|mape|brier|loss|error|deviance
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: a value, what it had to reach, and the outcome."""
+    """One thing that was looked at: a value, its bound, and the outcome."""
 
+    kind: Literal["threshold", "chance", "champion"]
     metric: str
     value: float | None
+    least: float | None
+    """The value must not be below; None: no such bound."""
+    most: float | None
+    """The value must not be above."""
     bound: str
+    """Both in words."""
     passed: bool
     words: str
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate said."""
+    """What the gate decided."""
 
     registered: bool
-    reason: str
     checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+    """What else led to it, a sentence each: "there was no champion"."""
     primary_metric: str
-    champion: Mapping[str, Any] | None
+    champion: Score | None
+    """The champion as it was measured on the run's held-out rows."""
+
+    @property
+    def reason(self) -> str:
+        """The decision in one line: the checks that led to it, and the notes."""
+        words = [check.words for check in self.checks if check.passed == self.registered]
+        return f"{'' if self.registered else 'not '}registered: {'; '.join([*words, *self.notes])}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The decision as JSON values."""
-        return asdict(self)
+        """The decision as JSON values; `reason` is among them."""
+        return {
+            "registered": self.registered,
+            "reason": self.reason,
+            "checks": [asdict(check) for check in self.checks],
+            "notes": list(self.notes),
+            "primary_metric": self.primary_metric,
+            "champion": self.champion.to_dict() if self.champion else None,
+        }
 
 
 def less_is_better(metric: str) -> bool:
@@ -66,33 +87,6 @@ def normalise(document: Any) -> dict[str, Any]:
     return {"task": None, "chance": {}, "champion": None, "holdout": None, **document}
 
 
-def rival(document: Mapping[str, Any], champion: Model | None) -> Mapping[str, Any] | None:
-    """The champion's score on this run's held-out rows: its version, with metrics or error.
-
-    The run measured it itself; where another model was registered since, that one's own run did, if
-    its
-    held-out rows were the same ones.
-    """
-    if champion is None:
-        return None
-    measured = document.get("champion")
-    if measured and str(measured.get("version")) == champion.version:
-        return {**measured, "version": champion.version}
-    if document.get("holdout") and champion.tags.get("holdout") == document["holdout"]:
-        return {
-            "version": champion.version,
-            "metrics": json.loads(champion.tags.get("metrics", "{}")),
-        }
-    return {"version": champion.version, "error": "this run did not score it on its held-out rows"}
-
-
-def was_compared(document: Mapping[str, Any], champion: Model | None) -> bool:
-    """Whether a finished run can still be judged, without training again."""
-    measured = document.get("champion") or {}
-    score = rival(document, champion)
-    return score is None or "metrics" in score or str(measured.get("version")) == score["version"]
-
-
 def decide(
     document: Mapping[str, Any],
     gate: Gate,
@@ -106,32 +100,50 @@ def decide(
         document: its `metrics.json`, normalised.
         gate: the settings.
         champion: the champion now.
-        replace_champion: do not hold the comparison against the candidate.
+        replace_champion: do not hold the comparison against the run's model.
     """
-    metrics = document["metrics"]
+    score = champions.score(document, champion)
     try:
         rules = _rules_for(document, gate)
     except ValueError as error:
-        return Decision(False, str(error), (), "", rival(document, champion))
-    primary = rules.primary_metric
+        return Decision(False, (), (str(error),), "", score)
+    checks = _own_checks(document, gate, rules)
+    if score is not None and not replace_champion:
+        value = document["metrics"].get(rules.primary_metric)
+        checks.append(_comparison(rules.primary_metric, value, score, gate.tolerance))
+    registered = all(check.passed for check in checks)
+    notes = []
+    if registered and score is None:
+        notes.append("there was no champion")
+    elif registered and score is not None and replace_champion:
+        notes.append(f"it replaces version {score.version} as asked, whatever that one scored")
+    return Decision(registered, tuple(checks), tuple(notes), rules.primary_metric, score)
+
+
+def registered_earlier(document: Mapping[str, Any], gate: Gate, model: Model) -> Decision:
+    """The decision on a run whose model an earlier call registered: the gate agreed then.
+
+    Its checks are the run's own, by the settings of now; the champion is the one of then.
+    """
+    note = f"it was registered earlier as {model.name}:{model.version}"
+    score = champions.measured(document)
+    try:
+        rules = _rules_for(document, gate)
+    except ValueError:  # the rules have changed since
+        return Decision(True, (), (note,), "", score)
+    checks = tuple(_own_checks(document, gate, rules))
+    return Decision(True, checks, (note,), rules.primary_metric, score)
+
+
+def _own_checks(document: Mapping[str, Any], gate: Gate, rules: GateRules) -> list[Check]:
+    """What a run's metrics are held against without any other model."""
+    metrics, chance, primary = document["metrics"], document["chance"], rules.primary_metric
     checks = [
         _threshold(name, bound, metrics.get(name)) for name, bound in rules.thresholds.items()
     ]
-    if gate.better_than_chance and primary in document["chance"]:
-        checks.append(_chance(primary, metrics.get(primary), document["chance"][primary]))
-    score = rival(document, champion)
-    if score is not None and not replace_champion:
-        checks.append(_comparison(primary, metrics.get(primary), score, gate.tolerance))
-    failed = [check.words for check in checks if not check.passed]
-    passed = [check.words for check in checks if check.passed]
-    if score is None:
-        passed.append("there was no champion")
-    elif replace_champion:
-        passed.append(f"it replaces version {score['version']} as asked, whatever that one scored")
-    reason = (
-        "not registered: " + "; ".join(failed) if failed else "registered: " + "; ".join(passed)
-    )
-    return Decision(not failed, reason, tuple(checks), primary, score)
+    if gate.better_than_chance and primary in chance:
+        checks.append(_chance(primary, metrics.get(primary), chance[primary]))
+    return checks
 
 
 def _rules_for(document: Mapping[str, Any], gate: Gate) -> GateRules:
@@ -151,7 +163,7 @@ def _rules_for(document: Mapping[str, Any], gate: Gate) -> GateRules:
     )
     measured = ", ".join(document["metrics"]) or "nothing"
     raise ValueError(
-        f"not registered: no rules fit the run's task {task!r} with {measured} measured; "
+        f"no rules fit the run's task {task!r} with {measured} measured; "
         f"gate.rules in config.yml has {known}"
     )
 
@@ -160,68 +172,70 @@ def _threshold(metric: str, bound: float | Bound, value: Any) -> Check:
     """A metric against its threshold."""
     if not isinstance(bound, Bound):
         bound = Bound(max=bound) if less_is_better(metric) else Bound(min=bound)
-    parts = []
-    if bound.min is not None:
-        parts.append(f">= {_text(bound.min)}")
-    if bound.max is not None:
-        parts.append(f"<= {_text(bound.max)}")
+    least, most = bound.min, bound.max
+    parts = [f">= {_text(least)}"] if least is not None else []
+    parts += [f"<= {_text(most)}"] if most is not None else []
     text = " and ".join(parts)
     if value is None:
         words = f"{metric} was not measured, but config.yml asks for {metric} {text}"
-        return Check(metric, None, text, False, words)
-    passed = math.isfinite(value)  # a metric that is not a number passes nothing
-    passed = (
-        passed
-        and (bound.min is None or value >= bound.min)
-        and (bound.max is None or value <= bound.max)
-    )
+        return Check("threshold", metric, None, least, most, text, False, words)
+    # A metric that is not a number meets nothing.
+    passed = _within(value, least, most)
     words = f"{metric} {_text(value)} {'meets' if passed else 'misses'} the threshold {text}"
-    return Check(metric, value, text, passed, words)
+    return Check("threshold", metric, value, least, most, text, passed, words)
 
 
 def _chance(metric: str, value: Any, chance: float) -> Check:
     """The primary metric against what shuffled labels reach (their 99th percentile)."""
     less = less_is_better(metric)
-    passed = (
-        value is not None and math.isfinite(value) and (value < chance if less else value > chance)
-    )
+    least, most = (None, chance) if less else (chance, None)
+    passed = _within(value, least, most) and value != chance  # no better than chance is no better
     words = (
         f"{metric} {_text(value)} is {'' if passed else 'no '}better than chance "
         f"(shuffled labels reach {_text(chance)})"
     )
-    return Check(metric, value, f"{'<' if less else '>'} {_text(chance)} (chance)", passed, words)
+    bound = f"{'<' if less else '>'} {_text(chance)} (chance)"
+    return Check("chance", metric, value, least, most, bound, passed, words)
 
 
-def _comparison(metric: str, value: Any, score: Mapping[str, Any], tolerance: float) -> Check:
+def _comparison(metric: str, value: Any, score: Score, tolerance: float) -> Check:
     """The primary metric against the champion's, within the tolerance."""
-    name = f"version {score['version']}"
-    past = "; --replace-champion registers this one all the same"
-    other = score.get("metrics", {}).get(metric)
-    if "error" in score or other is None or not _is_number(other) or not math.isfinite(other):
-        why = score.get("error") or f"it has no {metric}"
-        words = f"the champion, {name}, cannot be compared: {why}{past}"
-        return Check(metric, value, f"compared with {name}", False, words)
+    name, other = f"version {score.version}", score.metrics.get(metric)
+    if score.error or not _is_number(other) or not math.isfinite(other):
+        why = score.error or f"it has no {metric}"
+        words = (
+            f"the champion, {name}, cannot be compared: {why}; "
+            "--replace-champion registers this one all the same"
+        )
+        bound = f"compared with {name}"
+        return Check("champion", metric, value, None, None, bound, False, words)
     # Scores lie on a scale of their own; an error is in the target's unit, so its tolerance is a
     # share of it.
     less = less_is_better(metric)
     limit = other + abs(other) * tolerance if less else other - tolerance
+    least, most = (None, limit) if less else (limit, None)
     bound = f"{'<=' if less else '>='} {_text(limit)} ({name}: {_text(other)})"
-    passed = (
-        value is not None and math.isfinite(value) and (value <= limit if less else value >= limit)
-    )
+    passed = _within(value, least, most)
     if value is None or not math.isfinite(value):
-        words = f"{metric} was not measured, but {name} is champion with {_text(other)}"
+        words = f"{metric} was not measured, but the champion, {name}, has {_text(other)}"
     elif passed:
         words = (
-            f"{metric} {_text(value)} is not worse than {name} "
+            f"{metric} {_text(value)} is not worse than the champion, {name} "
             f"({_text(other)}, tolerance {_text(tolerance)})"
         )
     else:
         words = (
-            f"{metric} {_text(value)} is worse than the champion {name} "
-            f"({_text(other)}) by more than the tolerance {_text(tolerance)}"
+            f"{metric} {_text(value)} is worse than the champion, {name} "
+            f"({_text(other)}), by more than the tolerance {_text(tolerance)}"
         )
-    return Check(metric, value, bound, passed, words)
+    return Check("champion", metric, value, least, most, bound, passed, words)
+
+
+def _within(value: Any, least: float | None, most: float | None) -> bool:
+    """Whether a finite number lies within its bounds."""
+    if value is None or not math.isfinite(value):
+        return False
+    return (least is None or value >= least) and (most is None or value <= most)
 
 
 def _is_number(value: Any) -> bool:
