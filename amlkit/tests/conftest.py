@@ -44,7 +44,7 @@ AZURE = (
     "RESOURCE_GROUP",
     "AML_WORKSPACE_NAME",
 )
-# What the sample's lock pins: as installed, so that a check of the installation finds no difference.
+# What the sample's lock pins: as installed, so that a check of the installation finds nothing.
 LOCKED = ("numpy", "pyyaml")
 
 
@@ -102,7 +102,11 @@ class Project:
 
     def call(self, driver: str, *arguments: str) -> Answer:
         """Calls a driver in this process, which spares it the imports; jobs are processes still."""
-        flow, out, err = importlib.import_module(f"amlkit.flow.{driver}"), io.StringIO(), io.StringIO()
+        flow, out, err = (
+            importlib.import_module(f"amlkit.flow.{driver}"),
+            io.StringIO(),
+            io.StringIO(),
+        )
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             for variable in AZURE:
                 patch.delenv(variable, raising=False)
@@ -134,7 +138,9 @@ def write_wheel(folder: Path, changed: Mapping[str, bytes] | None = None) -> Pat
     wheel = folder / f"amlkit-{version}-py3-none-any.whl"
     info = f"amlkit-{version}.dist-info"
     files |= changed or {}
-    files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: amlkit\nVersion: {version}\n".encode()
+    files[f"{info}/METADATA"] = (
+        f"Metadata-Version: 2.1\nName: amlkit\nVersion: {version}\n".encode()
+    )
     files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     with zipfile.ZipFile(wheel, "w") as archive:
         for name, data in files.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from amlkit import content
+from conftest import write_wheel
 
 
 def write(folder: Path, **files: str) -> dict[str, Path]:
@@ -30,6 +31,20 @@ def test_environment_version_is_that_of_pins_and_wheels(tmp_path: Path) -> None:
     wheel.write_bytes(b"one")
     lock.write_text("a==2\n", encoding="utf-8")
     assert content.environment_version(lock, [wheel]) != version
+
+
+def test_of_amlkit_only_what_runs_in_jobs_and_endpoints_counts(tmp_path: Path) -> None:
+    """A release that changes the bootstrap or a driver builds no image and trains nothing again."""
+    lock = tmp_path / "lock.txt"
+    lock.write_text("numpy==2.2.6 --hash=sha256:aa\namlkit==0.2.0 --hash=sha256:bb\n", "utf-8")
+    version = content.environment_version(lock, [write_wheel(tmp_path / "one")])
+    other = write_wheel(tmp_path / "two", {"amlkit/cli.py": b"# another driver"})
+    lock.write_text("numpy==2.2.6 --hash=sha256:aa\namlkit==0.2.1 --hash=sha256:cc\n", "utf-8")
+    assert content.environment_version(lock, [other]) == version
+    tables = write_wheel(tmp_path / "three", {"amlkit/tabular/dates.py": b"# another way"})
+    assert content.environment_version(lock, [tables]) != version
+    serving = write_wheel(tmp_path / "four", {"amlkit/serving/rows.py": b"# another way"})
+    assert content.environment_version(lock, [serving]) != version
 
 
 def test_code_leaves_out_what_is_ignored_hidden_or_compiled(tmp_path: Path) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from amlkit import cli as driver
-from conftest import Project
+from conftest import TEMPLATE, Project
 
-DRIVERS = ("data", "environment", "model")
+DRIVERS = ("data", "environment", "model", "deploy")
 HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "mlflow", "matplotlib", "yaml", "filelock")
 
 
@@ -20,7 +20,7 @@ def test_help_imports_nothing_heavy(name: str) -> None:
         sys.executable,
         "-X",
         "importtime",
-        str(driver.ROOT / "src" / f"{name}.py"),
+        str(TEMPLATE / "src" / f"{name}.py"),
         "--help",
     ]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
@@ -83,15 +83,61 @@ def test_what_a_table_holds_need_not_be_printed(project: Project) -> None:
     assert "Adelie" not in hidden.out
 
 
-def test_verbose_shows_a_traceback_only_where_it_says_more(project: Project) -> None:
-    answer = project.run("data", "--local", "--verbose", "--path", "nowhere.csv")
+def test_verbose_shows_a_traceback_only_where_it_says_more(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = project.call("data", "--local", "--verbose", "--path", "nowhere.csv")
     assert answer.code == 2
     assert "Traceback" not in answer.err
-    (project.root / "src" / "aml" / "local_data.py").write_text("1 / 0\n", encoding="utf-8")
-    answer = project.run("data", "--local", "--verbose")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("amlkit.content.file_hash", broken)
+    answer = project.call("data", "--local", "--verbose")
     assert answer.code == 1
     assert "ZeroDivisionError" in answer.err
     assert "Traceback" in answer.err
+
+
+def test_a_missing_library_is_one_line(project: Project) -> None:
+    """Trap: `python src/model.py` with an interpreter that has nothing installed."""
+    for name in DRIVERS:
+        command = [sys.executable, "-S", "-E", "-s", str(project.root / "src" / f"{name}.py")]
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == 1
+        assert "make setup" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_what_comes_next_is_the_same_work(project: Project) -> None:
+    """A printed line repeats all that the next call needs; typed as printed, it goes on."""
+    project.use_other_model()
+    flags = ("--local", "--env", "test", "--set", "training.parameters={accuracy: 0.9}")
+    answer = project.call("data", *flags, "--name", "mine")
+    assert answer.code == 0, answer.err
+    following = next_line(answer.out)
+    assert following[0] == "model"
+    answer = project.call(*following)
+    assert answer.code == 0, answer.err
+    assert "accuracy 0.9" in answer.out
+    assert next_line(answer.out)[1:] == [*flags, "--set", "data.name=mine"]
+
+
+def test_a_data_asset_asked_for_by_name_is_not_made_of_the_sample(project: Project) -> None:
+    answer = project.call("model", "--local", "--set", "data.name=customers", "--json")
+    assert answer.code == 2
+    assert "no data asset customers" in answer.json["error"]
+    assert "src/data.py --local --set data.name=customers" in answer.json["error"]
+    assert not (project.root / ".local-workspace" / "data").exists()
+
+
+def next_line(out: str) -> list[str]:
+    """The driver and flags of the line that says what comes next."""
+    [line] = [line for line in out.splitlines() if line.startswith("next: ")]
+    words = shlex.split(line.removeprefix("next: "))
+    assert words[0] == "python"
+    return [words[1].removeprefix("src/").removesuffix(".py"), *words[2:]]
 
 
 def test_environment_is_known_the_second_time(project: Project) -> None:

@@ -56,7 +56,7 @@ class JobParts:
     """The compute target, `azure.compute.name` of config.yml."""
     environment: Any
     """The SDK's `Environment`, as it is registered."""
-    resources: Resources = Resources()
+    resources: Resources = field(default_factory=Resources)
     variables: Mapping[str, str] = field(default_factory=dict)
 
 

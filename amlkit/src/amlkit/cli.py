@@ -173,6 +173,7 @@ def _context(
     root: Path, args: argparse.Namespace, calls: Calls, flags: Mapping[str, str]
 ) -> Context:
     """Settings and workspace as the flags ask for them."""
+    from amlkit.interpreter import use_azure_interpreter
     from amlkit.settings import load_settings
     from amlkit.workspace import open_workspace
 
@@ -184,6 +185,9 @@ def _context(
     }
     overrides += [(key, getattr(args, name), flag) for name, (flag, key) in given.items()]
     settings = load_settings(root, env=args.env, overrides=overrides)
+    if not args.local:
+        settings.require_azure()
+        use_azure_interpreter(root)
     out = sys.stderr if args.json else sys.stdout
 
     def say(line: str) -> None:

@@ -225,16 +225,12 @@ def open_workspace(settings: Settings, calls: Calls, *, local: bool, say: Say) -
 
     `calls` are the owner's functions, for what Azure ML is asked for. `say` hears of what takes its
     time there. Nothing is asked of Azure before the first verb.
-
-    Raises:
-        SettingsError: Azure ML is meant and settings for it are missing.
     """
     folder = settings.root / ".local-workspace"
     if local:
         from amlkit.local import open_local
 
         return open_local(folder)
-    settings.require_azure()
     from amlkit.azureml_v1 import open_azure
 
     return open_azure(settings, calls, say, folder / "azure")

@@ -193,9 +193,7 @@ def _would(
     return Registered(data.name, version, rows, data.target, task, created, dry_run=True)
 
 
-def _done(
-    context: cli.Context, asset: DataAsset, task: str | None, *, created: bool
-) -> Registered:
+def _done(context: cli.Context, asset: DataAsset, task: str | None, *, created: bool) -> Registered:
     """The result of a registration."""
     flags: tuple[str, ...] = ()
     if context.settings.origin("data.name") == "--name":

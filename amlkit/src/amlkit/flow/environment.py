@@ -49,9 +49,11 @@ def environment_definition(settings: Settings, *, serving: bool = False) -> Envi
     """An environment's content, the training's or the endpoint's: the lock and the private wheels.
 
     Raises:
-        SettingsError: there is no such lock, or not exactly one wheel of amlkit.
+        SettingsError: there is no such lock, not exactly one wheel of amlkit, or a lock that pins
+            another version of it.
     """
     from amlkit.eject import private_wheels
+    from amlkit.lockfile import check_wheels
     from amlkit.settings import SettingsError
 
     which = settings.endpoint.environment if serving else settings.environment
@@ -60,6 +62,7 @@ def environment_definition(settings: Settings, *, serving: bool = False) -> Envi
         origin = settings.origin("endpoint.environment.lock" if serving else "environment.lock")
         raise SettingsError(f"{origin}: there is no lock {lock}; `make lock` writes it")
     wheels = private_wheels(settings.root, settings.root / settings.environment.wheels)
+    check_wheels(lock, wheels)
     return EnvironmentDefinition(which.name, lock, wheels, serving)
 
 

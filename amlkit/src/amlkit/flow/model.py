@@ -197,7 +197,9 @@ def follow(context: cli.Context, run: Run) -> Run:
             seconds=None if minutes is None else minutes * 60,
         )
     except KeyboardInterrupt:
-        resume, cancel = (context.command("model", f"--{way}", run.id) for way in ("resume", "cancel"))
+        resume, cancel = (
+            context.command("model", f"--{way}", run.id) for way in ("resume", "cancel")
+        )
         raise KeyboardInterrupt(
             f"run {run.id} goes on; `{resume}` waits for it, `{cancel}` ends it"
         ) from None

@@ -79,9 +79,7 @@ def deployment_definition(
         code=snapshot,
         code_version=code_version,
         port=endpoint.port,
-        scale=Scale(
-            workers=endpoint.workers, cpu_cores=size.cpu_cores, memory_gb=size.memory_gb
-        ),
+        scale=Scale(workers=endpoint.workers, cpu_cores=size.cpu_cores, memory_gb=size.memory_gb),
         definition=calls.deployment,
     )
     decisive = [model.name, model.version, code_version, asdict(definition.scale)]
@@ -110,7 +108,7 @@ def examples_of(workspace: Workspace, model: Model) -> Mapping[str, Any]:
     found = read_examples(workspace, model)
     if found is not None:
         return found
-    from amlkit.tabular.examples import first_rows
+    from amlkit.tabular.asset import first_rows
 
     name, version = model.tags.get("data_name", ""), model.tags.get("data_version")
     data = workspace.data.get(name, version) if name else None

@@ -145,9 +145,7 @@ def find_equal(workspace: Workspace, job: Job) -> Run | None:
     return run if was_compared(read_metrics(workspace, run), job.champion) else None
 
 
-def judge(
-    workspace: Workspace, settings: Settings, run: Run, *, replace_champion: bool
-) -> Verdict:
+def judge(workspace: Workspace, settings: Settings, run: Run, *, replace_champion: bool) -> Verdict:
     """Lets the gate decide on a finished run, and registers its model if it may be."""
     if not run.model_name:
         raise WorkError(f"run {run.id} was not started by src/model.py: nothing says what it is of")
@@ -172,13 +170,7 @@ def judge(
         return Verdict(metrics, decisions[-1], model, created=model is not None)
     if model is None:
         raise WorkError(f"run {run.id} was not judged; run this again")
-    # An earlier call registered it: the gate said yes then.
-    decision = replace(
-        gate.decide(metrics, settings.gate, None),
-        registered=True,
-        notes=(f"registered earlier as {model.name}:{model.version}",),
-        champion=metrics.get("champion"),
-    )
+    decision = gate.registered_earlier(metrics, settings.gate, model)
     return Verdict(metrics, decision, model, created=False)
 
 
