@@ -1,41 +1,57 @@
-"""Endpoints of this machine, as the drivers see them; `local_serving` keeps the servers."""
+"""Endpoints of this machine, as the drivers see them; `supervisor` keeps the servers."""
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from filelock import FileLock
 
-from amlkit.content import new_folder, read_json, write_json
-from amlkit.local.detached import inherited_variables, is_held, start_detached
-from amlkit.local.process import HOST, START_LIMIT, STOP_LIMIT
-from amlkit.local.serving import HOLD_FILE, LOCK_FILE, STATE_FILE, WANTED_FILE
-from amlkit.local.virtual_environment import ensure_made
+from amlkit.content import environment_version, new_folder, read_json, write_json
+from amlkit.local.batch import score_table
+from amlkit.local.environments import LocalEnvironments
+from amlkit.local.jobs import last_lines
+from amlkit.local.processes import amlkit_path, inherited_variables, is_held, start_detached
+from amlkit.local.server import (
+    HEALTH_LIMIT,
+    HOST,
+    LOG_FILE,
+    START_LIMIT,
+    STOP_LIMIT,
+    Unanswered,
+    health_of,
+    request,
+)
+from amlkit.local.supervisor import HOLD_FILE, LOCK_FILE, STATE_FILE, WANTED_FILE
 from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 0.05
 ASK_LIMIT = 60.0
-HEALTH_LIMIT = 5.0
+RECORD_FILE = "deployment.json"
 
 
 class LocalEndpoints:
-    """The part of `LocalPlatform` that serves models."""
+    """`workspace.Endpoints`, below the folder of the workspace.
 
-    folder: Path
+    Each endpoint has one supervisor, and the server that serves; a second one runs while it is
+    tested. The traffic is never shared.
+    """
 
-    def find_endpoint(self, name: str) -> Endpoint | None:
-        """See `Platform.find_endpoint`."""
+    def __init__(self, folder: Path, environments: LocalEnvironments) -> None:
+        self._folder = folder.absolute()
+        self._environments = environments
+
+    def get(self, name: str) -> Endpoint | None:
+        """See `Endpoints.get`."""
         home = self._endpoint(name)
         state = read_json(home / STATE_FILE)
         if state is None:
@@ -49,17 +65,35 @@ class LocalEndpoints:
             status, reason = "Stopped", "it was killed or the machine restarted; deploy again"
         elif serving is None:
             status, reason = "Failed", "no deployment has passed yet"
-        elif state["answers"] is None or not (health := _health(uri)):
+        elif state["answers"] is None or not (health := health_of(uri)):
             times = f"died {state['deaths']} times and is started again"
             status, reason = "Starting", f"its server {times if state['deaths'] else 'starts'}"
         elif health == "busy":
             reason = f"busy: no answer within {HEALTH_LIMIT:.0f} s"
         wished = (read_json(home / WANTED_FILE) or {}).get("port", 0)
-        return Endpoint(name, uri, status, serving, previous, reason, _notes(state, wished))
+        names = (path.parent.name for path in home.glob(f"deployments/*/{RECORD_FILE}"))
+        found = (self._deployment(home, each, state) for each in names)
+        all_of_it = sorted((each for each in found if each), key=lambda each: each.created)
+        return Endpoint(
+            name=name,
+            uri=uri,
+            status=status,
+            serving=serving,
+            previous=previous,
+            deployments=tuple(reversed(all_of_it)),
+            traffic={serving.name: 100} if serving else {},
+            reason=reason,
+            notes=_notes(state, wished),
+        )
+
+    def shape(self, definition: DeploymentDefinition) -> str:
+        """See `Endpoints.shape`: the environment, whatever runs this."""
+        environment = definition.environment
+        return environment_version(environment.lock, environment.wheels)
 
     @contextmanager
-    def hold_endpoint(self, name: str) -> Iterator[None]:
-        """See `Platform.hold_endpoint`: by a lock, which ends with this process at the latest."""
+    def hold(self, name: str) -> Iterator[None]:
+        """See `Endpoints.hold`: by a lock, which ends with this process at the latest."""
         home = self._endpoint(name)
         home.mkdir(parents=True, exist_ok=True)
         lock = FileLock(home / HOLD_FILE)
@@ -72,13 +106,13 @@ class LocalEndpoints:
         finally:
             lock.release()
 
-    def create_deployment(
-        self, definition: DeploymentDefinition, say: Callable[[str], None]
-    ) -> Deployment:
-        """See `Platform.create_deployment`: its own copy of code and model, as in the cloud."""
+    def create_deployment(self, definition: DeploymentDefinition, say: Say) -> Deployment:
+        """See `Endpoints.create_deployment`: its own copy of code and model, as in the cloud."""
         home = self._endpoint(definition.endpoint)
         self._forget_others(home)
-        python = ensure_made(definition.environment, self.folder / "environments", say)
+        for line in _without_meaning(definition):
+            say(line)
+        python = self._environments.interpreter(definition.environment, say)
         model = definition.model
         name = f"v{model.version}-{definition.identity[:6]}-{uuid.uuid4().hex[:4]}"
         model_folder = Path("azureml-models", model.name, model.version)
@@ -87,7 +121,7 @@ class LocalEndpoints:
             "model": model.name,
             "model_version": model.version,
             "code_version": definition.code_version,
-            "environment_version": definition.environment.version,
+            "environment_version": self.shape(definition),
             "identity": definition.identity,
             "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
@@ -96,59 +130,78 @@ class LocalEndpoints:
             "python": os.path.relpath(python, home),  # the repository's folder may be moved
             "model_folder": model_folder.as_posix(),
             "entry_script": f"{definition.package}/score.py",
-            "workers": definition.workers,
+            "workers": definition.scale.workers,
         }
         with new_folder(home / "deployments" / name) as half:
-            shutil.copytree(
-                definition.snapshot, half / "code", ignore=shutil.ignore_patterns("__pycache__")
-            )
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(definition.code, half / "code", ignore=ignored)
             shutil.copytree(model.source, half / model_folder)
-            write_json(half / "deployment.json", record | how)
+            write_json(half / RECORD_FILE, record | how)
         self._want(home, port=definition.port)
         return Deployment(**record)
 
-    def start_deployment(self, endpoint: str, deployment: Deployment) -> Deployment:
-        """See `Platform.start_deployment`."""
+    def start(self, endpoint: str, deployment: Deployment) -> Deployment:
+        """See `Endpoints.start`; the `reason` of one that fails names its log."""
         home = self._endpoint(endpoint)
         self._supervise(home)
-        self._want(home, candidate=deployment.name)
         name = deployment.name
+        self._want(home, candidate=name)
         return self._wait(home, name, lambda state: bool(state["candidate"] == name))
 
-    def endpoint_key(self, name: str) -> str:
-        """See `Platform.endpoint_key`: only this machine reaches it."""
-        return ""
+    def logs(self, endpoint: str, deployment: Deployment, lines: int = 50) -> list[str]:
+        """See `Endpoints.logs`: of one that failed it is kept until the next deployment."""
+        return last_lines(self._log(self._endpoint(endpoint), deployment.name), lines)
 
-    def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
-        """See `Platform.ask`."""
+    def invoke(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
+        """See `Endpoints.invoke`."""
         try:
-            return _request(deployment.uri, "POST", "/score", body, ASK_LIMIT)
-        except (OSError, http.client.HTTPException) as error:
+            return request(deployment.uri, "POST", "/score", body, ASK_LIMIT)
+        except Unanswered as error:
             raise WorkError(f"{deployment.name} does not answer: {error}") from None
 
-    def switch(self, endpoint: str, deployment: Deployment) -> Endpoint:
-        """See `Platform.switch`."""
+    def key(self, name: str) -> str:
+        """See `Endpoints.key`: only this machine reaches it."""
+        return ""
+
+    def set_traffic(self, endpoint: str, shares: Mapping[str, int]) -> Endpoint:
+        """See `Endpoints.set_traffic`: all of it moves to one deployment, no request is lost."""
         home = self._endpoint(endpoint)
-        before = read_json(home / STATE_FILE)["serving"]
-        self._want(home, serving=deployment.name, candidate=None)
-        name = deployment.name
+        name = _only(endpoint, shares)
+        if not (home / "deployments" / name / RECORD_FILE).is_file():
+            raise WorkError(f"endpoint {endpoint} has no deployment {name}")
+        self._supervise(home)
+        before = (read_json(home / STATE_FILE) or {}).get("serving")
+        self._want(home, serving=name, candidate=None)
         done = self._wait(
             home, name, lambda state: state["candidate"] is None and _has_ended(state, name)
         )
         if done.status != "Ready":
             self._want(home, serving=before)
             raise WorkError(done.reason)
-        found = self.find_endpoint(endpoint)
+        found = self.get(endpoint)
         if found is None:
             raise WorkError(f"{home} was removed meanwhile; run this again")
         return found
 
-    def drop_deployment(self, endpoint: str, deployment: Deployment) -> None:
-        """See `Platform.drop_deployment`; its log stays until the next deployment."""
-        self._want(self._endpoint(endpoint), candidate=None)
+    def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
+        """See `Endpoints.delete_deployment`; its log stays until the next deployment."""
+        home, name = self._endpoint(endpoint), deployment.name
+        state = read_json(home / STATE_FILE) or {}
+        if name == state.get("serving"):
+            raise WorkError(f"{name} serves at endpoint {endpoint}: give its traffic to another")
+        wanted = read_json(home / WANTED_FILE) or {}
+        if wanted.get("candidate") == name:
+            self._want(home, candidate=None)
+        folder = home / "deployments" / name
+        if name != state.get("previous") and folder.is_dir():
+            for path in (folder / RECORD_FILE, *folder.iterdir()):
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                elif path.name != LOG_FILE:
+                    path.unlink(missing_ok=True)
 
-    def delete_endpoint(self, name: str) -> bool:
-        """See `Platform.delete_endpoint`."""
+    def delete(self, name: str) -> bool:
+        """See `Endpoints.delete`."""
         home = self._endpoint(name)
         known = (home / STATE_FILE).is_file()
         if (home / WANTED_FILE).is_file():
@@ -161,20 +214,36 @@ class LocalEndpoints:
         shutil.rmtree(home, ignore_errors=True)
         return known
 
+    def score(
+        self,
+        definition: DeploymentDefinition,
+        source: Path,
+        target: Path,
+        keep: Sequence[str],
+        say: Say,
+        progress: Progress,
+    ) -> int:
+        """See `Endpoints.score`."""
+        return score_table(definition, self._environments, source, target, keep, say, progress)
+
     def _endpoint(self, name: str) -> Path:
-        return self.folder.absolute() / "endpoints" / name
+        return self._folder / "endpoints" / name
+
+    def _log(self, home: Path, name: str) -> Path:
+        return home / "deployments" / name / LOG_FILE
 
     def _deployment(self, home: Path, name: str | None, state: dict[str, Any]) -> Deployment | None:
-        record = read_json(home / "deployments" / name / "deployment.json") if name else None
+        record = read_json(home / "deployments" / name / RECORD_FILE) if name else None
         if name is None or record is None:
             return None
         known = {field.name for field in fields(Deployment)} & record.keys()
         server = state["servers"].get(name, {})
+        reason, log = server.get("reason", ""), self._log(home, name)
         return Deployment(
             **{field: record[field] for field in known},
             status=server.get("status", "Stopped"),
             uri=server.get("uri", ""),
-            reason=server.get("reason", ""),
+            reason=f"{reason}; its log: {log}" if reason and log.is_file() else reason,
         )
 
     def _want(self, home: Path, **changes: Any) -> None:
@@ -188,9 +257,12 @@ class LocalEndpoints:
             return
         self._want(home, candidate=None, stop=False)
         before = (read_json(home / STATE_FILE) or {}).get("pid")
+        variables = inherited_variables()
+        variables["PYTHONPATH"] = os.pathsep.join(amlkit_path(self._folder / "code"))
         start_detached(
-            ["-m", "amlkit.local.serving", str(home)],
-            inherited_variables(),
+            "amlkit.local.supervisor",
+            [str(home)],
+            variables,
             lambda: (read_json(home / STATE_FILE) or {}).get("pid") not in (None, before),
             "the endpoint's supervisor",
             home,
@@ -235,28 +307,26 @@ def _notes(state: Mapping[str, Any], wished: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _without_meaning(definition: DeploymentDefinition) -> Iterator[str]:
+    """Lines that name what this machine has no such thing for."""
+    scale = definition.scale
+    if scale.instance_count > 1 or scale.instance_type:
+        kind = f" of {scale.instance_type}" if scale.instance_type else ""
+        yield f"not on this machine: {scale.instance_count} instances{kind}; workers count here"
+
+
+def _only(endpoint: str, shares: Mapping[str, int]) -> str:
+    """The one deployment that gets all of the traffic."""
+    names = [name for name, share in shares.items() if share]
+    if len(names) != 1 or shares[names[0]] != 100:
+        told = ", ".join(f"{name} {share}" for name, share in shares.items()) or "none"
+        raise WorkError(
+            f"endpoint {endpoint}: on this machine one deployment gets 100 % of the traffic "
+            f"(asked for: {told})"
+        )
+    return names[0]
+
+
 def _has_ended(state: Mapping[str, Any], name: str) -> bool:
     """Whether the switch to a deployment is over, one way or the other."""
     return bool(state["answers"] == name or state["servers"][name]["status"] == "Failed")
-
-
-def _health(uri: str) -> str:
-    """Whether a server answers at the endpoint's address: "well", "busy", or "" for not at all."""
-    try:
-        status, _ = _request(uri, "GET", "/", b"", HEALTH_LIMIT)
-        return "well" if status == 200 else ""
-    except TimeoutError:  # connected, and waiting in the queue
-        return "busy"
-    except (OSError, http.client.HTTPException):
-        return ""
-
-
-def _request(uri: str, method: str, path: str, body: bytes, limit: float) -> tuple[int, bytes]:
-    """Sends a request to the server at an address: (HTTP status, body). `limit` is in seconds."""
-    connection = http.client.HTTPConnection(HOST, urlsplit(uri).port, timeout=limit)
-    try:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()

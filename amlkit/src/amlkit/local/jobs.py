@@ -1,37 +1,67 @@
-"""Runs and models of this machine: jobs are processes, models live in MLflow's registry."""
+"""Jobs of this machine: each a process that outlives the driver, with a folder that tells of it.
+
+`python -m amlkit.local.jobs RUN_FOLDER COMMAND…` runs one: it keeps the job's log and writes down
+how it ended. While it lives it holds a lock on the run's folder, so that anyone can tell a running
+job from a killed one.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+import signal
+import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from amlkit.content import new_folder, read_json, write_json
-from amlkit.local import models as local_registry
-from amlkit.local.detached import START_LIMIT, inherited_variables, is_held, start_detached
-from amlkit.local.job import CANCEL_FILE, LOCK_FILE, LOG_FILE, STATUS_FILE
-from amlkit.records import FINISHED, Job, Model, Run, WorkError
-from amlkit.workspace import job_arguments
+from amlkit.local.models import Registry, import_mlflow
+from amlkit.local.processes import (
+    START_LIMIT,
+    amlkit_path,
+    inherited_variables,
+    is_held,
+    start_detached,
+)
+from amlkit.records import FINISHED, Job, Run, WorkError
+from amlkit.workspace import Say
 
+STATUS_FILE = "status.json"
+LOCK_FILE = "run.lock"
+LOG_FILE = "logs/std_log.txt"
+CANCEL_FILE = "cancel"
 POLL_INTERVAL = 0.1
 IMPORT_DELAY = 3.0
+# What job.json holds of a run; its status is written beside.
+RECORDED = ("id", "experiment", "created", "identity", "model_name", "tags", "champion")
+_EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
 
 
-class LocalRuns:
-    """The part of `LocalPlatform` that runs jobs and registers models."""
+class LocalJobs:
+    """`workspace.Jobs`, below the folder of the workspace; `registry` knows their experiments."""
 
-    folder: Path
-    registry: local_registry.Registry
+    def __init__(self, folder: Path, registry: Registry) -> None:
+        self._folder = folder
+        self._registry = registry
 
-    def find_run(self, identity: str, experiment: str) -> Run | None:
-        """See `Platform.find_run`."""
+    def target(self) -> str:
+        """See `Jobs.target`."""
+        return "on this machine"
+
+    def shape(self, job: Job) -> str:
+        """See `Jobs.shape`: the owner's function is not asked here."""
+        return ""
+
+    def find(self, identity: str, experiment: str) -> Run | None:
+        """See `Jobs.find`."""
         equal = [
             run
             for run in self._runs()
@@ -40,47 +70,44 @@ class LocalRuns:
         ]
         return max(equal, key=lambda run: (run.status == "Completed", run.created), default=None)
 
-    def job_place(self) -> str:
-        """See `Platform.job_place`."""
-        return "on this machine"
-
-    def submit(self, job: Job, model_name: str) -> Run:
-        """See `Platform.submit`."""
-        self.registry.ensure(job.experiment)
+    def create(self, job: Job) -> Run:
+        """See `Jobs.create`."""
+        command = local_command(job)
+        self._registry.ensure(job.experiment)
         now = datetime.now(UTC)
         run_id = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
-        folder = self.folder / "runs" / run_id
+        folder = self._folder.absolute() / "runs" / run_id
         record = {
             "id": run_id,
             "experiment": job.experiment,
             "created": now.isoformat(timespec="milliseconds"),
             "identity": job.identity,
-            "model_name": model_name,
+            "model_name": job.model_name,
             "tags": dict(job.tags),
             "champion": job.champion.version if job.champion else None,
         }
         with new_folder(folder) as half:
             write_json(half / "job.json", record)
             (half / "logs").mkdir()
-            (half / LOG_FILE).touch()
-        command = [sys.executable, "-m", f"{job.package}.train", *job_arguments(job)]
+            (half / LOG_FILE).write_text(without_meaning(job), encoding="utf-8")
         start_detached(
-            ["-m", "amlkit.local.job", str(folder), *command],
-            self._job_variables(job, run_id),
+            "amlkit.local.jobs",
+            [str(folder), *command],
+            self._variables(job, run_id),
             (folder / STATUS_FILE).is_file,
             "the job's process",
             folder,
         )
         # The registry is written to once the job is done: what that imports, it imports meanwhile,
         # but not while the job is busy with its own imports.
-        later = threading.Timer(IMPORT_DELAY, local_registry.import_mlflow)
+        later = threading.Timer(IMPORT_DELAY, import_mlflow)
         later.daemon = True
         later.start()
-        return self.get_run(run_id)
+        return self.get(run_id)
 
-    def get_run(self, run_id: str) -> Run:
-        """See `Platform.get_run`."""
-        folder = self._run_folder(run_id)
+    def get(self, run_id: str) -> Run:
+        """See `Jobs.get`."""
+        folder = self._run(run_id)
         record = read_json(folder / "job.json")
         status = read_json(folder / STATUS_FILE) or {"status": "Starting"}
         if status["status"] not in FINISHED and not _is_alive(folder, record["created"]):
@@ -88,21 +115,17 @@ class LocalRuns:
             status = read_json(folder / STATUS_FILE) or {}
             if status.get("status") not in FINISHED:
                 status = {"status": "Failed", "reason": "its process was killed"}
-        return Run(
-            **record, status=status["status"], seconds=status.get("seconds"), url=str(folder)
-        )
+        known = {"champion": None} | {key: record[key] for key in RECORDED if key in record}
+        return Run(**known, status=status["status"], seconds=status.get("seconds"), url=str(folder))
 
-    def wait(
-        self, run_id: str, on_log: Callable[[str], None], *, seconds: float | None = None
-    ) -> Run:
-        """See `Platform.wait`."""
+    def stream(self, run_id: str, on_log: Say, *, seconds: float | None = None) -> Run:
+        """See `Jobs.stream`."""
         began = time.monotonic()
-        with (self._run_folder(run_id) / LOG_FILE).open("rb") as log:
+        with (self._run(run_id) / LOG_FILE).open("rb") as log:
             rest = b""
             while True:
-                run = self.get_run(run_id)
-                # The status is read first: what was written before the end is then still handed
-                # over.
+                run = self.get(run_id)
+                # The status is read first: what was written before the end is handed over, too.
                 rest += log.read()
                 *lines, rest = rest.split(b"\n")
                 for line in lines:
@@ -116,87 +139,93 @@ class LocalRuns:
                 time.sleep(POLL_INTERVAL)
 
     def cancel(self, run_id: str) -> Run:
-        """See `Platform.cancel`."""
-        folder = self._run_folder(run_id)
-        if self.get_run(run_id).status not in FINISHED:
+        """See `Jobs.cancel`."""
+        folder = self._run(run_id)
+        if self.get(run_id).status not in FINISHED:
             (folder / CANCEL_FILE).touch()
-        return self.wait(run_id, lambda line: None)
+        return self.stream(run_id, lambda line: None)
 
-    def read_output(self, run_id: str, path: str) -> bytes | None:
-        """See `Platform.read_output`."""
-        file = self._run_folder(run_id) / "outputs" / path
+    def read(self, run_id: str, path: str) -> bytes | None:
+        """See `Jobs.read`."""
+        file = self._run(run_id) / "outputs" / path
         return file.read_bytes() if file.is_file() else None
 
-    def log_tail(self, run_id: str, lines: int = 20) -> list[str]:
-        """See `Platform.log_tail`."""
-        with (self._run_folder(run_id) / LOG_FILE).open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - 64_000))
-            return log.read().decode("utf-8", "replace").splitlines()[-lines:]
-
-    def champion(self, name: str) -> Model | None:
-        """See `Platform.champion`."""
-        return self.registry.newest(name)
-
-    def find_model(self, name: str, run_id: str) -> Model | None:
-        """See `Platform.find_model`."""
-        return self.registry.of_run(name, run_id)
-
-    def register_model(
-        self, run: Run, name: str, tags: Mapping[str, str], accept: Callable[[Model | None], bool]
-    ) -> Model | None:
-        """See `Platform.register_model`: under a lock, so each training sees the one before it."""
-        source = self._run_folder(run.id) / "outputs" / "model"
-        if not source.is_dir() or not any(source.iterdir()):
-            raise WorkError(
-                f"run {run.id} wrote no outputs/model/, so there is nothing to register"
-            )
-        with FileLock(self.folder / "registry.lock"):
-            known = self.registry.of_run(name, run.id)
-            if known is not None:
-                return known
-            if not accept(self.registry.newest(name)):
-                return None
-            return self.registry.register(name, run.id, source, tags)
-
-    def model_versions(self, name: str) -> list[Model]:
-        """See `Platform.model_versions`."""
-        return self.registry.versions(name)
-
-    def read_model(self, model: Model, path: str) -> bytes | None:
-        """See `Platform.read_model`."""
-        file = Path(model.source, path)
-        return file.read_bytes() if file.is_file() else None
+    def log(self, run_id: str, lines: int = 20) -> list[str]:
+        """See `Jobs.log`."""
+        return last_lines(self._run(run_id) / LOG_FILE, lines)
 
     def save_report(self, run_id: str, write: Callable[[Path], None]) -> str:
-        """See `Platform.save_report`."""
-        path = self._run_folder(run_id) / "report.html"
+        """See `Jobs.save_report`: it lies in the run's folder."""
+        path = self._run(run_id) / "report.html"
         write(path)
         return str(path)
 
-    def _run_folder(self, run_id: str) -> Path:
-        folder = self.folder / "runs" / run_id
-        if Path(run_id).name != run_id or not (folder / "job.json").is_file():
+    def _run(self, run_id: str) -> Path:
+        runs = self._folder / "runs"
+        if Path(run_id).name != run_id or not (runs / run_id / "job.json").is_file():
             known = [run.id for run in self._runs()]
-            newest = (
-                f"; the newest is {max(known, key=lambda i: i.split('_')[-2])}" if known else ""
-            )
-            raise WorkError(f"there is no run {run_id!r} in {self.folder / 'runs'}{newest}")
-        return folder
+            newest = max(known, key=lambda known_id: known_id.split("_")[-2], default="")
+            hint = f"; the newest is {newest}" if newest else ""
+            raise WorkError(f"there is no run {run_id!r} in {runs}{hint}")
+        return runs / run_id
 
     def _runs(self) -> Iterator[Run]:
-        for record in sorted((self.folder / "runs").glob("*/job.json")):
-            yield self.get_run(record.parent.name)
+        for record in sorted((self._folder / "runs").glob("*/job.json")):
+            yield self.get(record.parent.name)
 
-    def _job_variables(self, job: Job, run_id: str) -> dict[str, str]:
-        """The job's environment variables: ours but secrets, and what Azure ML sets too."""
+    def _variables(self, job: Job, run_id: str) -> dict[str, str]:
+        """The job's environment variables: ours but secrets, what Azure ML sets too, its own."""
+        inherited = inherited_variables()
+        programs = [str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]
         return {
-            **inherited_variables(),
-            **self.registry.variables(job.experiment, {**job.tags, "run_id": run_id}),
-            "PYTHONPATH": str(job.snapshot),
+            **inherited,
+            **self._registry.variables(job.experiment, {**job.tags, "run_id": run_id}),
+            "PATH": os.pathsep.join(programs),
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
-            "PYTHONHASHSEED": "0",
+            **job.variables,
+            "PYTHONPATH": os.pathsep.join(
+                [str(job.code.absolute()), *amlkit_path(self._folder / "code")]
+            ),
         }
+
+
+def local_command(job: Job) -> list[str]:
+    """A job's command on this machine: its inputs by their folders, `python` by this interpreter.
+
+    Raises:
+        WorkError: the command names what is no input of the job.
+    """
+
+    def folder_of(found: re.Match[str]) -> str:
+        kind, _, name = found[1].strip().partition(".")
+        if kind != "inputs" or name not in job.inputs:
+            known = ", ".join(sorted(job.inputs)) or "none"
+            raise WorkError(f"the job's command asks for {found[0]}, and its inputs are: {known}")
+        return str(Path(job.inputs[name].source).absolute())
+
+    words = [_EXPRESSION.sub(folder_of, word) for word in job.command]
+    return [sys.executable, *words[1:]] if words[0] == "python" else words
+
+
+def without_meaning(job: Job) -> str:
+    """A line for the log that names the resources which this machine does not have; or nothing."""
+    asked = job.resources
+    named = [f"instance_count {asked.instance_count}"] if asked.instance_count > 1 else []
+    named += [f"instance_type {asked.instance_type}"] if asked.instance_type else []
+    named += [f"shm_size {asked.shm_size}"] if asked.shm_size else []
+    if not named:
+        return ""
+    return f"not on this machine, where the job is one process: {', '.join(named)}\n"
+
+
+def last_lines(path: Path, lines: int) -> list[str]:
+    """The last lines of a log, however large it is; none where there is no log."""
+    if lines <= 0 or not path.is_file():
+        return []
+    with path.open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 64_000))
+        return log.read().decode("utf-8", "replace").splitlines()[-lines:]
 
 
 def _is_alive(folder: Path, created: str) -> bool:
@@ -208,3 +237,51 @@ def _is_alive(folder: Path, created: str) -> bool:
     # Not yet begun: between the run's folder and its process lies a moment.
     age = datetime.now(UTC) - datetime.fromisoformat(created)
     return age.total_seconds() < START_LIMIT
+
+
+def supervise(folder: Path, command: Sequence[str]) -> None:
+    """Runs `command` in `folder` to its end, or until the file `cancel` appears there."""
+    with FileLock(folder / LOCK_FILE), (folder / LOG_FILE).open("ab") as log:
+        began = time.monotonic()
+        own_group: dict[str, Any] = {} if sys.platform == "win32" else {"start_new_session": True}
+        write_json(folder / STATUS_FILE, {"status": "Running"})
+        ended: Mapping[str, Any] = {"status": "Failed"}
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **own_group,
+            )
+        except OSError as error:  # there is no such program
+            log.write(f"{command[0]} cannot be started: {error}\n".encode())
+        else:
+            ended = _to_the_end(process, folder / CANCEL_FILE)
+        seconds = round(time.monotonic() - began, 3)
+        write_json(folder / STATUS_FILE, {**ended, "seconds": seconds})
+
+
+def _to_the_end(process: subprocess.Popen[bytes], cancel: Path) -> dict[str, Any]:
+    """Waits for a job's process, or ends it where it is to be cancelled; how it ended."""
+    canceled = False
+    while process.poll() is None:
+        if not canceled and cancel.exists():
+            canceled = True
+            _end(process)
+        time.sleep(0.05)
+    status = "Canceled" if canceled else "Completed" if process.returncode == 0 else "Failed"
+    return {"status": status, "exit_code": process.returncode}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a job and what it started."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    supervise(Path(sys.argv[1]), sys.argv[2:])

@@ -1,4 +1,4 @@
-"""MLflow's tracking store and model registry in one sqlite file.
+"""The models of this machine: MLflow's tracking store and model registry in one sqlite file.
 
 Reading asks the database itself (MLflow takes seconds to import, and drivers read before they start
 anything); whatever is written is written by MLflow.
@@ -11,14 +11,14 @@ import logging
 import os
 import sqlite3
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from amlkit.records import Model
+from amlkit.records import Model, Run, WorkError
 
 # A version that was deleted keeps its row, in this stage
 # (mlflow.entities.model_registry.STAGE_DELETED_INTERNAL).
@@ -36,12 +36,58 @@ def import_mlflow() -> Any:
     return mlflow.MlflowClient
 
 
+class LocalModels:
+    """`workspace.Models`, of a registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def champion(self, name: str) -> Model | None:
+        """See `Models.champion`."""
+        return self._registry.newest(name)
+
+    def versions(self, name: str) -> list[Model]:
+        """See `Models.versions`."""
+        return self._registry.versions(name)
+
+    def of_run(self, name: str, run_id: str) -> Model | None:
+        """See `Models.of_run`."""
+        return self._registry.of_run(name, run_id)
+
+    def register(
+        self, run: Run, tags: Mapping[str, str], accept: Callable[[Model | None], bool]
+    ) -> Model | None:
+        """See `Models.register`: under a lock, so each training sees the one before it."""
+        source = self._registry.model_folder(run.id)
+        if not source.is_dir() or not any(source.iterdir()):
+            raise WorkError(
+                f"run {run.id} wrote no outputs/model/, so there is nothing to register"
+            )
+        with FileLock(self._registry.lock):
+            known = self._registry.of_run(run.model_name, run.id)
+            if known is not None:
+                return known
+            if not accept(self._registry.newest(run.model_name)):
+                return None
+            return self._registry.register(run.model_name, run.id, tags)
+
+    def read(self, model: Model, path: str) -> bytes | None:
+        """See `Models.read`."""
+        file = Path(model.source, path)
+        return file.read_bytes() if file.is_file() else None
+
+
 class Registry:
     """The store below `folder`: `mlflow.db` and `artifacts/`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
         self.database = self.folder / "mlflow.db"
+        self.lock = self.folder / "registry.lock"
+
+    def model_folder(self, run_id: str) -> Path:
+        """Where a run wrote its model."""
+        return self.folder / "runs" / run_id / "outputs" / "model"
 
     @property
     def uri(self) -> str:
@@ -63,7 +109,7 @@ class Registry:
         if self._rows("SELECT 1 FROM experiments WHERE name = ?", experiment):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "registry.lock"):
+        with FileLock(self.lock):
             if not self.database.is_file():
                 self._create_store()
             if not self._rows("SELECT 1 FROM experiments WHERE name = ?", experiment):
@@ -79,7 +125,7 @@ class Registry:
         found = [model for model in self.versions(name) if model.tags.get("run_id") == run_id]
         return found[0] if found else None
 
-    def register(self, name: str, run_id: str, source: Path, tags: Mapping[str, str]) -> Model:
+    def register(self, name: str, run_id: str, tags: Mapping[str, str]) -> Model:
         """Makes the next version of a model. The caller holds the registry's lock."""
         client = import_mlflow()(self.uri)
         if not self._rows("SELECT 1 FROM registered_models WHERE name = ?", name):
@@ -91,7 +137,7 @@ class Registry:
         )
         version = client.create_model_version(
             name,
-            source.as_uri(),
+            self.model_folder(run_id).as_uri(),
             tracked[0].info.run_id if tracked else None,
             tags={**tags, "run_id": run_id},
         )
@@ -113,8 +159,7 @@ class Registry:
 
     def _model(self, name: str, version: str, tags: Mapping[str, str]) -> Model:
         # Found by its run, not by the stored address: the repository's folder may have been moved.
-        source = self.folder / "runs" / tags.get("run_id", "") / "outputs" / "model"
-        return Model(name, version, str(source), tags)
+        return Model(name, version, str(self.model_folder(tags.get("run_id", ""))), tags)
 
     def _rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """A query's rows; none where there is no store yet."""

@@ -1,1 +1,1 @@
-"""The model's answers: to the rows of a request, and to whole tables."""
+"""The model's answers: to the rows of a request (`service`), and to whole tables (`batch`)."""

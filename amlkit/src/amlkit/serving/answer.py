@@ -1,7 +1,7 @@
 """From an HTTP request to the answer: everything but the server itself.
 
-Whatever is sent, it is answered, and an error says in one line what to do about it:
-`{"message": …}`, as the server's own errors do.
+Every request has an answer, and an error says in one line what to do about it: `{"message": …}`,
+as the server's own errors do.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import orjson
 
 from amlkit.serving.predictor import CannotAnswer, Predictor
@@ -91,7 +92,8 @@ class Answerer:
         prediction, probability = self._predictor.predict(self._reader.read(rows))
         said: dict[str, Any] = {"predictions": prediction.tolist()}
         if probability is not None:
-            said["probabilities"] = probability
+            # As rows: scikit-learn's boosted trees give columns, which orjson refuses.
+            said["probabilities"] = np.ascontiguousarray(probability)
             said["classes"] = self._predictor.classes
         return {**said, "model": self._model}
 

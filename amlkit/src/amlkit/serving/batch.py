@@ -1,4 +1,4 @@
-"""Score a whole table: `python -m <package>.batch --model FOLDER --input FILE --output FILE`.
+"""Score a whole table: `python -m amlkit.serving.batch --model FOLDER --input FILE --output FILE`.
 
 The input is a CSV of any dialect or Parquet, with the columns that the model uses; the output is
 Parquet (.parquet) or CSV (.csv) with a row for each of the input's, in its order: `prediction`, and
@@ -21,17 +21,16 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from amlkit.serving.columns import from_table
 from amlkit.serving.predictor import CannotAnswer, Predictor
-from amlkit.tabular.table import Schema, TableError, file_kind, iter_tables
-from amlkit.tabular.table.csv_blocks import CsvSource
+from amlkit.tabular.saved_model import from_table
+from amlkit.tabular.table import CsvSource, Schema, TableError, file_kind, iter_tables
 
 ROWS = 50_000  # scored at a time
 PAUSE = 0.2  # seconds between two lines of progress
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return 0 if the output is there, 2 if it cannot be made of this input."""
+    """Returns 0 if the output is there, 2 if it cannot be made of this input."""
     parser = argparse.ArgumentParser(
         prog="batch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -83,12 +82,18 @@ class Said:
 def score(model: Path, source: Path, output: Path, keep: Sequence[str], said: Said) -> int:
     """Score the table `source` into `output`, which appears whole or not at all; return the rows.
 
-    Raises TableError, CannotAnswer or OSError, one line each.
+    Raises:
+        TableError, CannotAnswer, OSError: in one line, why it cannot be.
     """
     if output.suffix.lower() not in (".parquet", ".csv"):
         raise TableError(f"{output.name}: the output is written as .parquet or .csv")
     if output.resolve() == source.resolve():
         raise TableError(f"{output.name}: the output would take the place of the input")
+    if not (model / "schema.json").is_file():
+        raise CannotAnswer(
+            f"{model} has no schema.json, so amlkit cannot score it; a model of another kind is "
+            "scored by a batch.py in its package (docs/contract.md)"
+        )
     predictor = Predictor(model, threads=0)
     schema = input_schema(predictor.schema, source)
     names = answer_names(predictor.classes)

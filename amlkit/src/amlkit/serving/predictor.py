@@ -12,10 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from amlkit.serving.columns import Array, Columns, row_count, take
-from amlkit.serving.onnx_model import OnnxModel
-from amlkit.serving.sklearn_model import SklearnModel
-from amlkit.tabular.table.schema import shorten
+from amlkit.tabular.saved_model import (
+    Answers,
+    Array,
+    Columns,
+    OnnxModel,
+    SklearnModel,
+    finite,
+    row_count,
+    take,
+)
+from amlkit.tabular.table import shorten
 
 log = logging.getLogger("azmlinfsrv.model")  # below the server's own, so that it is seen there
 
@@ -27,8 +34,10 @@ class CannotAnswer(ValueError):
 class Predictor:
     """The model of a folder that train.py wrote.
 
-    `threads` are those of ONNX; 0 is as many as there are cores. Raises OSError or ValueError if
-    the folder holds no such model.
+    `threads` are those of ONNX; 0 is as many as there are cores.
+
+    Raises:
+        OSError, ValueError: the folder holds no such model.
     """
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -48,11 +57,13 @@ class Predictor:
                 self._own = SklearnModel(self.folder / "model.joblib", self.schema)
         return self._own
 
-    def predict(self, columns: Columns) -> tuple[Array, Array | None]:
+    def predict(self, columns: Columns) -> Answers:
         """Labels or numbers (rows,); and probabilities (rows, classes) as `classes` are ordered.
 
-        The second is None for a regression and for a model without probabilities. Raises
-        CannotAnswer.
+        The second is None for a regression and for a model without probabilities.
+
+        Raises:
+            CannotAnswer: the model fails for these rows, or its answer is no number.
         """
         if self.onnx_copy is None:
             return self._predict_itself(columns)
@@ -70,7 +81,7 @@ class Predictor:
             self.predict(take(columns, ~outside)),
         )
 
-    def _predict_itself(self, columns: Columns) -> tuple[Array, Array | None]:
+    def _predict_itself(self, columns: Columns) -> Answers:
         try:
             prediction, probability = self._load().predict(columns)
         except (ValueError, ArithmeticError) as error:
@@ -86,7 +97,7 @@ class Predictor:
 def _load_onnx_copy(
     folder: Path, facts: Mapping[str, Any] | None, threads: int
 ) -> OnnxModel | None:
-    """The ONNX copy if it is the one that was compared with the model; else None, and why in the log."""
+    """The ONNX copy, if it is the one that was compared with the model; else None."""
     if not facts:
         log.info("the scikit-learn model serves: it has no ONNX copy")
         return None
@@ -100,15 +111,7 @@ def _load_onnx_copy(
         return None
 
 
-def finite(prediction: Array, probability: Array | None) -> bool:
-    """Whether an answer holds finite numbers only."""
-    whole = prediction.dtype.kind != "f" or bool(np.isfinite(prediction).all())
-    return whole and (probability is None or bool(np.isfinite(probability).all()))
-
-
-def _merged(
-    mask: Array, inside: tuple[Array, Array | None], others: tuple[Array, Array | None]
-) -> tuple[Array, Array | None]:
+def _merged(mask: Array, inside: Answers, others: Answers) -> Answers:
     """The answers for the rows of `mask` and for the others, each in its place."""
     joined: list[Array | None] = []
     for one, other in zip(inside, others, strict=True):

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from amlkit.serving.columns import Array, Columns
-from amlkit.tabular.table.column_types import ISO, parse_dates
-from amlkit.tabular.table.schema import DEFAULT_MISSING, names_text, shorten
+from amlkit.tabular.saved_model import Array, Columns
+from amlkit.tabular.table import DEFAULT_MISSING, ISO, names_text, parse_dates, shorten
 
 _NONE = type(None)
 _WANTED = {
@@ -43,7 +42,11 @@ class RowReader:
         self._missing_numbers = missing_numbers(self._missing)
 
     def read(self, rows: Any) -> Columns:
-        """Return the columns that the model uses; Refused for the first thing that is wrong."""
+        """The columns that the model uses.
+
+        Raises:
+            Refused: the first thing that is wrong.
+        """
         if type(rows) is not list or not rows:
             raise Refused('"data" must be a list of at least one row, each an object of columns')
         if set(map(type, rows)) != {dict}:

@@ -1,30 +1,41 @@
-"""What happens once before the first request: the model is loaded, tried and described."""
+"""What happens once before the first request: the model is found, loaded and described."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from amlkit.serving.answer import Answer, Answerer, Stream
-from amlkit.serving.model_folder import model_folder, name_and_version
 from amlkit.serving.openapi import describe
 from amlkit.serving.predictor import Predictor
-from amlkit.tabular.outputs import write_json
+from amlkit.tabular.model_files import write_json
 
 log = logging.getLogger("azmlinfsrv.model")
 
 FILES = {"2": "swagger2.json", "3": "swagger3.json", "3.1": "swagger3.1.json"}
+_PLACE = re.compile(r"azureml-models[/\\]([^/\\]+)[/\\]([^/\\]+)")
 
 
-def start(root: Path, app_root: Path) -> Callable[[str, Mapping[str, str], Stream], Answer]:
-    """Return what answers a request (method, headers, stream) with the model below `root`.
+def start(
+    root: Path | None = None, app_root: Path | None = None
+) -> Callable[[str, Mapping[str, str], Stream], Answer]:
+    """Loads a model; returns what answers a request: (method, headers, stream) → `Answer`.
 
-    Its description is put into `app_root`, where the server reads it to serve /swagger.json.
-    Raises OSError or ValueError if there is no model.
+    Args:
+        root: the model's folder, or one above it; `AZUREML_MODEL_DIR` where the server says it.
+        app_root: where the server reads what it returns at /swagger.json; `AML_APP_ROOT`.
+
+    Raises:
+        OSError: there is no model; KeyError: nor a variable that says where it is.
+        ValueError: what lies there is no model of `train.py`.
     """
+    root = root or Path(os.environ["AZUREML_MODEL_DIR"])
+    app_root = app_root or Path(os.environ.get("AML_APP_ROOT", "."))
     folder = model_folder(root)
     name, version = name_and_version(root)
     predictor = Predictor(folder)
@@ -37,6 +48,27 @@ def start(root: Path, app_root: Path) -> Callable[[str, Mapping[str, str], Strea
             log.warning("%s is not written: %s", FILES[key], error)
             break
     return answerer.answer
+
+
+def model_folder(root: Path) -> Path:
+    """The folder that holds schema.json: `root`, or the one folder below it that does.
+
+    Raises:
+        FileNotFoundError: there is none, or more than one.
+    """
+    if (root / "schema.json").is_file():
+        return root
+    found = sorted(path.parent for path in root.rglob("schema.json"))
+    if len(found) != 1:
+        said = ", ".join(map(str, found)) or "none"
+        raise FileNotFoundError(f"{root} should hold one model with its schema.json; found: {said}")
+    return found[0]
+
+
+def name_and_version(root: Path) -> tuple[str | None, str | None]:
+    """The model's name and version as the path `…/azureml-models/<name>/<version>` has them."""
+    found = _PLACE.search(str(root))
+    return (found[1], found[2]) if found else (None, None)
 
 
 def _examples(folder: Path) -> dict[str, Any] | None:

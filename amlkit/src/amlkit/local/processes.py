@@ -7,18 +7,27 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from amlkit.content import code_files, snapshot
 from amlkit.records import WorkError
 
 # How long a process may take to report that it has begun (s).
 START_LIMIT = 60.0
-# What no process of ours inherits: what belongs to the drivers alone, and what would have Python
-# compile the same code each time.
-_NOT_INHERITED = ("SPN_PASSWORD", "SPN_ID", "TENANT_ID", "PYTHONDONTWRITEBYTECODE")
+# What no process of ours inherits: what belongs to the drivers alone, what would have Python
+# compile the same code each time, and another program's idea of where modules lie.
+_NOT_INHERITED = (
+    "SPN_PASSWORD",
+    "SPN_ID",
+    "TENANT_ID",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+    "PYTHONSAFEPATH",
+)
 
 
 def inherited_variables() -> dict[str, str]:
@@ -26,17 +35,35 @@ def inherited_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
+def amlkit_path(folder: Path) -> list[str]:
+    """What a process needs on its PYTHONPATH to find the amlkit that runs here.
+
+    Nothing where it is installed. An ejected copy lies beside the drivers, whose names
+    (`data`, `model`) would hide others': it is copied below `folder`, once for each content.
+    """
+    package = Path(__file__).resolve().parents[1]
+    try:
+        installed = Path(str(metadata.distribution("amlkit").locate_file("amlkit"))).resolve()
+    except metadata.PackageNotFoundError:
+        installed = None
+    if package == installed:
+        return []
+    return [str(snapshot(code_files(package, package / ".amlignore"), folder.absolute())[1])]
+
+
 def start_detached(
-    command: Sequence[str],
+    module: str,
+    arguments: Sequence[str],
     variables: Mapping[str, str],
     has_begun: Callable[[], bool],
     what: str,
     where: Path,
 ) -> None:
-    """Starts a module of `aml` as a process that outlives this one; waits until it has begun.
+    """Starts a module of amlkit as a process that outlives this one; waits until it has begun.
 
     Args:
-        command: what follows the interpreter on the command line.
+        module: its name; `variables` has `amlkit_path` on PYTHONPATH.
+        arguments: what it is told.
         variables: its environment variables.
         has_begun: asked until it says so.
         what: its name, for the error.
@@ -50,8 +77,8 @@ def start_detached(
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         apart = {"creationflags": flags}
     process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=Path(__file__).parents[1],
+        [sys.executable, "-P", "-m", module, *arguments],  # -P: nothing of where it is started
+        cwd=Path(__file__).parents[2],
         env=dict(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -1,9 +1,9 @@
-"""Keeps an endpoint's servers on this machine: `python -m amlkit.local.serving ENDPOINT_FOLDER`.
+"""Keeps an endpoint's servers on this machine: `python -m amlkit.local.supervisor ENDPOINT_FOLDER`.
 
 The supervisor owns the endpoint's socket, so the address outlives every server behind it, and a
-request that arrives while servers change waits in the socket's queue. Drivers say what they want in
-`wanted.json`; what is so stands in `state.json`. Either side may be killed at any moment: the
-other reads what is true.
+request that arrives while servers change waits in the socket's queue. Drivers write what they want
+into `wanted.json`, the supervisor what is so into `state.json`. Either side may be killed at any
+moment: the other reads what is true.
 
 A switch: the candidate runs on an address of its own until its driver has tested it; then a server
 of the same deployment is started on the endpoint's socket; once it answers, the old one is told to
@@ -22,8 +22,8 @@ from typing import Any
 from filelock import FileLock
 
 from amlkit.content import read_json, write_json
-from amlkit.local.detached import is_held
-from amlkit.local.process import HOST, PASSES_SOCKETS, Server
+from amlkit.local.processes import is_held
+from amlkit.local.server import HOST, PASSES_SOCKETS, Server
 
 LOCK_FILE = "endpoint.lock"
 HOLD_FILE = "deploy.lock"
