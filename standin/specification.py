@@ -113,16 +113,21 @@ def _mlflow() -> Iterable[Published]:
             yield Published("MLflow", "api", method, root + path, answers, error, "specification")
 
 
-@cache
 def published() -> tuple[Published, ...]:
     """All that was published, the row that says most of a path first."""
-    rows = [*_stated(), *_mlflow()]
+    return _sorted(True)
+
+
+@cache
+def _sorted(mlflow: bool) -> tuple[Published, ...]:
+    """What was published, with MLflow's calls or without, which spares mlflow's import."""
+    rows = [*_stated(), *(_mlflow() if mlflow else ())]
     return tuple(sorted(rows, key=lambda row: (row.path.count(":path}"), row.path.count("{"))))
 
 
 def find(method: str, host: str, path: str) -> Published | None:
     """What was published of the answer to a request, None when nothing was."""
-    for row in published():
+    for row in _sorted(path.lower().startswith("/mlflow/")):
         fits = row.method == method and re.fullmatch(HOSTS[row.host], host, re.I)
         if fits and row.pattern.fullmatch(path):
             return row

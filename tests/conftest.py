@@ -18,6 +18,8 @@ import pytest
 import yaml
 from cookiecutter.main import cookiecutter
 
+from tools.wheel import current_wheel, install_into
+
 ROOT = Path(__file__).parents[1]
 FOLDER = "{{cookiecutter.project_slug}}"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -69,15 +71,33 @@ def tracked(folder: Path) -> list[str]:
     return sorted(name for name in names if name and (folder / name).is_file())
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The template as a fresh clone holds it: no caches of whoever works in it."""
-    copy = tmp_path_factory.mktemp("clone") / "aml-template"
+def clone(folder: Path) -> Path:
+    """The template as a fresh clone holds it, with the wheel that amlkit's source makes."""
+    copy = folder / "aml-template"
     for name in tracked(ROOT):
         if name.startswith((FOLDER, "hooks/", "templates/", "local_extensions/", "cookiecutter.")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
+    install_into(copy / FOLDER, current_wheel())
     return copy
+
+
+def render(template: Path, folder: Path, **answers: Any) -> Path:
+    """Render into a folder with these answers and the defaults of the rest; the repository."""
+    rendered: str = cookiecutter(
+        str(template),
+        no_input=True,
+        default_config=True,
+        extra_context=answers,
+        output_dir=str(folder),
+    )
+    return Path(rendered)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a fresh clone holds it: no caches of whoever works in it."""
+    return clone(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +108,7 @@ def bake(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Bake:
     def baked(**answers: Any) -> BakedProject:
         key = json.dumps(answers, sort_keys=True)
         if key not in done:
-            folder = cookiecutter(
-                str(template),
-                no_input=True,
-                default_config=True,
-                extra_context=answers,
-                output_dir=str(tmp_path_factory.mktemp("bake")),
-            )
-            done[key] = BakedProject(Path(folder))
+            done[key] = BakedProject(render(template, tmp_path_factory.mktemp("bake"), **answers))
         return done[key]
 
     return baked

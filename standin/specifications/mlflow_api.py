@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf import json_format  # type: ignore[import-untyped]
-
 # What MLflow's own client reads of an error.
 _ERROR = {"error_code", "message"}
 
@@ -26,6 +24,8 @@ def calls() -> Iterator[tuple[str, str, Any]]:
 
 def violations(message: Any, value: object) -> list[str]:
     """What is wrong with an answer: a key or a type that the protocol does not know."""
+    from google.protobuf import json_format  # type: ignore[import-untyped]
+
     try:
         json_format.ParseDict(value, message())
     except json_format.ParseError as error:

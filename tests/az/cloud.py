@@ -87,12 +87,14 @@ class Machine:
         }
 
     def forget(self) -> None:
-        """Log out and take away what runs left behind; the extension stays."""
+        """Log out and take away what runs left behind; the extension stays, or comes back."""
         for path in (self.home / ".azure").iterdir():
             if path.name != "cliextensions":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         for path in self.scratch.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if not (self.home / ".azure" / "cliextensions").exists():
+            place(self.home / ".azure")
 
 
 @dataclass

@@ -17,9 +17,9 @@ from tests.conftest import Bake
 NOT_PLAYED = {"azcliprod.blob.core.windows.net"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A user's machine whose az is a fork for each call: quick."""
+    """A user's machine whose az is a fork for each call: quick. One for a process's tests."""
     with Machine(tmp_path_factory.mktemp("az") / "machine") as made:
         yield made
 

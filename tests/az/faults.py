@@ -8,22 +8,39 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, contextmanager
 from multiprocessing.util import Finalize
+from pathlib import Path
 
+from tests.az.cloud import Machine
 from tests.az.disturbances import KINDS
 from tests.az.sweep import Outcome, Sweep
+from tests.conftest import clone, render
 
 _sweep: Sweep | None = None  # of this worker process
+
+
+@contextmanager
+def prepared() -> Iterator[Sweep]:
+    """A machine and a rendered repository of one's own."""
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        folder = Path(name)
+        rendered = render(clone(folder), folder / "new")
+        with Machine(folder / "machine") as machine:
+            yield Sweep(machine, rendered, folder)
 
 
 def _work(number: int, kind: str) -> Outcome:
     """A try in a worker process, which keeps its machine."""
     global _sweep
     if _sweep is None:
-        _sweep = Sweep().__enter__()
-        Finalize(None, _sweep.__exit__, (None, None, None), exitpriority=1)
+        stack = ExitStack()
+        _sweep = stack.enter_context(prepared())
+        Finalize(None, stack.close, exitpriority=1)
         _sweep.requests()
     return _sweep.attempt(number, kind)
 
@@ -35,7 +52,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0, help="stop after these (0: never)")
     parser.add_argument("--kind", choices=KINDS, action="append", help="only these kinds")
     arguments = parser.parse_args()
-    with Sweep() as sweep:
+    with prepared() as sweep:
         count = len(sweep.requests())
     kinds = arguments.kind or list(KINDS)
     tries = [(number, kind) for kind in kinds for number in range(count)]

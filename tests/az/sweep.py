@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -19,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from standin import StandIn
 from standin.faults import Fault
@@ -27,7 +24,6 @@ from standin.journal import Entry
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.disturbances import KINDS, lay
 from tests.az.leaks import left_secrets
-from tests.conftest import ROOT
 
 STEPS = (
     ("apply", "--yes", "--data", "data/penguins.csv"),
@@ -51,32 +47,13 @@ class Outcome:
 
 @dataclass
 class Sweep:
-    """One machine after another: `with Sweep() as sweep`, then `sweep.attempt(number, kind)`."""
+    """Bootstraps of a rendered repository from one machine, each in a subscription of its own."""
 
+    machine: Machine
+    rendered: Path
+    folder: Path
     steps: Sequence[Sequence[str]] = STEPS
-    folder: Path = field(init=False)
-    machine: Machine = field(init=False)
-    rendered: Path = field(init=False)
     complete: Counter[str] = field(default_factory=Counter)
-
-    def __enter__(self) -> Sweep:
-        self.folder = Path(tempfile.mkdtemp(prefix="faults-"))
-        words = ["--no-input", "--default-config", "-o", str(self.folder / "new"), str(ROOT)]
-        subprocess.run(
-            [sys.executable, "-m", "cookiecutter", *words], check=True, capture_output=True
-        )
-        [self.rendered] = (self.folder / "new").iterdir()
-        self.machine = Machine(self.folder / "machine").__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.machine.__exit__(kind, error, trace)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager
     def cloud(self) -> Iterator[Cloud]:

@@ -11,14 +11,11 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from cookiecutter.main import cookiecutter
 
 from standin import StandIn
 from standin.specifications.witness import watched
-from tests.conftest import BakedProject
-from tests.generated.conftest import set_up_once
-
-LOCKS = ("requirements-dev.txt", "requirements-azure.txt")
+from tests.conftest import BakedProject, render
+from tests.environments import give, install
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class AzureProject(BakedProject):
 
     @property
     def python(self) -> str:
-        """The interpreter of its `.venv`, with SDK v1."""
-        return str(self.path / ".venv" / "bin" / "python")
+        """The interpreter of its `.venv-azure`, with SDK v1."""
+        return str(self.path / ".venv-azure" / "bin" / "python")
 
     def environment(self, **more: str) -> dict[str, str]:
         """The variables of a driver: the way to the stand-in, and who calls."""
@@ -115,8 +112,8 @@ def no_faults_left(standin: StandIn) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sdk_venv(bake: Any) -> Path:
-    """A `.venv` made by `make setup-azure`, kept by the content of the locks."""
-    return set_up_once(bake(), "setup-azure", LOCKS)
+    """The virtual environment that `make setup-azure` makes, made once for its content."""
+    return install(bake(), "setup-azure")
 
 
 @pytest.fixture(scope="session")
@@ -127,19 +124,14 @@ def sdk_python(sdk_venv: Path) -> str:
 
 @pytest.fixture(scope="module")
 def project(
-    template: Path, sdk_venv: Path, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+    template: Path, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
 ) -> AzureProject:
     """A repository of the module's own; its name keeps its assets apart from other modules'."""
     folder = tmp_path_factory.mktemp("azure")
-    rendered = cookiecutter(
-        str(template),
-        no_input=True,
-        default_config=True,
-        extra_context={"project_name": f"Azure {folder.name}"},
-        output_dir=str(folder),
-    )
-    (Path(rendered) / ".venv").symlink_to(sdk_venv, target_is_directory=True)
-    return AzureProject(Path(rendered), standin)
+    rendered = render(template, folder, project_name=f"Azure {folder.name}")
+    project = AzureProject(rendered, standin)
+    give(project, "setup-azure")
+    return project
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -1,24 +1,17 @@
-"""A rendered repository with its own `.venv`, made by its own `make setup`.
-
-The `.venv` is kept in `.cache/` from one session to the next, by the content of the lock.
-"""
+"""A rendered repository with a `.venv`, made by its own `make setup`."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cookiecutter.main import cookiecutter
-from filelock import FileLock
 
-from tests.conftest import ROOT, BakedProject, environment
+from tests.conftest import BakedProject, environment, render
+from tests.environments import give
 
 if TYPE_CHECKING:
     from tests.generated.serving import Served
@@ -45,55 +38,25 @@ class ReadyProject(BakedProject):
         )
 
 
-def set_up_once(
-    project: BakedProject, target: str = "setup", locks: Sequence[str] = ("requirements-dev.txt",)
-) -> Path:
-    """Run `make setup` (or setup-azure) for these locks, once; return the `.venv`."""
-    content = b"".join((project.path / lock).read_bytes() for lock in locks)
-    home = ROOT / ".cache" / hashlib.sha256(content).hexdigest()[:12]
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{home}.lock"):
-        if not (home / "made").exists():
-            for name in ("Makefile", *locks):
-                shutil.copy2(project.path / name, home / name)
-            made = subprocess.run(
-                ["make", target],
-                cwd=home,
-                env=environment(),
-                capture_output=True,
-                encoding="utf-8",
-                check=False,
-            )
-            assert made.returncode == 0, made.stdout + made.stderr
-            (home / "made").touch()
-    return home / ".venv"
+MakeReady = Callable[..., ReadyProject]
 
 
 @pytest.fixture(scope="session")
-def make_ready(template: Path, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+def make_ready(template: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeReady:
     """Return a function that renders with some answers and gives the result its `.venv`."""
 
     def ready(**answers: str) -> ReadyProject:
-        folder = cookiecutter(
-            str(template),
-            no_input=True,
-            default_config=True,
-            extra_context=answers,
-            output_dir=str(tmp_path_factory.mktemp("ready")),
-        )
-        project = ReadyProject(Path(folder))
-        (project.path / ".venv").symlink_to(set_up_once(project), target_is_directory=True)
-        os.utime(project.path / ".venv" / ".made-from-lock")
+        project = ReadyProject(render(template, tmp_path_factory.mktemp("ready"), **answers))
+        give(project)
         return project
 
     return ready
 
 
 @pytest.fixture(scope="session")
-def ready(make_ready) -> ReadyProject:  # type: ignore[no-untyped-def]
+def ready(make_ready: MakeReady) -> ReadyProject:
     """The repository of the default answers, shared: leave it as you found it."""
-    project: ReadyProject = make_ready()
-    return project
+    return make_ready()
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cookiecutter.main import cookiecutter
-
 from standin import StandIn
 from tests.azure.test_deploy import ask
+from tests.conftest import render
 from tests.pipelines.runner.builds import Builds
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.results import Run
@@ -159,15 +158,7 @@ def organisation(
     template: Path, folder: Path, standin: StandIn, python: str, name: str
 ) -> Iterator[Organisation]:
     """A fresh rendering, committed, in a project with its variable groups."""
-    rendered = Path(
-        cookiecutter(
-            str(template),
-            no_input=True,
-            default_config=True,
-            extra_context={"project_name": name},
-            output_dir=str(folder / "repository"),
-        )
-    )
+    rendered = render(template, folder / "repository", project_name=name)
     service = Service(
         rendered,
         folder / "service",
