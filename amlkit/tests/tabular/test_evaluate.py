@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sample_model.evaluate import evaluate
 from sklearn import metrics as sk
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import SVC, LinearSVC
 
-from amlkit.tabular.evaluation import chance_level, evaluate, primary_metric
+from amlkit.tabular.evaluation import Evaluation, chance_level, primary_metric
 
 ALWAYS = {"accuracy", "balanced_accuracy", "f1_macro"}
 
@@ -101,6 +107,28 @@ def test_the_columns_of_a_probability_may_have_any_order() -> None:
     lacking = Says(y, [[1.0], [1.0], [1.0]], ["a"])
     found = evaluate(lacking, frame, y, "classification", ["a", "b"])
     assert found.probability is None and found.metrics.keys() == ALWAYS
+
+
+@pytest.mark.parametrize("own", [["a", "b", "c"], ["c", "a", "b"]])
+def test_probabilities_lie_row_by_row(own: list[str]) -> None:
+    """Gradient boosting of many classes gives them column by column, which orjson refuses."""
+    X, y = rows_of(["a", "b", "c"])
+    shares = np.random.default_rng(0).dirichlet([1, 1, 1], len(y))
+    model = Says(y, None)
+    model.predict_proba, model.classes_ = lambda X: np.asfortranarray(shares), np.array(own)
+    found = evaluate(model, X, y, "classification", ["a", "b", "c"]).probability
+    assert found is not None and found.flags.c_contiguous
+    assert np.array_equal(found[:, 0], shares[:, own.index("a")])
+    y = pd.Series(y)
+    boosting = HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=3).fit(X, y)
+    found = evaluate(boosting, X, y.to_numpy(), "classification", ["a", "b", "c"]).probability
+    assert found is not None and found.flags.c_contiguous
+
+
+def test_a_metric_that_is_no_finite_number_counts_as_not_measured() -> None:
+    """An owner's own, too; whatever numpy made of it, JSON takes it."""
+    metrics = {"mine": np.float32(0.5), "nan": math.nan, "inf": np.inf}
+    assert json.dumps(Evaluation(metrics, np.zeros(1)).metrics) == '{"mine": 0.5}'
 
 
 @pytest.mark.parametrize("classes", [["no", "yes"], ["a", "b", "c"]])

@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sample_model.features import build_pipeline
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 from amlkit.tabular.estimators import make_estimator
-from amlkit.tabular.features import ExpandDates, build_pipeline, select_features
-from amlkit.tabular.table.frame import to_frame
-from amlkit.tabular.table.schema import Column, Schema, TableError
+from amlkit.tabular.features import ExpandDates, select_features
+from amlkit.tabular.table import Column, Schema, TableError, to_frame
 
 SCHEMA = Schema(
     (
@@ -65,6 +65,14 @@ def rows() -> tuple[pd.DataFrame, Any, pd.DataFrame, Any]:
     return train[NAMES], train["y"].to_numpy(), test[NAMES], test["y"].to_numpy()
 
 
+def pipeline_of(
+    estimator: str, names: list[str] = NAMES, parameters: dict[str, Any] | None = None
+) -> Pipeline:
+    """The owner's pipeline over the columns `names`."""
+    columns = [column for column in SCHEMA.features if column.name in names]
+    return build_pipeline(columns, make_estimator(estimator, parameters or {}, "classification", 0))
+
+
 def by_hand() -> Any:
     """What one would write for this table without any of this."""
     codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
@@ -86,7 +94,7 @@ def test_any_estimator_learns_as_well_as_a_pipeline_written_by_hand(
 ) -> None:
     """Trees take missing values, a linear model does not, naive Bayes takes no sparse rows."""
     X, y, X_test, y_test = rows
-    model = build_pipeline(SCHEMA, NAMES, estimator, {}, "classification", 0).fit(X, y)
+    model = pipeline_of(estimator).fit(X, y)
     score = roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
     yardstick = roc_auc_score(y_test, by_hand().fit(X, y).predict_proba(X_test)[:, 1])
     assert score > yardstick - (0.01 if estimator == "auto" else 0.05)
@@ -97,7 +105,7 @@ def test_any_estimator_learns_as_well_as_a_pipeline_written_by_hand(
 def test_a_row_may_hold_anything(rows: tuple[Any, ...], estimator: str) -> None:
     """Unknown texts, nothing at all, other columns in another order: each row gets its answer."""
     X, y, X_test, _ = rows
-    model = build_pipeline(SCHEMA, NAMES, estimator, {}, "classification", 0).fit(X, y)
+    model = pipeline_of(estimator).fit(X, y)
     odd = X_test.head(6).copy()
     odd.loc[0, "town"] = "Nowhere"
     odd.loc[1, "town"] = np.nan
@@ -118,7 +126,7 @@ def test_an_estimator_that_takes_no_sparse_rows_gets_none(rows: tuple[Any, ...])
     """One text of few categories, each apart, would be mostly zeros."""
     X, y, X_test, _ = rows
     path = "sklearn.naive_bayes.GaussianNB"
-    model = build_pipeline(SCHEMA, ["town"], path, {}, "classification", 0)
+    model = pipeline_of(path, ["town"])
     assert len(model.fit(X[["town"]], y).predict(X_test)) == len(X_test)
 
 
@@ -192,7 +200,7 @@ def test_an_estimator_of_ones_own(rows: tuple[Any, ...]) -> None:
     """Any class with fit and predict will do."""
     X, y, X_test, _ = rows
     path = f"{__name__}.Majority"
-    model = build_pipeline(SCHEMA, NAMES, path, {"bias": 1.0}, "classification", 0).fit(X, y)
+    model = pipeline_of(path, NAMES, {"bias": 1.0}).fit(X, y)
     assert set(model.predict(X_test)) == {max(y, key=list(y).count)}
 
 
@@ -229,7 +237,7 @@ def test_a_wrong_estimator_is_refused_in_one_line(
 @pytest.mark.parametrize("estimator", ["auto", LOGISTIC, ENSEMBLE + "RandomForestClassifier"])
 def test_only_parts_that_convert_to_onnx_with_the_same_numbers(estimator: str) -> None:
     """skl2onnx gets others silently wrong, such as missing values in a forest."""
-    model = build_pipeline(SCHEMA, NAMES, estimator, {}, "classification", 0)
+    model = pipeline_of(estimator)
     numbers = {name: part for name, part, _ in model["columns"].transformers}["numbers"]
     assert (numbers == "passthrough") == (estimator == "auto")
     for name, value in model.get_params(deep=True).items():

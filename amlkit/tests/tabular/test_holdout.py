@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amlkit.tabular.holdout import check_sides, holdout_identity, holdout_mask, row_hashes
-from amlkit.tabular.table.schema import TableError
+from amlkit.tabular.table import TableError
 
 NUMBERS = st.none() | st.integers(-(2**53), 2**53) | st.sampled_from([0.0, -0.0, 0.1, 1e300])
 TEXTS = st.none() | st.text(max_size=5) | st.sampled_from(["1", "1.0", " 2 ", "nan", "inf", "yes"])

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amlkit.tabular.table import TableError, column_stats, csv_blocks, csv_dialect, read_frame
-from amlkit.tabular.table.ahead import WORKERS, ahead
+from amlkit.tabular.table import TableError, csv_dialect, csv_file, read_frame, scan
 from amlkit.tabular.table.profile import (
     ColumnProfile,
     Profile,
@@ -21,6 +20,8 @@ from amlkit.tabular.table.profile import (
     infer_task,
     profile_table,
 )
+from amlkit.tabular.table.reading import WORKERS, ahead
+from conftest import PENGUINS
 
 ROWS = 24
 
@@ -101,9 +102,8 @@ def test_a_type_that_changes_in_the_last_row_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: str, late: str, cap: int
 ) -> None:
     """Also after the column's values are no longer counted, and in another block."""
-    for module in ("column_stats", "column_scan"):
-        monkeypatch.setattr(f"{csv_blocks.__package__}.{module}.DISTINCT_CAP", cap)
-    monkeypatch.setattr(csv_blocks.CsvSource.blocks, "__defaults__", (256, None))
+    monkeypatch.setattr(scan, "DISTINCT_CAP", cap)
+    monkeypatch.setattr(csv_file.CsvSource.blocks, "__defaults__", (256, None))
     values = [usual.format(i=i) for i in range(300)]
     assert column_of(tmp_path, values).type != "category"
     column = column_of(tmp_path, [*values, late])
@@ -289,9 +289,8 @@ def test_statistics_equal_those_of_pandas(
     frame.to_csv(folder / "t.csv", index=False)
     frame.to_parquet(folder / "t.parquet", row_group_size=7)
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("column_stats", "column_scan"):
-            patch.setattr(f"{csv_blocks.__package__}.{module}.DISTINCT_CAP", cap)
-        patch.setattr(csv_blocks.CsvSource.blocks, "__defaults__", (size, None))
+        patch.setattr(scan, "DISTINCT_CAP", cap)
+        patch.setattr(csv_file.CsvSource.blocks, "__defaults__", (size, None))
         profiles = [profile_table(folder / name, "y") for name in ("t.csv", "t.parquet")]
     expected = frame["x"].describe()
     for profile in profiles:
@@ -320,7 +319,7 @@ def test_values_are_counted_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.Mo
     assert column.distinct == 10_000
     column = column_of(tmp_path, [str(i) for i in range(10_001)])
     assert (column.distinct, column.min, column.max, column.top) == (None, 0, 10_000, ())
-    monkeypatch.setattr(column_stats, "_BYTES_CAP", 1000)
+    monkeypatch.setattr(scan, "_BYTES_CAP", 1000)
     assert column_of(tmp_path, [f"{i}" + "z" * 100 for i in range(ROWS)]).distinct is None
 
 
@@ -333,7 +332,7 @@ def test_the_targets_distribution(tmp_path: Path) -> None:
     assert target.histogram is not None and sum(target.histogram["counts"]) == 1001
     assert target.sampled is None
     many = profile_of(tmp_path, [i / 2 for i in range(60_001)]).target
-    assert many.sampled == column_stats.SAMPLE and many.quantiles is not None
+    assert many.sampled == scan.SAMPLE and many.quantiles is not None
     assert many.quantiles["50"] == pytest.approx(15_000, rel=0.05)
 
 
@@ -421,28 +420,27 @@ def test_progress_is_told_and_ends_at_the_whole_file(tmp_path: Path) -> None:
 
 def test_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only as many blocks as there are threads are held at a time, however long the file."""
-    monkeypatch.setattr(csv_blocks.CsvSource.blocks, "__defaults__", (200, None))
+    monkeypatch.setattr(csv_file.CsvSource.blocks, "__defaults__", (200, None))
     made: list[int] = []
     alive: list[int] = []
-    parse = csv_blocks.Block.columns
+    parse = csv_file.Block.columns
 
-    def counted(block: csv_blocks.Block, *args: object) -> object:
+    def counted(block: csv_file.Block, *args: object) -> object:
         made.append(block.line)
         return parse(block, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(csv_blocks.Block, "columns", counted)
-    source = csv_blocks.CsvSource(write(tmp_path, GOOD + "5,1\n" * 5000))
+    monkeypatch.setattr(csv_file.Block, "columns", counted)
+    source = csv_file.CsvSource(write(tmp_path, GOOD + "5,1\n" * 5000))
     for block in ahead(lambda b: (b.columns(["x"], ()), b.line)[1], source.blocks()):
         alive.append(len([line for line in made if line > block]))
     assert len(alive) > 50
     assert max(alive) <= WORKERS + 1
 
 
-def test_the_carried_frame_reads_by_its_profile(tmp_path: Path) -> None:
+def test_the_carried_frame_reads_by_its_profile() -> None:
     """What the profile says of a table is what reading it gives."""
-    path = Path(__file__).resolve().parents[1] / "data" / "penguins.csv"
-    profile = profile_table(path, "Sex")
-    frame = read_frame(path, profile.schema)
+    profile = profile_table(PENGUINS, "Sex")
+    frame = read_frame(PENGUINS, profile.schema)
     assert len(frame) == profile.rows == 344
     assert frame.isna().sum().tolist() == [column.missing for column in profile.columns]
     assert frame["Sex"].value_counts().to_dict() == dict(profile.target.classes or ())

@@ -20,7 +20,7 @@ from amlkit.tabular.table import (
     Column,
     Schema,
     TableError,
-    csv_blocks,
+    csv_file,
     iter_tables,
     read_frame,
     read_table,
@@ -196,8 +196,8 @@ def test_the_block_size_changes_nothing(
     out = io.StringIO(newline="")
     csv.writer(out).writerows([["kind", "y"], *rows])
     path = write(tmp_path, out.getvalue().rstrip())
-    monkeypatch.setattr(csv_blocks.CsvSource.blocks, "__defaults__", (size, None))
-    monkeypatch.setattr(csv_blocks, "_PARSED_AT_ONCE", 64)
+    monkeypatch.setattr(csv_file.CsvSource.blocks, "__defaults__", (size, None))
+    monkeypatch.setattr(csv_file, "_PARSED_AT_ONCE", 64)
     table = read_table(path, schema_of(Column("kind", "category")))
     assert table["y"].to_pylist() == [float(y) for _, y in rows]
     assert table["kind"].to_pylist() == [kind.strip() or None for kind, _ in rows]

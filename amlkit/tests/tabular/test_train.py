@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import pickle
 import shutil
 import sqlite3
 import subprocess
@@ -16,6 +18,9 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sample_model
+from sample_model.evaluate import evaluate
+from sample_model.train import SETTINGS, train
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import r2_score
@@ -25,22 +30,21 @@ from sklearn.preprocessing import OrdinalEncoder
 from amlkit.tabular.asset import open_asset
 from amlkit.tabular.champion import evaluate_champion
 from amlkit.tabular.holdout import holdout_mask
-from amlkit.tabular.table import read_table
-from amlkit.tabular.table.frame import to_frame
+from amlkit.tabular.table import read_table, to_frame
 from amlkit.tabular.training import main
+from conftest import PENGUINS
 
-ROOT = Path(__file__).resolve().parents[1]
-PENGUINS = ROOT / "data" / "penguins.csv"
+SOURCE = Path(sample_model.__file__).parents[1]
 
 
 def run(folder: Path, *arguments: str, **variables: str) -> dict[str, Any]:
-    """Run the job in `folder`, in a process of its own; the answer is its metrics.json and log."""
+    """Run the job in `folder`, in a process of its own; return its metrics.json and its log."""
     folder.mkdir(parents=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     done = subprocess.run(
-        [sys.executable, "-m", main.__module__, *arguments],
+        [sys.executable, "-m", "sample_model.train", *arguments],
         cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT / "src"), **variables},
+        env={**kept, "PYTHONPATH": str(SOURCE), **variables},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -49,6 +53,11 @@ def run(folder: Path, *arguments: str, **variables: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     record: dict[str, Any] = json.loads((folder / "outputs" / "metrics.json").read_text("utf-8"))
     return {**record, "log": done.stdout, "stderr": done.stderr, "folder": folder}
+
+
+def call(*arguments: str) -> int:
+    """Call the job in this process, which spares it the imports."""
+    return main(train, SETTINGS, list(arguments))
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +151,22 @@ def test_what_a_deployment_needs_is_there(tracked: dict[str, Any]) -> None:
     np.testing.assert_allclose(own.predict_proba(rows), shown["probabilities"])
 
 
+def test_a_pickled_model_names_only_paths_that_are_a_promise(tracked: dict[str, Any]) -> None:
+    """A model of this release loads with the next, and where the owner's package is not."""
+    found: set[tuple[str, str]] = set()
+
+    class Names(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            found.add((module, name))
+            return super().find_class(module, name)
+
+    model = joblib.load(tracked["folder"] / "outputs" / "model" / "model.joblib")
+    Names(io.BytesIO(pickle.dumps(model))).load()
+    lock = ("sklearn", "_loss", "numpy", "builtins")  # _loss is scikit-learn's
+    others = {(module, name) for module, name in found if module.split(".")[0] not in lock}
+    assert others == {("amlkit.tabular.features", "ExpandDates")}
+
+
 def test_mlflow_has_the_run(tracked: dict[str, Any]) -> None:
     """Parameters, metrics, tags and figures, under the experiment of the environment."""
     with sqlite3.connect(tracked["database"]) as database:
@@ -213,7 +238,7 @@ def test_a_regression_is_as_good_as_a_pipeline_written_by_hand(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     table = houses(tmp_path / "houses.csv")
     outputs = tmp_path / "outputs"
-    assert main(["--data", str(table), "--target", "price", "--outputs", str(outputs)]) == 0
+    assert call("--data", str(table), "--target", "price", "--outputs", str(outputs)) == 0
     assert "not tracked: MLFLOW_TRACKING_URI is not set" in capsys.readouterr().out
     record = json.loads((outputs / "metrics.json").read_text("utf-8"))
     schema = json.loads((outputs / "model" / "schema.json").read_text("utf-8"))
@@ -251,7 +276,7 @@ def held_out() -> tuple[pd.DataFrame, Any]:
 
 
 def change(folder: Path, **values: Any) -> dict[str, Any]:
-    """Write other values into a model's schema.json; the answer is what was there."""
+    """Write other values into a model's schema.json; return what was there."""
     path = folder / "schema.json"
     before: dict[str, Any] = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**before, **values}), encoding="utf-8")
@@ -267,7 +292,7 @@ def test_a_champion_of_another_schema_is_not_compared(
     columns[0] = {"name": "studyName", "type": "number", "format": None}
     columns.append({"name": "Wing", "type": "number", "format": None})
     change(champion, columns=columns, classes=["F", "M"], target="sex", task="regression")
-    found, reason = evaluate_champion(champion, ours, *held_out)
+    found, reason = evaluate_champion(champion, ours, *held_out, evaluate)
     assert found is None and "\n" not in reason
     for words in (
         "new column 'Island'",
@@ -279,7 +304,9 @@ def test_a_champion_of_another_schema_is_not_compared(
     ):
         assert words in reason
     change(champion, **{**ours, "columns": ours["columns"][::-1]})
-    assert evaluate_champion(champion, ours, *held_out)[1] == ""  # order alone is no difference
+    assert (
+        evaluate_champion(champion, ours, *held_out, evaluate)[1] == ""
+    )  # order alone is no difference
 
 
 class Stubborn:
@@ -301,7 +328,7 @@ def test_a_champion_may_be_weaker_or_from_elsewhere(
     """Any object that predicts is measured by what can be measured of it."""
     ours = change(champion, features=None)
     joblib.dump(Stubborn("MALE"), champion / "model.joblib")
-    found, reason = evaluate_champion(champion, ours, *held_out)
+    found, reason = evaluate_champion(champion, ours, *held_out, evaluate)
     assert reason == "" and found is not None
     assert found.metrics["accuracy"] == pytest.approx(np.mean(held_out[1] == "MALE"))
     assert "roc_auc" not in found.metrics
@@ -314,17 +341,17 @@ def test_a_champion_that_cannot_be_used_is_said_in_one_line(
     ours = change(champion)
     answers = []
     joblib.dump(Stubborn(None), champion / "model.joblib")
-    answers.append(evaluate_champion(champion, ours, *held_out))
+    answers.append(evaluate_champion(champion, ours, *held_out, evaluate))
     (champion / "model.joblib").write_bytes(b"\x80\x04cnot_there\nModel\n.")
-    answers.append(evaluate_champion(champion, ours, *held_out))
+    answers.append(evaluate_champion(champion, ours, *held_out, evaluate))
     (champion / "model.joblib").unlink()
-    answers.append(evaluate_champion(champion, ours, *held_out))
+    answers.append(evaluate_champion(champion, ours, *held_out, evaluate))
     change(champion, columns=[1])
-    answers.append(evaluate_champion(champion, ours, *held_out))
+    answers.append(evaluate_champion(champion, ours, *held_out, evaluate))
     (champion / "schema.json").write_text("{", encoding="utf-8")
-    answers.append(evaluate_champion(champion, ours, *held_out))
+    answers.append(evaluate_champion(champion, ours, *held_out, evaluate))
     (champion / "schema.json").unlink()
-    answers.append(evaluate_champion(champion, ours, *held_out))
+    answers.append(evaluate_champion(champion, ours, *held_out, evaluate))
     assert [found for found, _ in answers] == [None] * 6
     expected = ["predict the held-out rows: RuntimeError: it is out of order", "not_there"]
     expected += ["No such file", "not what train.py writes", "cannot be read", "no schema.json"]
@@ -350,7 +377,7 @@ def test_data_and_settings_that_will_not_do_end_with_one_line(
     named = ["--target", target] if target else []
     outputs = tmp_path / "outputs"
     arguments = ["--data", str(PENGUINS), *named, "--settings", json.dumps(given)]
-    assert main([*arguments, "--outputs", str(outputs)]) == 1
+    assert call(*arguments, "--outputs", str(outputs)) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and words in error and error.count("\n") == 1
     assert not outputs.exists()
@@ -360,5 +387,5 @@ def test_settings_that_nobody_knows_are_refused(capsys: pytest.CaptureFixture[st
     """Exit code 2, and the name."""
     for given, words in (('{"sed": 1}', "no setting 'sed'"), ("{", "not a JSON object")):
         with pytest.raises(SystemExit) as stop:
-            main(["--data", str(PENGUINS), "--settings", given])
+            call("--data", str(PENGUINS), "--settings", given)
         assert stop.value.code == 2 and words in capsys.readouterr().err

@@ -1,13 +1,20 @@
-"""Find the table of a data asset, and what is known of it."""
+"""A data asset: its table, what is known of it, and what its target asks for."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from amlkit.tabular.table.profile import Profile, profile_table
-from amlkit.tabular.table.schema import Schema, TableError
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from amlkit.tabular.model_files import ROWS, request_rows
+from amlkit.tabular.table import Schema, TableError, iter_tables, to_frame
+from amlkit.tabular.table.profile import Profile, check_target, infer_task, profile_table
 
 KNOWLEDGE = ("schema.json", "profile.json")
 
@@ -60,3 +67,38 @@ def find_table(data: Path) -> Path:
             f"{data} should hold one table beside {' and '.join(KNOWLEDGE)}; found: {found}"
         )
     return tables[0]
+
+
+def first_rows(data: Path) -> list[dict[str, Any]]:
+    """The first rows of a data asset (its folder), at most 20, as a request holds them."""
+    asset = open_asset(data, None)
+    return request_rows(next(iter_tables(asset.path, asset.schema, ROWS)), asset.schema)
+
+
+def resolve_task(profile: Profile, task: str, min_class_rows: int) -> tuple[str, str]:
+    """The task, and why, in words; TableError if the target does not allow it."""
+    why = "set in training.task"
+    if task == "auto":
+        task, why = infer_task(profile)
+    check_target(profile, task, min_class_rows)
+    return task, why
+
+
+def drop_missing_target(table: pa.Table, target: str) -> tuple[pa.Table, str]:
+    """The rows whose target is known, and a note on the others ("" if there are none)."""
+    missing = table.column(target).null_count
+    if not missing:
+        return table, ""
+    known = table.filter(pc.is_valid(table.column(target)))
+    return known, f"left out {missing} rows whose {target!r} is missing"
+
+
+def target_values(table: pa.Table, target: str, task: str) -> NDArray[Any]:
+    """Numbers as float64 for a regression; else labels: texts, or integers where all are whole."""
+    values: NDArray[Any] = to_frame(table.select([target]))[target].to_numpy()
+    if task == "regression" or values.dtype == object:
+        return values
+    if np.array_equal(values, np.trunc(values)):
+        return values.astype(np.int64)
+    # scikit-learn takes broken numbers for a regression's target
+    return np.array([format(value, "g") for value in values.tolist()], dtype=object)

@@ -1,4 +1,4 @@
-"""The model that stands, measured by the same job on the same held-out rows as the candidate."""
+"""The champion, measured by the same job and on the same held-out rows as the challenger."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 import joblib
 import pandas as pd
 
-from amlkit.tabular.evaluation import Array, Evaluation, evaluate
+from amlkit.tabular.evaluation import Array, Evaluate, Evaluation
 
 
 def evaluate_champion(
-    folder: Path, schema: dict[str, Any], X: pd.DataFrame, y: Array
+    folder: Path, schema: dict[str, Any], X: pd.DataFrame, y: Array, evaluate: Evaluate
 ) -> tuple[Evaluation | None, str]:
     """The champion's evaluation, or None and one line that says why it cannot be compared.
 
-    `folder` holds model.joblib and schema.json; `schema` is the candidate's schema.json; `X` has
-    all data columns of the held-out rows. Nothing wrong with the model fails the job.
+    `folder` holds model.joblib and schema.json; `schema` is the challenger's schema.json; `X` has
+    all data columns of the held-out rows; `evaluate` is what the challenger is measured by. Nothing
+    wrong with the model fails the job.
     """
     try:
         theirs = json.loads((folder / "schema.json").read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -11,7 +12,7 @@ from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
 
-from amlkit.tabular.table.schema import TableError
+from amlkit.tabular.table import TableError
 
 AUTO = {
     "classification": "sklearn.ensemble.HistGradientBoostingClassifier",
@@ -22,12 +23,14 @@ AUTO = {
 def make_estimator(path: str, parameters: Mapping[str, Any], task: str, seed: int) -> Any:
     """The estimator at a dotted path ("auto": the default for the task), unfitted.
 
+    The path names a class, or a function that returns an estimator; it is called with `parameters`.
     Each `random_state` that is left open is set to `seed`, those of inner estimators too.
     Raises TableError, one line, if it does not exist, does not suit the task or takes no such
     parameter.
     """
-    path = resolve_estimator(path, task)
+    path = AUTO[task] if path == "auto" else path
     factory = _find(path)
+    _refuse_wrapper(factory, path, parameters)
     estimator = _make(factory, path, parameters)
     if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         raise TableError(f"training.estimator: {path} has no fit and predict")
@@ -39,11 +42,6 @@ def make_estimator(path: str, parameters: Mapping[str, Any], task: str, seed: in
                 f"try {AUTO[task]}, or set training.task"
             )
     return _seeded(estimator, seed)
-
-
-def resolve_estimator(path: str, task: str) -> str:
-    """The dotted path itself; for "auto" that of the default for the task."""
-    return AUTO[task] if path == "auto" else path
 
 
 def _find(path: str) -> Any:
@@ -66,6 +64,22 @@ def _find(path: str) -> Any:
         hint = f"; did you mean {' or '.join(f'{module_name}.{n}' for n in near)}?" if near else ""
         raise TableError(f"training.estimator: no {name!r} in {module_name}{hint}")
     return getattr(module, name)
+
+
+def _refuse_wrapper(factory: Any, path: str, parameters: Mapping[str, Any]) -> None:
+    """A search, a vote or a pipeline is made of estimators, which are no values of config.yml."""
+    if not inspect.isclass(factory):
+        return
+    for name, parameter in inspect.signature(factory).parameters.items():
+        if name not in ("estimator", "estimators", "base_estimator", "steps"):
+            continue
+        given = parameters.get(name, parameter.default)
+        if given is parameter.empty or isinstance(given, str | list | dict):
+            raise TableError(
+                f"training.estimator: {path} is made of another estimator ({name}), which "
+                "config.yml cannot hold; write a function in your package that returns the whole "
+                "estimator, and name that function here, such as my_package.search.search"
+            )
 
 
 def _make(factory: Any, path: str, parameters: Mapping[str, Any]) -> Any:
@@ -104,10 +118,22 @@ def plain_parameters(model: Any) -> dict[str, Any]:
     """The estimator's parameters for the record; what JSON does not know is put in words."""
     if not hasattr(model, "get_params"):
         return {}
-    return {name: _jsonable(value) for name, value in sorted(model.get_params().items())}
+    return {name: plain_value(value) for name, value in sorted(model.get_params().items())}
 
 
-def _jsonable(value: Any) -> Any:
+def class_path(model: Any) -> str:
+    """The dotted path of an object's class, short where its package has it: for the record."""
+    kind = type(model)
+    parts = kind.__module__.split(".")
+    for length in range(1, len(parts)):
+        module = ".".join(parts[:length])
+        if getattr(sys.modules.get(module), kind.__qualname__, None) is kind:
+            return f"{module}.{kind.__qualname__}"
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def plain_value(value: Any) -> Any:
+    """A value as JSON has it; in words where it has none."""
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):

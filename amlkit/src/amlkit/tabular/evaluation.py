@@ -1,8 +1,9 @@
-"""How good a model is on the held-out rows, and how good chance would be."""
+"""What an owner's `evaluate` is written with: a model's answers, and how good chance would be."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn import metrics as sk
 
-from amlkit.tabular.class_order import in_class_order
+from amlkit.tabular.model_files import in_class_order
 
 Array = NDArray[Any]
 
@@ -26,74 +26,75 @@ CHANCE_ROWS = 2_000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model said of the held-out rows, and the metrics that could be measured."""
+    """A model's answers for the held-out rows, and the metrics that could be measured.
+
+    A metric that is no finite number is left out: it could not be measured on these rows.
+    """
 
     metrics: dict[str, float]
     prediction: Array  # (rows,) labels or numbers
-    probability: Array | None  # (rows, classes), in the order of `classes`
-    scores: Array | None  # (rows, classes) or (rows,) for two classes: what ranks the rows
+    probability: Array | None = None  # (rows, classes), in the order of `classes`
+    scores: Array | None = None  # (rows, classes) or (rows,) for two classes: what ranks the rows
+
+    def __post_init__(self) -> None:
+        values = {name: float(value) for name, value in self.metrics.items()}
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+        object.__setattr__(self, "metrics", finite)
 
 
-def evaluate(
-    model: Any, X: pd.DataFrame, y: Array, task: str, classes: list[Any] | None
-) -> Evaluation:
-    """Measure `model` on the rows `X` whose target is `y`.
+Evaluate = Callable[[Any, pd.DataFrame, Array, str, "list[Any] | None"], Evaluation]
+"""An owner's `evaluate(model, X, y, task, classes)`."""
 
-    What cannot be measured on these rows or with this model is left out, never NaN. Raises
-    ValueError if it does not answer each row, or a number is not finite.
+
+def predict(model: Any, X: pd.DataFrame, task: str) -> Array:
+    """The model's labels, or numbers as float64: (rows,).
+
+    Raises ValueError if there is not one for each row, or a number is not finite.
     """
-    prediction = np.asarray(model.predict(X)).reshape(-1)
-    if len(prediction) != len(y):
-        raise ValueError(f"{len(prediction)} predictions for {len(y)} rows")
+    prediction: Array = np.asarray(model.predict(X)).reshape(-1)
+    if len(prediction) != len(X):
+        raise ValueError(f"{len(prediction)} predictions for {len(X)} rows")
     if task == "regression":
         prediction = prediction.astype(np.float64)
         if not np.isfinite(prediction).all():
             raise ValueError("the model predicts something that is no finite number")
-        measured = regression_metrics(y, prediction)
-        return Evaluation(_finite(measured), prediction, None, None)
-    assert classes is not None  # noqa: S101
-    probability, scores = _probability(model, X, len(y), classes)
-    codes, predicted = encode(y, classes), encode(prediction, classes)
-    measured = classification_metrics(codes, predicted, probability, scores, len(classes))
-    return Evaluation(_finite(measured), prediction, probability, scores)
+    return prediction
 
 
-def regression_metrics(y: Array, prediction: Array) -> dict[str, float]:
-    """r2 only where the target varies: without spread there is nothing to explain."""
-    measured = {
-        "rmse": float(sk.root_mean_squared_error(y, prediction)),
-        "mae": float(sk.mean_absolute_error(y, prediction)),
-        "median_absolute_error": float(sk.median_absolute_error(y, prediction)),
-    }
-    if len(y) > 1 and np.ptp(y) > 0:
-        measured["r2"] = float(sk.r2_score(y, prediction))
-    return measured
+def class_scores(
+    model: Any, X: pd.DataFrame, classes: Sequence[Any]
+) -> tuple[Array | None, Array | None]:
+    """Probabilities (rows, classes) in the order of `classes`, and what ranks the rows.
+
+    The two are the same array where the model gives probabilities. Else the first is None, and the
+    second comes from `decision_function`: (rows,) for two classes, or None.
+    """
+    if hasattr(model, "predict_proba"):
+        probability = np.asarray(model.predict_proba(X), dtype=np.float64)
+        own = np.asarray(getattr(model, "classes_", classes)).tolist()
+        ordered = in_class_order(probability, own, classes)
+        if ordered is not None and len(ordered) == len(X):
+            return ordered, ordered
+    if hasattr(model, "decision_function"):
+        scores = np.asarray(model.decision_function(X), dtype=np.float64)
+        if scores.shape == ((len(X),) if len(classes) == 2 else (len(X), len(classes))):
+            return None, scores
+    return None, None
 
 
-def classification_metrics(
-    codes: Array, predicted: Array, probability: Array | None, scores: Array | None, classes: int
-) -> dict[str, float]:
-    """Metrics from class numbers (0 to classes - 1); -1 is a prediction that is no known class."""
-    present = np.unique(codes)
-    measured = {
-        "accuracy": float(sk.accuracy_score(codes, predicted)),
-        # the mean over the classes that the rows hold: a class that is not there cannot be missed
-        "balanced_accuracy": float(
-            sk.recall_score(codes, predicted, labels=present, average="macro", zero_division=0)
-        ),
-        "f1_macro": float(sk.f1_score(codes, predicted, average="macro", zero_division=0)),
-    }
-    if probability is not None:
-        measured["log_loss"] = float(sk.log_loss(codes, probability, labels=range(classes)))
-        if classes == 2:
-            measured["brier"] = float(np.mean((probability[:, 1] - codes) ** 2))
-    if scores is not None and len(present) > 1:
-        ranks = _ranks(scores)
-        measured["roc_auc"] = float(_roc_auc(ranks, codes[np.newaxis])[0])
-        if classes == 2:
-            positive = scores if scores.ndim == 1 else scores[:, 1]
-            measured["average_precision"] = float(sk.average_precision_score(codes, positive))
-    return measured
+def encode(labels: Array, classes: Sequence[Any]) -> Array:
+    """The place of each label among the classes; -1 for any other. Numbers make metrics fast."""
+    places: Array = pd.Index(classes).get_indexer(pd.Index(np.asarray(labels)))
+    return places
+
+
+def roc_auc(codes: Array, scores: Array) -> float:
+    """The area under the ROC curve, `codes` (rows,) being places among the classes.
+
+    With more than two classes: each against the rest, weighted by how often it occurs. This is
+    scikit-learn's, except that a class that the rows lack is left out. NaN if they hold one alone.
+    """
+    return float(_roc_auc(_ranks(scores), codes[np.newaxis])[0])
 
 
 def primary_metric(task: str, metrics: dict[str, float]) -> str | None:
@@ -120,8 +121,8 @@ def chance_level(
     truth = encode(y, classes)[some] if classes else np.asarray(y, dtype=np.float64)[some]
     shuffled = random.permuted(np.tile(truth, (SHUFFLES, 1)), axis=1)
     prediction = evaluation.prediction[some]
-    if name == "roc_auc" and evaluation.scores is not None:
-        if len(np.unique(truth)) < 2:
+    if name == "roc_auc":
+        if evaluation.scores is None or len(np.unique(truth)) < 2:
             return {}
         levels = _roc_auc(_ranks(evaluation.scores[some]), shuffled)
     elif name == "r2":
@@ -134,27 +135,6 @@ def chance_level(
     return {name: float(np.quantile(levels, 0.99))}
 
 
-def encode(labels: Array, classes: list[Any]) -> Array:
-    """The place of each label among the classes; -1 for any other. Numbers make metrics fast."""
-    places: Array = pd.Index(classes).get_indexer(pd.Index(np.asarray(labels)))
-    return places
-
-
-def _probability(model: Any, X: pd.DataFrame, rows: int, classes: list[Any]) -> tuple[Any, Any]:
-    """Probabilities in the order of `classes`; and what ranks the rows, if need be without them."""
-    if hasattr(model, "predict_proba"):
-        probability = np.asarray(model.predict_proba(X), dtype=np.float64)
-        own = np.asarray(getattr(model, "classes_", classes)).tolist()
-        ordered = in_class_order(probability, own, classes)
-        if ordered is not None and len(ordered) == rows:
-            return ordered, ordered
-    if hasattr(model, "decision_function"):
-        scores = np.asarray(model.decision_function(X), dtype=np.float64)
-        if scores.shape == ((rows,) if len(classes) == 2 else (rows, len(classes))):
-            return None, scores
-    return None, None
-
-
 def _ranks(scores: Array) -> Array:
     """(rows, columns): the rank of each row by each class's score; one column for two classes."""
     if scores.ndim == 2 and scores.shape[1] == 2:
@@ -164,10 +144,7 @@ def _ranks(scores: Array) -> Array:
 
 
 def _roc_auc(ranks: Array, codes: Array) -> Array:
-    """The area under the ROC curve for each line of `codes` (lines, rows), from the ranks.
-
-    With more than two classes: each class against the rest, weighted by how often it occurs.
-    """
+    """The area under the ROC curve for each line of `codes` (lines, rows), from the ranks."""
     rows = codes.shape[1]
     total, weight = np.zeros(len(codes)), 0.0
     for place in range(ranks.shape[1]):
@@ -177,8 +154,4 @@ def _roc_auc(ranks: Array, codes: Array) -> Array:
             area = positive @ ranks[:, place] - count * (count + 1) / 2
             total += area / (rows - count)  # the area times the class's weight
             weight += count
-    return total / weight
-
-
-def _finite(measured: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in measured.items() if math.isfinite(value)}
+    return total / weight if weight else np.full(len(codes), np.nan)

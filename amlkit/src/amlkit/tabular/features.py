@@ -1,11 +1,8 @@
-"""From the columns of a table to what an estimator can take: one scikit-learn Pipeline.
-
-The Pipeline takes a DataFrame of named columns: a request to the model is a row of the table.
-"""
+"""Which columns are learned from, and how dates become numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,15 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
-from sklearn.utils import get_tags
 
 from amlkit.tabular.dates import expanded_names, has_time, part_values
-from amlkit.tabular.estimators import make_estimator
-from amlkit.tabular.table.schema import Schema, TableError
+from amlkit.tabular.table import Column, Schema, TableError
 
 # A text column with more distinct values than this, in over half of its rows, names the row.
 IDENTIFIER_VALUES = 50
@@ -81,13 +72,27 @@ class ExpandDates(TransformerMixin, BaseEstimator):
     """Each date column becomes numbers; all other columns pass by untouched.
 
     DataFrame in, DataFrame out. The numbers are those of `date_parts`, as float64, NaN where the
-    date is missing. Learns nothing when fitted. A saved model refers to this class by its name and
-    module: renaming either makes saved models unreadable.
+    date is missing; the hour only for the columns `timed`. Learns nothing when fitted. A saved
+    model refers to this class by its name and module: renaming either makes saved models
+    unreadable.
     """
 
     def __init__(self, columns: Sequence[str] = (), timed: Sequence[str] = ()) -> None:
         self.columns = columns
         self.timed = timed
+
+    @classmethod
+    def of(cls, columns: Sequence[Column]) -> ExpandDates:
+        """Expand the dates among `columns`.
+
+        Where a file's format holds no time of day, the hour would be a column of zeros.
+        """
+        dates = [column for column in columns if column.type == "date"]
+        return cls([c.name for c in dates], [c.name for c in dates if has_time(c.format)])
+
+    def parts(self) -> list[str]:
+        """The names of the numbers that the dates become, in order."""
+        return expanded_names(self.columns, self.timed)
 
     def fit(self, X: pd.DataFrame, y: object = None) -> ExpandDates:
         """Note the names of the columns."""
@@ -110,60 +115,3 @@ class ExpandDates(TransformerMixin, BaseEstimator):
         """The names of the columns that `transform` returns, in order."""
         rest = [name for name in self.feature_names_in_ if name not in self.columns]
         return np.asarray(rest + expanded_names(self.columns, self.timed), dtype=object)
-
-
-def build_pipeline(
-    schema: Schema,
-    names: Sequence[str],
-    estimator: str,
-    parameters: Mapping[str, Any],
-    task: str,
-    seed: int,
-) -> Pipeline:
-    """An unfitted Pipeline of the steps "dates", "columns" and "model" over the columns `names`.
-
-    Raises TableError, one line, if the estimator or one of its parameters does not exist.
-    """
-    model = make_estimator(estimator, parameters, task, seed)
-    columns = [column for column in schema.features if column.name in names]
-    dates = [column.name for column in columns if column.type == "date"]
-    # Without a time of day in the file's format the hour would be a column of zeros.
-    timed = [c.name for c in columns if c.type == "date" and has_time(c.format)]
-    texts = [column.name for column in columns if column.type == "category"]
-    numbers = [column.name for column in columns if column.type in ("number", "boolean")]
-    numbers += expanded_names(dates, timed)
-    encoder, scaler = _encoders(model)
-    parts = [("texts", encoder, texts), ("numbers", scaler, numbers)]
-    table = ColumnTransformer(
-        [part for part in parts if part[2]],
-        sparse_threshold=0.3 if _tag(model, "sparse") else 0.0,
-        verbose_feature_names_out=False,
-    )
-    return Pipeline([("dates", ExpandDates(dates, timed)), ("columns", table), ("model", model)])
-
-
-def _encoders(model: Any) -> tuple[Any, Any]:
-    """What texts and numbers pass through before `model`.
-
-    Only parts that skl2onnx turns into the same numbers. It gets these silently wrong:
-    HistGradientBoosting's own `categorical_features`, OneHotEncoder's `max_categories`, and missing
-    values in scikit-learn's other trees.
-    """
-    fill = SimpleImputer(strategy="median")
-    if _tag(model, "allow_nan"):
-        # Trees split an order of codes as well as any, and need no number scaled.
-        encoder = OrdinalEncoder(
-            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
-        )
-        kind = type(model)
-        own_side = "HistGradient" in kind.__name__ or not kind.__module__.startswith("sklearn.")
-        return encoder, "passthrough" if own_side else fill
-    # Others need each category apart, numbers of one size, and nothing missing (a missing text is a
-    # category of its own, an unknown one is none of them).
-    scaled = Pipeline([("fill", fill), ("scale", StandardScaler())])
-    return OneHotEncoder(handle_unknown="ignore"), scaled
-
-
-def _tag(model: Any, name: str) -> bool:
-    """What a scikit-learn estimator says of its input; no for one that says nothing."""
-    return hasattr(model, "__sklearn_tags__") and bool(getattr(get_tags(model).input_tags, name))

@@ -1,8 +1,8 @@
 """Which rows are held out for the test: decided by a hash of the row, never by chance or position.
 
 The side of a row depends on its values alone. So a table that grows moves no row, rows that are
-equal fall on the same side, and rows that a champion was trained on never reach the
-candidate's test. There is no seed here on purpose: with one, each run would test on rows that
+equal fall on the same side, and rows that a champion was trained on never reach a challenger's
+test. There is no seed here on purpose: with one, each run would test on rows that
 another run trained on.
 """
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.util import hash_array
 
-from amlkit.tabular.table.schema import TableError
+from amlkit.tabular.table import TableError
 
 Hashes = NDArray[np.uint64]
 

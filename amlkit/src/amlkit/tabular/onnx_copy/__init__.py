@@ -1,4 +1,4 @@
-"""The model's ONNX copy: made, compared with the model, and kept only if it answers alike."""
+"""The model's ONNX copy: made, compared with the model, kept only if the answers are the same."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import Any
 import pyarrow as pa
 from sklearn.pipeline import Pipeline
 
-from amlkit.serving.onnx_model import OnnxModel
-from amlkit.serving.sklearn_model import SklearnModel
 from amlkit.tabular.evaluation import Array, Evaluation
-from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes
-from amlkit.tabular.onnx_copy.probes import probes
-from amlkit.tabular.table.schema import shorten
+from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes, probes
+from amlkit.tabular.saved_model import OnnxModel, SklearnModel
+from amlkit.tabular.table import shorten
 
 __all__ = ["make_onnx_copy"]
 
@@ -30,18 +28,17 @@ def make_onnx_copy(
     evaluation: Evaluation,
     folder: Path,
 ) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Write `folder`/model.onnx if ONNX answers as `pipeline` does.
+    """Write `folder`/model.onnx if it gives the answers that `pipeline` gives.
 
     `schema` is what schema.json will hold, `y` the target of the rows `held_out`, `evaluation` the
-    pipeline's answers for them. Returns what schema.json says of the ONNX copy (None if there is none),
-    and what metrics.json says ("largest_difference" is on the held-out rows: of a probability, or
-    in the target's unit). No failure to make one fails the job: the model serves itself.
+    pipeline's answers for them. Returns what schema.json says of the ONNX copy (None if there is
+    none), and what metrics.json says ("largest_difference" is on the held-out rows: of a
+    probability, or in the target's unit). No failure to make one fails the job: then the
+    scikit-learn model serves.
     """
     try:
-        from amlkit.tabular.onnx_copy.convert import (
-            convert,
-            describe,
-        )  # skl2onnx is needed nowhere else
+        # skl2onnx takes its time, and is needed nowhere else
+        from amlkit.tabular.onnx_copy.convert import convert, describe
 
         facts = describe(pipeline, schema)
         content = convert(pipeline, facts)
@@ -60,7 +57,7 @@ def make_onnx_copy(
     facts = {"file": FILE, "sha256": hashlib.sha256(content).hexdigest(), **facts}
     return facts, {
         "onnx_copy": True,
-        "reason": "the ONNX copy answers as the model does",
+        "reason": "the ONNX copy gives the model's answers",
         "rows": held_out.num_rows,
         "probes": made_up,
         "largest_difference": difference,

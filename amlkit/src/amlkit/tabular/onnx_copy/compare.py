@@ -1,20 +1,43 @@
-"""Whether two models answer alike: row by row, within what 32 bits allow."""
+"""Whether two models give the same answers, within what 32 bits allow: held-out and made-up rows.
+
+The made-up rows hold what parts two models: unknown, missing and extreme values.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+from sklearn.pipeline import Pipeline
 
-from amlkit.serving.columns import Columns, from_table, row_count, take
-from amlkit.serving.onnx_model import OnnxModel
-from amlkit.serving.predictor import finite
-from amlkit.serving.sklearn_model import SklearnModel
 from amlkit.tabular.evaluation import Array, Evaluation
+from amlkit.tabular.saved_model import (
+    LIMIT,
+    Columns,
+    OnnxModel,
+    SklearnModel,
+    finite,
+    from_table,
+    row_count,
+    take,
+)
 
 PROBABILITY = 1e-5
 SPREAD = 1e-4  # of the target's standard deviation
 SHARE = 1e-5  # of the number itself
 BLOCK = 50_000  # rows compared at a time
+
+BASE = 20  # held-out rows that the values are put into
+CELLS = 1_000_000  # of all probe rows together
+CATEGORIES = 100  # known texts tried in each column
+UNKNOWN = ("no such text", "", "nan", "é\N{SNOWMAN}")
+NUMBERS = (0.0, 1.0, -1.0, 0.1, 16_777_217.0, -1e9, 1e18, LIMIT, -LIMIT, 1e-30)
+DATES = np.array(
+    ["1970-01-01", "0001-01-01", "9999-12-31T23:59:59", "2000-02-29", "1969-12-31T23:00:00"],
+    dtype="datetime64[s]",
+)
 
 Answers = tuple[Array, "Array | None"]
 
@@ -43,17 +66,17 @@ def compare_held_out(
         largest, bad = max(largest, difference), bad + int(wrong.sum())
     if bad:
         raise Differs(
-            f"answers {bad} of {held_out.num_rows} held-out rows otherwise "
+            f"gives another answer for {bad} of {held_out.num_rows} held-out rows "
             f"(difference up to {largest:.2g})"
         )
     return largest
 
 
 def compare_probes(onnx_copy: OnnxModel, model: SklearnModel, rows: Columns, y: Array) -> int:
-    """How many probe rows were compared; Differs if the ONNX copy answers one of them otherwise.
+    """How many probe rows were compared; Differs if an answer of the ONNX copy is another one.
 
-    Left out are rows that the model itself cannot answer, and rows for which the ONNX copy has no finite
-    answer: those are the model's when it serves.
+    Left out are rows that the model itself cannot answer, and rows for which the ONNX copy has no
+    finite answer: those are the model's when it serves.
     """
     known, own = _answered(model, rows)
     rows = take(rows, known)
@@ -68,8 +91,8 @@ def compare_probes(onnx_copy: OnnxModel, model: SklearnModel, rows: Columns, y: 
     )
     if wrong.any():
         raise Differs(
-            f"answers {int(wrong.sum())} of {int(sound.sum())} made-up rows otherwise: unknown or "
-            f"missing values, or extreme numbers (difference up to {largest:.2g})"
+            f"gives another answer for {int(wrong.sum())} of {int(sound.sum())} made-up rows: "
+            f"unknown or missing values, or extreme numbers (difference up to {largest:.2g})"
         )
     return int(sound.sum())
 
@@ -128,3 +151,47 @@ def _answered(model: SklearnModel, rows: Columns) -> tuple[Array, Answers]:
     second = [answer[1] for answer in answers if answer[1] is not None]
     labels = np.concatenate([answer[0] for answer in answers])
     return np.concatenate(places), (labels, np.concatenate(second) if second else None)
+
+
+def probes(schema: Mapping[str, Any], pipeline: Pipeline, held_out: pa.Table) -> Columns:
+    """Held-out rows with, in each column in turn, a value put in; and all missing, and all zero."""
+    types = {column["name"]: column["type"] for column in schema["columns"]}
+    names: list[str] = list(schema["features"])
+    values = {name: _values(types[name], _known(pipeline, name)) for name in names}
+    changes = sum(map(len, values.values())) + 2
+    rows = max(1, min(BASE, held_out.num_rows, CELLS // (changes * len(names))))
+    places = np.linspace(0, held_out.num_rows - 1, rows).astype(np.int64)
+    base = from_table(held_out.take(pa.array(places)), names)
+    parts = list(_parts(base, values, types))
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _parts(
+    base: Columns, values: Mapping[str, Array], types: Mapping[str, str]
+) -> Iterator[Columns]:
+    rows = row_count(base)
+    for name, tried in values.items():
+        part = {other: np.tile(column, len(tried)) for other, column in base.items()}
+        part[name] = np.repeat(tried, rows)
+        yield part
+    yield {name: np.repeat(tried[:1], rows) for name, tried in values.items()}
+    zero = {name: np.zeros(rows) for name in values if types[name] in ("number", "boolean")}
+    yield {**base, **zero}
+
+
+def _values(type_: str, known: list[str]) -> Array:
+    """What is put into a column of a type; the first is the missing value."""
+    if type_ == "category":
+        return np.array([None, *UNKNOWN, *known], dtype=object)
+    if type_ == "date":
+        return np.concatenate([np.array(["NaT"], dtype="datetime64[s]"), DATES])
+    return np.array([np.nan, *(NUMBERS if type_ == "number" else (0.0, 1.0))])
+
+
+def _known(pipeline: Pipeline, name: str) -> list[str]:
+    """Some of the texts that the model has learned for a column."""
+    for part, encoder, columns in pipeline["columns"].transformers_:
+        if part == "texts" and name in columns:
+            categories = encoder.categories_[list(columns).index(name)]
+            return [text for text in categories if isinstance(text, str)][:CATEGORIES]
+    return []

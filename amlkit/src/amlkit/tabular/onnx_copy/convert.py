@@ -1,4 +1,4 @@
-"""A pipeline of `features.build_pipeline` as ONNX, as exact as it can be had.
+"""A pipeline of dates, columns and a model as ONNX, as exact as it can be had.
 
 skl2onnx reckons with 32 bits, which is too coarse at two places: a number's distance from its mean,
 and a split of gradient boosting close to a number. Both are put right in the graph it makes.
@@ -15,26 +15,64 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
 from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
-from amlkit.serving.onnx_model import LIMIT, MISSING
 from amlkit.tabular.dates import expanded_names
+from amlkit.tabular.features import ExpandDates
+from amlkit.tabular.saved_model import LIMIT, MISSING
 
 OPSET = {"": 21, "ai.onnx.ml": 3}
+STEPS = ("dates", "columns", "model")
+PARTS = ("texts", "numbers")
+
+
+class Unknown(ValueError):
+    """One line: why there is no way from this pipeline to ONNX."""
+
+
+def check_steps(model: Any) -> None:
+    """Raise Unknown if `model` is no pipeline as the template's `build_pipeline` makes it.
+
+    Steps of one's own between its three would be passed over; so would columns that they make.
+    """
+    if not isinstance(model, Pipeline):
+        raise Unknown(f"it is a {type(model).__name__}, not a Pipeline of {', '.join(STEPS)}")
+    steps = [name for name, _ in model.steps]
+    if steps != list(STEPS):
+        raise Unknown(
+            f"the pipeline has steps of its own ({', '.join(steps)}); a copy is made of "
+            f"{', '.join(STEPS)} alone"
+        )
+    if not isinstance(model["dates"], ExpandDates):
+        raise Unknown(f'its step "dates" is a {type(model["dates"]).__name__}')
+    if not isinstance(model["columns"], ColumnTransformer):
+        raise Unknown(f'its step "columns" is a {type(model["columns"]).__name__}')
+    own = [name for name, part, _ in model["columns"].transformers_ if part != "drop"]
+    if other := [name for name in own if name not in PARTS]:
+        raise Unknown(
+            f'its step "columns" has parts of its own ({", ".join(other)}); a copy is made of '
+            f"{' and '.join(PARTS)} alone"
+        )
 
 
 def describe(pipeline: Pipeline, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns behind the inputs of ONNX, as `serving.onnx_model` feeds them."""
+    """The columns behind the inputs of ONNX, as `serving.onnx_model` feeds them; or Unknown."""
+    check_steps(pipeline)
     dates = pipeline["dates"]
     parts = {name: list(columns) for name, _, columns in pipeline["columns"].transformers_}
-    expanded = expanded_names(dates.columns, dates.timed)
-    numbers = parts.get("numbers", [])
+    texts, numbers, expanded = parts.get("texts", []), parts.get("numbers", []), dates.parts()
+    own = numbers[: len(numbers) - len(expanded)]
+    if numbers != own + expanded or not {*texts, *own} <= set(schema["features"]):
+        raise Unknown("its numbers are not the table's, followed by the parts of the dates")
     classes = schema["classes"]
     if classes is not None and np.asarray(pipeline.classes_).tolist() != classes:
-        raise ValueError("its classes are in another order than the table's")
+        raise Unknown("its classes are in another order than the table's")
     return {
-        "texts": parts.get("texts", []),
-        "numbers": numbers[: len(numbers) - len(expanded)],
+        "texts": texts,
+        "numbers": own,
         "dates": list(dates.columns),
         "timed": list(dates.timed),
         "probabilities": classes is not None and hasattr(pipeline, "predict_proba"),
@@ -45,6 +83,7 @@ def describe(pipeline: Pipeline, schema: Mapping[str, Any]) -> dict[str, Any]:
 def convert(pipeline: Pipeline, facts: Mapping[str, Any]) -> bytes:
     """Return the ONNX file; whatever skl2onnx raises if it knows no way."""
     model = pipeline["model"]
+    model = getattr(model, "best_estimator_", model)  # of a search: the one it found
     exact = type(model).__name__.startswith("HistGradientBoosting")
     width = len(facts["numbers"]) + len(expanded_names(facts["dates"], facts["timed"]))
     table, centre = _by_position(pipeline["columns"], len(facts["texts"]))
@@ -71,15 +110,16 @@ def _by_position(table: Any, texts: int) -> tuple[Any, Any]:
     """A copy of the fitted ColumnTransformer that takes places instead of names; and the centre.
 
     The centre of the numbers, their mean, is taken from the copy's own: numbers are to be sent to
-    it less that. None if nothing in it scales them.
+    it less that. None if nothing in it scales them, or something of one's own does.
     """
     table, centre = copy.deepcopy(table), None
     places = {"texts": 0, "numbers": texts}
     parts = []
     for name, part, columns in table.transformers_:
         parts.append((name, part, [places[name] + at for at in range(len(columns))]))
-        if name == "numbers" and isinstance(part, Pipeline):
-            fill, scale = part["fill"], part["scale"]
+        kinds = [type(step) for _, step in part.steps] if isinstance(part, Pipeline) else []
+        if name == "numbers" and kinds == [SimpleImputer, StandardScaler]:
+            fill, scale = part[0], part[1]
             centre, scale.mean_ = scale.mean_, np.zeros_like(scale.mean_)
             fill.statistics_ = fill.statistics_ - centre
     table.transformers = table.transformers_ = parts

@@ -1,4 +1,4 @@
-"""A look over a whole table in one pass and bounded memory: types, statistics, the target."""
+"""A look over a whole table in one pass and bounded memory: types, statistics, target, task."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from amlkit.tabular.table.ahead import WORKERS, ahead
-from amlkit.tabular.table.column_result import ColumnProfile, column_profiles
-from amlkit.tabular.table.column_scan import TextScan, TypedScan
-from amlkit.tabular.table.column_types import CANDIDATES, DATE_FORMATS, NUMBERS, without
-from amlkit.tabular.table.convert import as_plain, convert, misfit
-from amlkit.tabular.table.csv_blocks import Block, CsvSource
-from amlkit.tabular.table.parquet_source import ParquetSource, is_text, natural_type
+from amlkit.tabular.table.csv_file import Block, CsvSource
 from amlkit.tabular.table.profile_text import profile_text
+from amlkit.tabular.table.reading import WORKERS, ParquetSource, ahead, file_kind
+from amlkit.tabular.table.scan import TextScan, TypedScan
 from amlkit.tabular.table.schema import (
     DEFAULT_MISSING,
     TYPES,
@@ -25,16 +21,33 @@ from amlkit.tabular.table.schema import (
     Schema,
     TableError,
     no_such_column,
+    shorten,
 )
-from amlkit.tabular.table.source import file_kind
-from amlkit.tabular.table.target_profile import Target, target_profile
-from amlkit.tabular.table.task import check_target, infer_task
+from amlkit.tabular.table.summary import (
+    CLASSES,
+    ColumnProfile,
+    Scan,
+    Target,
+    column_profiles,
+    target_profile,
+)
+from amlkit.tabular.table.values import (
+    CANDIDATES,
+    DATE_FORMATS,
+    NUMBERS,
+    as_plain,
+    convert,
+    is_text,
+    misfit,
+    natural_type,
+    without,
+)
 
 __all__ = ["ColumnProfile", "Profile", "Target", "check_target", "infer_task", "profile_table"]
 
 MIN_ROWS = 10  # rows with a target below which nothing can be learnt
-
-Scan = TextScan | TypedScan
+FEW = 10  # distinct whole numbers that are taken for classes
+_OVERRIDE = "set training.task in config.yml to choose otherwise"
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Profile:
 
     def to_text(self) -> str:
         """Return the profile as a table for the terminal."""
-        return profile_text(self)
+        return profile_text(self.file, self.rows, self.columns, self.target, self.notes)
 
 
 def profile_table(
@@ -200,4 +213,60 @@ def _check_target_column(file: str, target: Target, rows: int) -> None:
         raise TableError(
             f"{file}: {there} rows with a value in {target.name!r} are too few; "
             f"at least {MIN_ROWS} are needed"
+        )
+
+
+def infer_task(profile: Profile) -> tuple[str, str]:
+    """Return "classification" or "regression", and why; TableError if it can be neither."""
+    target = profile.target
+    name, count = repr(target.name), target.distinct
+    if target.type == "date":
+        raise TableError(
+            f"{profile.file}: the target {name} is a date, which cannot be predicted here; "
+            "choose another column, or write it as a number such as days from a fixed day"
+        )
+    if target.type == "boolean":
+        return "classification", f"{name} is true or false"
+    if target.type == "category":
+        if count is None or count > CLASSES:
+            many = "too many different texts" if count is None else f"{count} different texts"
+            raise TableError(
+                f"{profile.file}: the target {name} holds {many}; up to {CLASSES} can be classes: "
+                "choose another column, or group its values"
+            )
+        if count == profile.rows - target.missing:
+            raise TableError(
+                f"{profile.file}: the target {name} holds another text in each row, as a name or "
+                "an identifier does; choose another column"
+            )
+        return "classification", f"{name} is text of {count} classes"
+    if count == 2:
+        return "classification", f"{name} holds 2 different numbers; {_OVERRIDE}"
+    if target.whole and count is not None and count <= FEW:
+        return "classification", f"{name} holds {count} different whole numbers; {_OVERRIDE}"
+    amount = "many" if count is None else str(count)
+    return "regression", f"{name} is a number of {amount} different values; {_OVERRIDE}"
+
+
+def check_target(profile: Profile, task: str, min_class_rows: int) -> None:
+    """Raise TableError when the target does not suit the task or a class has too few rows."""
+    target = profile.target
+    if task == "regression" and target.type in ("category", "date"):
+        raise TableError(
+            f"{profile.file}: the target {target.name!r} is a {target.type}, so regression cannot "
+            "predict it; set training.task to classification, or choose another column"
+        )
+    if task != "classification":
+        return
+    if target.rarest is None:
+        raise TableError(
+            f"{profile.file}: the target {target.name!r} has too many different values for "
+            "classification; set training.task to regression, or choose another column"
+        )
+    value, rows = target.rarest
+    if rows < min_class_rows:
+        raise TableError(
+            f"{profile.file}: class {shorten(value)!r} of the target {target.name!r} has {rows} "
+            f"row{'s' if rows != 1 else ''}, at least {min_class_rows} are needed: bring more of "
+            "them, or merge or leave out the class (or lower training.min_class_rows)"
         )

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from amlkit.tabular.table.schema import shorten
-
-if TYPE_CHECKING:
-    from amlkit.tabular.table.column_result import ColumnProfile
-    from amlkit.tabular.table.profile import Profile
-    from amlkit.tabular.table.target_profile import Target
+from amlkit.tabular.table.summary import ColumnProfile, Target
 
 _COLUMNS = 40  # shown at most
 _CLASSES = 12
@@ -18,23 +15,23 @@ _BAR = 24  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def profile_text(profile: Profile) -> str:
+def profile_text(
+    file: str, rows: int, columns: Sequence[ColumnProfile], target: Target, notes: Sequence[str]
+) -> str:
     """Return file, columns, target and notes, each line within about 110 characters."""
-    lines = [f"{profile.file}: {profile.rows:,} rows, {len(profile.columns)} columns", ""]
-    shown = profile.columns[:_COLUMNS]
-    rows = [("column", "type", "missing", "distinct", "values")]
-    rows += [_row(column, profile) for column in shown]
-    widths = [max(map(width, cells)) for cells in zip(*rows, strict=True)]
-    for cells in rows:
-        right = (False, False, True, True, False)
-        padded = [
-            pad(cell, size, flag) for cell, size, flag in zip(cells, widths, right, strict=True)
-        ]
-        lines.append(("  ".join(padded)).rstrip())
-    if len(profile.columns) > len(shown):
-        lines.append(f"… and {len(profile.columns) - len(shown)} more")
-    lines += ["", *_target_lines(profile.target, profile.rows)]
-    lines += [f"note: {note}" for note in profile.notes]
+    lines = [f"{file}: {rows:,} rows, {len(columns)} columns", ""]
+    shown = columns[:_COLUMNS]
+    cells = [("column", "type", "missing", "distinct", "values")]
+    cells += [_row(column, rows, column.name == target.name) for column in shown]
+    widths = [max(map(width, texts)) for texts in zip(*cells, strict=True)]
+    right = (False, False, True, True, False)
+    for texts in cells:
+        padded = [pad(t, size, flag) for t, size, flag in zip(texts, widths, right, strict=True)]
+        lines.append("  ".join(padded).rstrip())
+    if len(columns) > len(shown):
+        lines.append(f"… and {len(columns) - len(shown)} more")
+    lines += ["", *_target_lines(target, rows)]
+    lines += [f"note: {note}" for note in notes]
     return "\n".join(lines)
 
 
@@ -63,11 +60,11 @@ def clip(text: object, size: int) -> str:
     return line + "…"
 
 
-def _row(column: ColumnProfile, profile: Profile) -> tuple[str, str, str, str, str]:
-    share = 100 * column.missing / max(profile.rows, 1)
+def _row(column: ColumnProfile, rows: int, is_target: bool) -> tuple[str, str, str, str, str]:
+    share = 100 * column.missing / max(rows, 1)
     missing = "" if not column.missing else "<0.1 %" if share < 0.1 else f"{share:.1f} %"
     distinct = "many" if column.distinct is None else f"{column.distinct:,}"
-    mark = " *" if column.name == profile.target.name else ""
+    mark = " *" if is_target else ""
     return clip(column.name, 28) + mark, column.type, missing, distinct, _values(column)
 
 

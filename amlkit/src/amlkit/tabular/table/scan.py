@@ -1,21 +1,22 @@
-"""One column as its table passes by: the types it can still be, and its statistics."""
+"""One column as its table passes by, in bounded memory: the types it can be, its statistics."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amlkit.tabular.table.column_stats import DISTINCT_CAP, Counter, DayOrder, Moments, Sample
-from amlkit.tabular.table.column_types import (  # fmt: skip
+from amlkit.tabular.table.values import (
     DATE_FORMATS,
     NUMBERS,
     Strings,
     decimal_of,
     first_misfit,
+    fits,
     has_leading_zeros,
     parse_dates,
     parse_numbers,
@@ -23,7 +24,118 @@ from amlkit.tabular.table.column_types import (  # fmt: skip
     surviving,
 )
 
+DISTINCT_CAP = 10_000  # distinct values counted, per column
+_BYTES_CAP = 4 << 20  # of their text
+SAMPLE = 20_000  # values kept of a numeric target
 _FORCED = {"number": NUMBERS, "date": DATE_FORMATS, "boolean": ("boolean",), "category": ()}
+
+
+@dataclass
+class Moments:
+    """Count, mean, spread and bounds of numbers, merged block by block (Chan, Golub, LeVeque)."""
+
+    n: float = 0
+    mean: float = 0.0
+    m2: float = 0.0
+    low: float = float("inf")
+    high: float = float("-inf")
+
+    def add(self, values: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Take in finite values, each counted `weights` times (once)."""
+        if not len(values):
+            return
+        n = float(len(values) if weights is None else weights.sum())
+        mean = float(np.average(values, weights=weights))
+        m2 = float(((values - mean) ** 2 * (1 if weights is None else weights)).sum())
+        step, total = mean - self.mean, self.n + n
+        self.mean += step * n / total
+        self.m2 += m2 + step * step * self.n * n / total
+        self.n = total
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
+
+    @property
+    def std(self) -> float | None:
+        """The sample's standard deviation, None for fewer than two values."""
+        return float(np.sqrt(self.m2 / (self.n - 1))) if self.n > 1 else None
+
+
+class Counter:
+    """Values with their counts, exact until there are too many: then it is `full` and gives up."""
+
+    def __init__(self) -> None:
+        self.counts: dict[object, int] = {}
+        self.full = False
+        self._bytes = 0
+
+    def add(self, values: list[object], counts: Iterable[int]) -> list[object]:
+        """Count distinct values and return those not seen before."""
+        new = []
+        for value, count in zip(values, counts, strict=True):
+            before = self.counts.get(value, 0)
+            self.counts[value] = before + count
+            if not before:
+                new.append(value)
+                self._bytes += len(value) if isinstance(value, str) else 8
+        self.full = len(self.counts) > DISTINCT_CAP or self._bytes > _BYTES_CAP
+        return new
+
+
+class Sample:
+    """A uniform sample of SAMPLE values, the same for the same rows whatever the block size."""
+
+    def __init__(self) -> None:
+        self._random = np.random.default_rng(0)
+        self._keys: np.ndarray = np.empty(0)
+        self.values: np.ndarray = np.empty(0)
+        self.seen = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Offer values; those with the smallest random keys stay."""
+        self.seen += len(values)
+        keys = np.concatenate([self._keys, self._random.random(len(values))])
+        values = np.concatenate([self.values, values])
+        if len(keys) > SAMPLE:
+            chosen = np.argpartition(keys, SAMPLE)[:SAMPLE]
+            keys, values = keys[chosen], values[chosen]
+        self._keys, self.values = keys, values
+
+
+class DayOrder:
+    """Whether dates like 01/02/2020 come in order of time when read day or month first.
+
+    A file is often sorted by date. If the dates are in order under one reading and not under the
+    other, that reading is certain.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, np.datetime64] = {}
+        self._sorted: dict[str, tuple[bool, bool]] = {}  # rising, falling
+
+    @staticmethod
+    def open_for(formats: Iterable[str]) -> bool:
+        """Return whether both readings are still possible."""
+        return {form[:5] for form in formats} == {"%d/%m", "%m/%d"}
+
+    def add(self, dates: Mapping[str, Any]) -> None:
+        """Take in a block's dates under each reading (arrow arrays of timestamp[s])."""
+        for form, values in dates.items():
+            days = values.to_numpy()
+            if not len(days):
+                continue
+            before = self._last.get(form, days[0])
+            steps = np.diff(np.concatenate([[before], days])).astype(np.int64)
+            rising, falling = self._sorted.get(form, (True, True))
+            self._sorted[form] = (
+                rising and bool((steps >= 0).all()),
+                falling and bool((steps <= 0).all()),
+            )
+            self._last[form] = days[-1]
+
+    def certain(self) -> str | None:
+        """Return the one format under which the dates are in order, if it is one only."""
+        ordered = [form for form, (rising, falling) in self._sorted.items() if rising != falling]
+        return ordered[0] if len(ordered) == 1 else None
 
 
 class TextScan:
@@ -75,7 +187,9 @@ class TextScan:
         before = self.alive
         self.alive = surviving(before, values, self.forced is not None)
         if before and not self.alive:
-            self.misfit = first_misfit(before[0], values, self.forced is not None)
+            self.misfit = first_misfit(
+                values, lambda part: fits(before[0], part, self.forced is not None)
+            )
         if "number" in before and "number" not in self.alive:
             try:
                 pc.cast(values, pa.float64())

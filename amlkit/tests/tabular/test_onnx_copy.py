@@ -1,4 +1,4 @@
-"""The ONNX copy: made for any model that ONNX knows, and caught if it answers otherwise."""
+"""The ONNX copy: made for any model that ONNX knows, and caught if its answers are others."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, numpy_helper
+from sample_model.evaluate import evaluate
+from sample_model.features import build_pipeline
+from sklearn.pipeline import Pipeline
 
-from amlkit.serving.columns import from_table
-from amlkit.serving.onnx_model import OnnxModel
-from amlkit.serving.sklearn_model import SklearnModel
-from amlkit.tabular.asset import open_asset
-from amlkit.tabular.evaluation import Evaluation, evaluate
-from amlkit.tabular.features import build_pipeline
+from amlkit.tabular.asset import open_asset, target_values
+from amlkit.tabular.estimators import make_estimator
+from amlkit.tabular.evaluation import Evaluation
+from amlkit.tabular.model_files import input_schema
 from amlkit.tabular.onnx_copy import make_onnx_copy
-from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes
+from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes, probes
 from amlkit.tabular.onnx_copy.convert import convert, describe
-from amlkit.tabular.onnx_copy.probes import probes
-from amlkit.tabular.outputs import input_schema
-from amlkit.tabular.table import read_table
-from amlkit.tabular.table.frame import to_frame
+from amlkit.tabular.saved_model import OnnxModel, SklearnModel, from_table
+from amlkit.tabular.table import Schema, read_table, to_frame
 from amlkit.tabular.table.profile import profile_table
-from amlkit.tabular.target import target_values
 
 ROWS = 500
 LINEAR, TREES = "sklearn.linear_model.", "sklearn.ensemble."
@@ -79,7 +77,7 @@ class Fitted:
         return convert(self.pipeline, self.facts())
 
     def verdict(self, content: bytes) -> str:
-        """How this onnx_copy differs from the pipeline; empty if it does not."""
+        """How this ONNX copy differs from the pipeline; empty if it does not."""
         onnx_copy = OnnxModel(content, self.facts())
         rows = probes(self.schema, self.pipeline, self.held_out)
         try:
@@ -88,6 +86,14 @@ class Fitted:
         except Differs as error:
             return str(error)
         return ""
+
+
+def pipeline_of(
+    read: Schema, names: list[str], estimator: str, task: str, **parameters: Any
+) -> Pipeline:
+    """The owner's pipeline over the columns `names`."""
+    columns = [column for column in read.features if column.name in names]
+    return build_pipeline(columns, make_estimator(estimator, parameters, task, 0))
 
 
 def fit(
@@ -103,7 +109,7 @@ def fit(
     classes = np.unique(y).tolist() if task == "classification" else None
     if shuffled:
         y = np.random.default_rng(0).permutation(y)
-    pipeline = build_pipeline(read, names, estimator, parameters, task, 0)
+    pipeline = pipeline_of(read, names, estimator, task, **parameters)
     pipeline.fit(to_frame(train.select(names)), y)
     evaluation = evaluate(pipeline, to_frame(held_out.select(names)), y_test, task, classes)
     schema = input_schema(read, names, task, classes, {})
@@ -128,7 +134,7 @@ def boosting(table: Path) -> Fitted:
         ("sold", LINEAR + "RidgeClassifier"),
     ],
 )
-def test_a_onnx_copy_answers_as_the_model_does(
+def test_an_onnx_copy_gives_the_models_answers(
     table: Path, tmp_path: Path, target: str, estimator: str
 ) -> None:
     """Text and integer classes, numbers; dates, booleans, a mean far from zero; scores or none."""
@@ -149,7 +155,7 @@ def test_a_onnx_copy_answers_as_the_model_does(
         np.testing.assert_allclose(shares, model.evaluation.probability, atol=1e-5)
 
 
-def test_a_model_without_a_onnx_copy_says_why(table: Path, tmp_path: Path) -> None:
+def test_a_model_without_an_onnx_copy_says_why(table: Path, tmp_path: Path) -> None:
     """One line; nothing is written, and the training goes on."""
     model = fit(table, "sold", "sklearn.svm.LinearSVC")
     facts, said = make_onnx_copy(
@@ -160,10 +166,10 @@ def test_a_model_without_a_onnx_copy_says_why(table: Path, tmp_path: Path) -> No
     assert "\n" not in said["reason"]
 
 
-def test_a_onnx_copy_of_another_training_is_caught(table: Path, boosting: Fitted) -> None:
+def test_an_onnx_copy_of_another_training_is_caught(table: Path, boosting: Fitted) -> None:
     """Labels shuffled: the held-out rows tell."""
     words = boosting.verdict(fit(table, "sold", shuffled=True).content())
-    assert "of 100 held-out rows otherwise" in words
+    assert "of 100 held-out rows" in words
 
 
 def attributes(model: ModelProto, name: str) -> list[Any]:
@@ -181,7 +187,7 @@ def test_a_small_change_of_one_leaf_is_caught(table: Path) -> None:
     values = numpy_helper.to_array(weights.t).copy()
     values[leaves["count"].argmax()] += 1e-3
     weights.t.CopyFrom(numpy_helper.from_array(values))
-    assert "otherwise" in fitted.verdict(model.SerializeToString())
+    assert "another answer" in fitted.verdict(model.SerializeToString())
 
 
 @pytest.mark.parametrize(("target", "name"), [("sold", "LogisticRegression"), ("price", "Ridge")])
@@ -193,7 +199,7 @@ def test_a_small_change_of_one_coefficient_is_caught(table: Path, target: str, n
     at = int(np.argmax(np.abs(weights.floats)))
     weights.floats[at] += 1e-3 * max(1.0, abs(weights.floats[at]))
     assert fitted.verdict(fitted.content()) == ""
-    assert "otherwise" in fitted.verdict(model.SerializeToString())
+    assert "another answer" in fitted.verdict(model.SerializeToString())
 
 
 def test_missing_values_that_go_astray_are_caught(boosting: Fitted) -> None:
@@ -201,11 +207,11 @@ def test_missing_values_that_go_astray_are_caught(boosting: Fitted) -> None:
     model = onnx.load_from_string(boosting.content())
     (tracks,) = attributes(model, "nodes_missing_value_tracks_true")
     tracks.ints[:] = [1 - value for value in tracks.ints]
-    assert "made-up rows otherwise" in boosting.verdict(model.SerializeToString())
+    assert "made-up rows" in boosting.verdict(model.SerializeToString())
     model = onnx.load_from_string(boosting.content())
     (codes,) = attributes(model, "values_int64s")
     codes.ints[-1] = 2
-    assert "made-up rows otherwise" in boosting.verdict(model.SerializeToString())
+    assert "made-up rows" in boosting.verdict(model.SerializeToString())
 
 
 def test_unknown_categories_that_go_astray_are_caught(boosting: Fitted) -> None:
@@ -213,7 +219,7 @@ def test_unknown_categories_that_go_astray_are_caught(boosting: Fitted) -> None:
     model = onnx.load_from_string(boosting.content())
     (unknown,) = attributes(model, "default_int64")
     unknown.i = 2
-    assert "made-up rows otherwise" in boosting.verdict(model.SerializeToString())
+    assert "made-up rows" in boosting.verdict(model.SerializeToString())
 
 
 def test_a_text_that_reads_nan_is_no_missing_value(tmp_path: Path) -> None:
@@ -228,7 +234,7 @@ def test_a_text_that_reads_nan_is_no_missing_value(tmp_path: Path) -> None:
     rows = read_table(path, read)
     y = target_values(rows, "y", "classification")
     for estimator in ("auto", LINEAR + "LogisticRegression"):
-        pipeline = build_pipeline(read, ["a", "t"], estimator, {}, "classification", 0)
+        pipeline = pipeline_of(read, ["a", "t"], estimator, "classification")
         X = to_frame(rows.select(["a", "t"]))
         pipeline.fit(X, y)
         evaluation = evaluate(pipeline, X, y, "classification", ["no", "yes"])

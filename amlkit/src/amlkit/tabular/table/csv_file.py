@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
@@ -18,12 +19,12 @@ from amlkit.tabular.table.csv_dialect import (
     pieces,
     read_head,
 )
-from amlkit.tabular.table.csv_quotes import stray_quote, whole_records
 from amlkit.tabular.table.schema import TableError, check_names, names_text, shorten
 
 BLOCK = 8 << 20  # bytes of text held at a time
 _LONGEST_RECORD = 128 << 20
 _PARSED_AT_ONCE = 1 << 20  # bytes given to one thread of pyarrow
+_QUOTE = ord('"')
 
 
 @dataclass
@@ -211,3 +212,37 @@ def need_columns(file: str, names: list[str], wanted: Sequence[str]) -> None:
         raise TableError(
             f"{file}: columns are missing: {names_text(absent)}; it has {names_text(names)}"
         )
+
+
+def stray_quote(text: bytes, delimiter: str) -> int | None:
+    """Return the place of a quote that neither opens, closes nor is doubled in a value, or None.
+
+    Quotes are taken in pairs, from a record's start. If each opening one follows a delimiter or a
+    line's end (or the quote that it doubles), and each closing one stands before such, the pairs
+    are the quoted fields; else the text could be read in more than one way.
+    """
+    if b'"' not in text:
+        return None
+    edges = np.zeros(256, bool)
+    edges[[*delimiter.encode(), *b'\r\n"']] = True
+    symbols = np.frombuffer(text, np.uint8)
+    quotes = np.flatnonzero(symbols == _QUOTE)
+    opening, closing = quotes[0::2], quotes[1::2]
+    wrong = opening[(opening > 0) & ~edges[symbols[opening - 1]]]
+    inside = closing[closing < len(text) - 1]
+    stray = np.concatenate([wrong, inside[~edges[symbols[inside + 1]]]])
+    return int(stray.min()) if len(stray) else None
+
+
+def whole_records(text: bytes) -> int:
+    """Return how many bytes at the front are whole records: up to a line end outside quotes."""
+    cut = text.rfind(b"\n") + 1
+    if b'"' not in text:
+        return cut
+    quotes = np.flatnonzero(np.frombuffer(text, np.uint8) == _QUOTE)
+    while cut:
+        before = int(np.searchsorted(quotes, cut))
+        if before % 2 == 0:
+            return cut
+        cut = text.rfind(b"\n", 0, int(quotes[before - 1])) + 1
+    return 0

@@ -1,19 +1,25 @@
-"""What the job leaves behind beside the model: schema.json, metrics.json, one row as an example."""
+"""The files of a model, as training writes and serving reads them: schema.json, examples.json."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from amlkit.tabular.table.schema import Column, Schema
+from amlkit.tabular.table import Column, Schema
 
-EXAMPLE_ROWS = 1_000
+if TYPE_CHECKING:
+    from amlkit.tabular.evaluation import Evaluation
+
+EXAMPLE_ROWS = 1_000  # the most complete of them is shown
+ROWS = 20  # in examples.json
 WHOLE = 2**53  # below this each whole number is a float64 of its own
 
 
@@ -66,3 +72,43 @@ def _plain(value: Any, column: Column) -> Any:
     if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
         return int(value)  # as a person writes it
     return value
+
+
+def examples(
+    held_out: pa.Table, schema: Schema, names: list[str], evaluation: Evaluation
+) -> dict[str, Any]:
+    """What examples.json holds: "data", and the "predictions" and "probabilities" for it.
+
+    At most 20 rows: the first ones, half of them with a missing value in a column of `names` (the
+    features) and half without, as far as there are such. "probabilities" are None where the model
+    gives none.
+    """
+    gaps = np.zeros(held_out.num_rows, dtype=bool)
+    for name in names:
+        gaps |= held_out.column(name).is_null().to_numpy()
+    half, lacking, complete = ROWS // 2, np.flatnonzero(gaps), np.flatnonzero(~gaps)
+    rows = np.sort(np.concatenate([lacking[:half], complete, lacking[half:]])[:ROWS])
+    probability = evaluation.probability
+    return {
+        "data": request_rows(held_out.take(pa.array(rows)), schema),
+        "predictions": evaluation.prediction[rows].tolist(),
+        "probabilities": None if probability is None else probability[rows].tolist(),
+    }
+
+
+def in_class_order(
+    probability: NDArray[Any], own: Sequence[Any], classes: Sequence[Any]
+) -> NDArray[Any] | None:
+    """(rows, classes): the columns of `probability`, which are of the classes `own`, reordered.
+
+    Contiguous, row by row: some models give theirs column by column, which orjson refuses. None if
+    they are not the same classes, or not one column for each.
+    """
+    if probability.ndim != 2 or not probability.shape[1] == len(classes) == len(own):
+        return None
+    place = {label: at for at, label in enumerate(own)}
+    if set(place) != set(classes):
+        return None
+    if list(own) != list(classes):
+        probability = probability[:, [place[label] for label in classes]]
+    return np.ascontiguousarray(probability)

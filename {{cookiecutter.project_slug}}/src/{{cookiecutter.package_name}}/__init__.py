@@ -1,0 +1,1 @@
+"""The model: what it is made of (features), how it is trained, measured and served."""
