@@ -12,6 +12,13 @@ UV := .tools/uv/bin/uv
 export PATH := $(CURDIR)/.tools/uv/bin:$(PATH)
 endif
 UV_FILE := $(filter .tools/%,$(UV))
+# Behind a company's proxy its certificate is in the system's store: uv and pip are told to look there.
+CERTIFICATES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt \
+	/etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
+ifneq ($(CERTIFICATES),)
+export UV_SYSTEM_CERTS ?= 1
+export PIP_CERT ?= $(CERTIFICATES)
+endif
 RUN := $(UV) run --locked --quiet
 # Imports are most of what a short test costs.
 export UV_COMPILE_BYTECODE := 1
@@ -46,3 +53,10 @@ lint: | $(UV_FILE) ## ruff, mypy, shellcheck
 .PHONY: bench
 bench: | $(UV_FILE) ## measure against an empty template and against plain scripts
 	$(RUN) python -m benchmarks
+
+.PHONY: wheel locks
+wheel: | $(UV_FILE) ## build amlkit's wheel for what is handed in; renew pin and hash in the template
+	$(RUN) python -m tools.wheel
+
+locks: | $(UV_FILE) ## lock what amlkit asks for in the template; UPGRADE=1 renews all
+	$(MAKE) --no-print-directory -C '{{cookiecutter.project_slug}}' lock

@@ -19,12 +19,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from email import message_from_bytes
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
 
 from filelock import FileLock
-from packaging.utils import parse_wheel_filename
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
@@ -141,7 +143,8 @@ def install_into(project: Path, wheel: Path) -> None:
     for other in folder.glob("amlkit-*.whl"):
         if other.name != wheel.name:
             other.unlink()
-    shutil.copyfile(wheel, folder / wheel.name)
+    if wheel.parent.resolve() != folder.resolve():
+        shutil.copyfile(wheel, folder / wheel.name)
     version = parse_wheel_filename(wheel.name)[1]
     _renew(project / "constraints.txt", r"^amlkit==\S+", f"amlkit=={version}")
     for lock in sorted(project.glob("requirements-*.txt")):
@@ -160,6 +163,44 @@ def _renew(path: Path, pattern: str, text: str) -> None:
         raise WheelError(f"{path.name} pins amlkit {count} times, not once; `make locks`")
     if new != old:
         path.write_text(new, encoding="utf-8", newline="\n")
+
+
+def unmet(project: Path, wheel: Path) -> list[str]:
+    """What a wheel asks for and the locks of a repository do not hold, a line each.
+
+    Only the lock's own extras count: those that its `.in` file names.
+    """
+    with ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        asked = message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
+    lines = []
+    for lock in sorted(project.glob("requirements-*.txt")):
+        entries = re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"))
+        locked = {canonicalize_name(name): version for name, version in entries}
+        extras, waiting = set[str](), list(_extras(lock.with_suffix(".in")))
+        while waiting:
+            extras.add(extra := waiting.pop())
+            for requirement in map(Requirement, asked):
+                if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                    continue
+                if requirement.name == "amlkit":
+                    waiting += requirement.extras - extras
+                    continue
+                version = locked.get(canonicalize_name(requirement.name))
+                if version is None or not requirement.specifier.contains(version, True):
+                    line = f"{lock.name}: {requirement.name}{requirement.specifier}"
+                    lines.append(f"{line} is asked for, {version or 'nothing'} is locked")
+    return sorted(set(lines))
+
+
+def _extras(source: Path) -> set[str]:
+    """The extras of amlkit that a requirements file names, and those it includes."""
+    text = source.read_text(encoding="utf-8")
+    named = re.findall(r"(?m)^amlkit\[([\w,-]+)\]", text)
+    found = {extra for names in named for extra in names.split(",")}
+    for other in re.findall(r"(?m)^-r (\S+)", text):
+        found |= _extras(source.parent / other)
+    return found
 
 
 def make_wheel(library: Path = LIBRARY, template: Path = TEMPLATE, record: Path = RECORD) -> Path:
@@ -186,7 +227,7 @@ def make_wheel(library: Path = LIBRARY, template: Path = TEMPLATE, record: Path 
             record.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8", newline="\n")
         wheel = _the_wheel(template)
         if wheel and wheel.name == built.name and _hash(wheel) == known[source_version(library)]:
-            built = shutil.copyfile(wheel, Path(temporary, wheel.name))
+            built = wheel  # its own bytes stay, whatever compressed them
         install_into(template, built)
     return template / "wheels" / built.name
 
@@ -219,6 +260,8 @@ def check(library: Path = LIBRARY, template: Path = TEMPLATE, record: Path = REC
     for lock in sorted(template.glob("requirements-*.txt")):
         if lock.read_text(encoding="utf-8").count(f"\n{entry}") != 1:
             raise WheelError(f"{lock.name} does not lock {wheel.name} by its hash; `make wheel`")
+    if lines := unmet(template, wheel):
+        raise WheelError(f"{lines[0]}; `make locks`")
 
 
 def _known(record: Path) -> dict[str, str]:
@@ -273,6 +316,8 @@ def main() -> None:
         else:
             wheel = make_wheel()
             print(f"{wheel.name}: {wheel.stat().st_size / 1000:.0f} KB, sha256 {_hash(wheel)}")
+            for line in unmet(TEMPLATE, wheel):
+                print(f"{line}; `make locks` adds it")
     except WheelError as error:
         sys.exit(f"error: {error}")
 

@@ -1,0 +1,69 @@
+"""Which interpreter reaches Azure ML: SDK v1 has an environment of its own, `.venv-azure`.
+
+It holds packages back that development, training and serving have newer: one environment for all
+does not resolve. A driver that was started in `.venv` goes on in `.venv-azure`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from amlkit.records import WorkError
+
+FOLDER = ".venv-azure"
+SDK = "azureml.core"
+
+
+def use_azure_interpreter(root: Path, command: Sequence[str] | None = None) -> None:
+    """Returns where this interpreter has the SDK; else runs the same command line in `.venv-azure`.
+
+    In that case it does not return: the exit code is the other interpreter's.
+
+    Args:
+        root: the repository.
+        command: what follows the interpreter; this process's own words by default.
+
+    Raises:
+        WorkError: there is no such environment, or it lacks the SDK; says what to type.
+    """
+    if has_module(SDK):
+        return
+    home = root / FOLDER
+    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.is_file():
+        raise WorkError(
+            f"Azure ML needs azureml-core, and there is no {FOLDER}: `make setup-azure` makes it "
+            "(Windows: README.md); --local works without"
+        )
+    if Path(sys.prefix).resolve() == home.resolve():
+        raise WorkError(f"{FOLDER} lacks azureml-core; `make setup-azure` installs it")
+    _run([str(python), *(sys.orig_argv[1:] if command is None else command)])
+
+
+def has_module(name: str) -> bool:
+    """Whether a module could be imported; its packages are, the module itself is not."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _run(command: list[str]) -> NoReturn:
+    """Goes on as another program."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if sys.platform != "win32":
+        os.execv(command[0], command)
+    # There, exec would leave the shell waiting for nobody. Ctrl-C reaches both; the other says it.
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                sys.exit(process.wait())
+            except KeyboardInterrupt:
+                continue
