@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from amlkit.settings import Bound, Settings, SettingsError, load_settings
+from conftest import SAMPLE
 
-ROOT = Path(__file__).resolve().parents[1]
 MINIMAL = """\
 project:
   package: mine
@@ -35,10 +35,11 @@ def load(folder: Path, more: str = "", **options: Any) -> Settings:
     return load_settings(folder, environ=options.pop("environ", {}), **options)
 
 
-def test_own_config_is_valid() -> None:
-    settings = load_settings(ROOT, environ={})
-    assert (ROOT / "src" / settings.project.package / "train.py").is_file()
-    assert (ROOT / settings.data.path).is_file()
+def test_the_samples_config_is_valid() -> None:
+    settings = load_settings(SAMPLE, environ={})
+    assert settings.data.target == "Sex"
+    assert settings.gate.rules["regression"].thresholds == {"r2": 0.1}
+    assert settings.root == SAMPLE
 
 
 def test_flags_beat_variables_beat_overlay_beat_file(tmp_path: Path) -> None:
@@ -122,6 +123,11 @@ def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
             "azure:\n  resource_group: data and models\n",
             ["config.yml:17", "azure.resource_group", "1 to 90 letters"],
             id="name of a resource group",
+        ),
+        pytest.param(
+            "azure:\n  environment: {python: '3.10'}\n",
+            ["config.yml:17", "azure.environment.python", "3.11, 3.12"],
+            id="a Python that SDK v1 has and amlkit has not",
         ),
         pytest.param(
             "azure:\n  location: West Europe\n", ["config.yml:17", "westeurope"], id="region"

@@ -12,13 +12,23 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import yaml
 
 from amlkit.ci import changes
-from amlkit.settings import load_settings
-from conftest import ROOT, Project
+from conftest import Project
 
 MAIN = "refs/heads/main"
+# Files and settings beside the sample's, as a rendered repository has them.
+FILES = {
+    "README.md": "# Sample\n",
+    "config.prod.yml": "endpoint: {port: 5002}\n",
+    "requirements-serve-azure.txt": "numpy==2\n",
+    "requirements-dev.txt": "numpy==2\n",
+}
+SETTINGS = """
+training:
+  # The seed.
+  seed: 0
+"""
 ALL = set(changes.STAGES)
 
 
@@ -81,7 +91,7 @@ class Repository:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     def commit(self) -> str:
-        """Commits all there is; answers with the commit."""
+        """Commits all there is; returns the commit."""
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", "a change")
         return self.git("rev-parse", "HEAD")
@@ -105,13 +115,21 @@ class Repository:
             "BUILD_REASON": "IndividualCI",
             **more,
         }
-        return set(changes.why_each_runs(asked, MAIN, environ))
+        return set(changes.why_each_runs(self.root, asked, MAIN, environ))
 
 
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A copy of this repository, committed once for all tests."""
-    return Repository(Project(tmp_path_factory.mktemp("changes") / "a project").root)
+    root = Project(tmp_path_factory.mktemp("changes") / "a project").root
+    for name, text in FILES.items():
+        (root / name).write_text(text, encoding="utf-8")
+    config = root / "config.yml"
+    text = config.read_text(encoding="utf-8") + SETTINGS
+    text = text.replace("endpoint:\n", "endpoint:\n  workers: 1\n")
+    text = text.replace("azure:\n", 'azure:\n  environment: {package_index: ""}\n')
+    config.write_text(text, encoding="utf-8")
+    return Repository(root)
 
 
 @pytest.fixture()
@@ -120,7 +138,7 @@ def repository(
 ) -> Repository:
     """The copy as it was first committed; its last run succeeded."""
     committed.start_anew(devops)
-    monkeypatch.setattr("amlkit.ci.changes.ROOT", committed.root)
+    monkeypatch.chdir(committed.root)
     monkeypatch.delenv("http_proxy", raising=False)
     monkeypatch.delenv("HTTP_PROXY", raising=False)
     return committed
@@ -142,17 +160,20 @@ def test_nothing_changed_nothing_runs(repository: Repository) -> None:
     [
         ("README.md", "#", "##", {"ci"}),
         ("config.yml", "seed: 0", "seed: 1", {"ci", "training", "deployment"}),
-        ("config.yml", "# The table", "# A table", {"ci"}),
+        ("config.yml", "# The seed", "# A seed", {"ci"}),
         ("config.yml", "target: Sex", "target: Island", ALL - {"environment"}),
         ("config.yml", "workers: 1", "workers: 2", {"ci", "deployment"}),
         ("config.yml", 'package_index: ""', "package_index: https://x", ALL - {"data"}),
-        ("config.yml", 'workspace_name: "', 'workspace_name: "x', ALL),
+        ("config.yml", "workspace_name: ", "workspace_name: x", ALL),
         ("config.prod.yml", "port: 5002", "port: 5003", {"ci", "deployment"}),
         ("data/penguins.csv", "\n", "\n\n", ALL - {"environment"}),
         ("requirements-train.txt", "\n", "\n#\n", ALL - {"data"}),
         ("requirements-serve-azure.txt", "\n", "\n#\n", ALL - {"data"}),
         ("requirements-dev.txt", "\n", "\n#\n", {"ci"}),
-        ("src/model.py", "\n", "\n\n", {"ci"}),
+        ("src/data.py", "\n", "\n\n", ALL - {"environment"}),
+        ("src/environment.py", "\n", "\n\n", ALL - {"data"}),
+        ("src/model.py", "\n", "\n\n", {"ci", "training", "deployment"}),
+        ("src/deploy.py", "\n", "\n\n", {"ci", "deployment"}),
     ],
 )
 def test_a_change_runs_what_works_from_it(
@@ -171,6 +192,13 @@ def test_a_change_of_the_package_trains(repository: Repository) -> None:
 def test_a_private_wheel_is_an_environment(repository: Repository) -> None:
     (repository.root / "wheels").mkdir(exist_ok=True)
     (repository.root / "wheels" / "ours-1.0-py3-none-any.whl").write_bytes(b"wheel")
+    repository.commit()
+    assert repository.run() == ALL - {"data"}
+
+
+def test_an_ejected_library_is_an_environment(repository: Repository) -> None:
+    (repository.root / "src" / "amlkit").mkdir()
+    (repository.root / "src" / "amlkit" / "__init__.py").write_text("", encoding="utf-8")
     repository.commit()
     assert repository.run() == ALL - {"data"}
 
@@ -237,11 +265,3 @@ def test_a_wrong_config_is_one_line(
     repository.edit("config.yml", "seed: 0", "seed: nought")
     assert changes.main([]) == 2
     assert "training.seed" in capsys.readouterr().out
-
-
-def test_the_pipelines_use_the_groups_that_bootstrap_fills() -> None:
-    listed = yaml.safe_load((ROOT / "pipelines" / "variables.yml").read_text(encoding="utf-8"))
-    named = {one["name"]: one["value"] for one in listed["variables"]}
-    group = load_settings(ROOT).azure.bootstrap.variable_group
-    assert named["variableGroup"] == group
-    assert named["productionVariableGroup"] == f"{group}-prod"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from amlkit.ci import check
-from conftest import Project
+from conftest import TEMPLATE, Project
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script")
 
@@ -64,7 +65,9 @@ def service(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A copy of this repository with a remote, and the stand-in on the path."""
     service = Service(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(service.folder) + os.pathsep + os.environ["PATH"])
-    monkeypatch.setattr("amlkit.ci.check.ROOT", project.root)
+    shutil.copytree(TEMPLATE / "pipelines", project.root / "pipelines")
+    shutil.copy2(TEMPLATE / "azure-pipelines.yml", project.root)
+    monkeypatch.chdir(project.root)
     git(project.root, "init", "-q", "-b", "work")
     git(project.root, "remote", "add", "origin", "https://dev.azure.com/org/p/_git/our-repo")
     return service
@@ -81,7 +84,7 @@ def run(*more: str) -> int:
     return check.main(["--organization", "my org", "--project", "My project", *more])
 
 
-def test_each_pipeline_is_sent_as_it_stands(
+def test_each_pipeline_is_sent_as_it_is_here(
     service: Service, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run() == 0
@@ -123,12 +126,12 @@ def test_templates_that_are_not_pushed_are_named(
     git(project.root, "update-ref", "refs/remotes/origin/work", "HEAD")
     assert run() == 0
     assert "warning" not in capsys.readouterr().out
-    for name in ("pipelines/ci.yml", "pipelines/stages/ci.yml"):
+    for name in ("pipelines/ci.yml", "pipelines/steps.yml"):
         path = project.root / name
         path.write_text(path.read_text(encoding="utf-8") + "# x\n", encoding="utf-8")
     assert run() == 0
     said = capsys.readouterr().out
-    assert "origin/work, from which pipelines/stages/ci.yml differ" in said
+    assert "origin/work, from which pipelines/steps.yml differ" in said
 
 
 def test_without_a_registered_pipeline_it_says_what_to_do(

@@ -16,7 +16,7 @@ from amlkit.provision.context import Context, open_context
 from amlkit.provision.survey import Reader
 from amlkit.settings import Settings, load_settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1] / "sample"
 Open = Callable[..., Context]
 # What a first apply makes where there is nothing.
 MADE = (

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from amlkit.provision.cli import main
+from amlkit.provision import cli
+from conftest import SAMPLE, TEMPLATE, write_wheel
 
-ROOT = Path(__file__).resolve().parents[1]
+
+def main(arguments: list[str]) -> int:
+    """The exit code of a command in the sample's repository."""
+    return cli.main(SAMPLE, arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -68,15 +73,82 @@ def test_an_error_is_one_line_and_a_code(
     assert [line for line in shown.err.splitlines() if line.startswith("error: ")]
 
 
-def test_help_answers_at_once_and_imports_nothing_heavy() -> None:
+@pytest.fixture()
+def repository(tmp_path: Path) -> Path:
+    """A repository with its bootstrap, config.yml and amlkit's wheel, and PyYAML beside it."""
+    import yaml
+
+    root = tmp_path / "a repository"
+    for file in (SAMPLE / "config.yml", TEMPLATE / "infra" / "bootstrap.py"):
+        target = root / file.relative_to(SAMPLE if file.parent == SAMPLE else TEMPLATE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target)
+    write_wheel(root / "wheels")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(yaml.__file__).parent, tmp_path / "pyyaml" / "yaml", ignore=ignored)
+    return root
+
+
+def bootstrap(root: Path, *arguments: str, modules: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs infra/bootstrap.py with nothing importable but the standard library and PyYAML.
+
+    `modules`: names that must not be imported once it is done.
+    """
     code = (
-        "import runpy, sys; sys.argv = ['infra/bootstrap.py', 'apply', '--help']\n"
+        "import runpy, sys\n"
+        f"sys.path[:] = [each for each in sys.path if 'site-packages' not in each]\n"
+        f"sys.path.append({str(root.parent / 'pyyaml')!r})\n"
+        f"sys.argv = ['infra/bootstrap.py', *{list(arguments)!r}]\n"
+        "code = 0\n"
         "try: runpy.run_path('infra/bootstrap.py', run_name='__main__')\n"
-        "except SystemExit as end: assert not end.code\n"
-        "assert not {'yaml', 'azure', 'pandas', 'numpy'} & set(sys.modules)"
+        "except SystemExit as end: code = end.code\n"
+        "amlkit = sys.modules.get('amlkit')\n"
+        "if amlkit: print(amlkit.__file__, file=sys.stderr)\n"
+        f"assert not {set(modules.split())!r} & set(sys.modules)\n"
+        "sys.exit(code)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    # -S: no site-packages, and no editable installation of this checkout either.
+    return subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code],
+        cwd=root,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
+
+
+def test_the_bootstrap_runs_out_of_the_wheel_with_pyyaml_alone(repository: Path) -> None:
+    done = bootstrap(repository, "plan", "--json", "--set", "azure.subscription_id=''")
+    assert done.returncode == 0, done.stderr
+    steps = {each["step"] for each in json.loads(done.stdout)["steps"]}
+    assert {"workspace", "storage_account", "application"} <= steps
+    assert str(Path("wheels", "amlkit-")) in done.stderr
+    assert (done.stderr.count(".whl")) == 1
+
+
+def test_an_ejected_library_is_preferred(repository: Path) -> None:
+    import amlkit
+
+    copy = repository / "src" / "amlkit"
+    shutil.copytree(Path(amlkit.__file__).parent, copy)
+    done = bootstrap(repository, "plan", "--set", "azure.subscription_id=''")
+    assert done.returncode == 0, done.stderr
+    assert str(copy) in done.stderr
+
+
+@pytest.mark.parametrize("wheels", [0, 2])
+def test_one_wheel_is_needed(repository: Path, wheels: int) -> None:
+    [wheel] = (repository / "wheels").iterdir()
+    if wheels:
+        shutil.copy2(wheel, wheel.with_name("amlkit-9.9-py3-none-any.whl"))
+    else:
+        wheel.unlink()
+    done = bootstrap(repository, "plan")
+    assert done.returncode == 1
+    assert done.stderr == f"error: wheels/ holds {wheels} wheels of amlkit; one is needed\n"
+
+
+def test_help_is_there_at_once_and_imports_nothing_heavy(repository: Path) -> None:
+    done = bootstrap(repository, "apply", "--help", modules="yaml azure pandas numpy")
     assert done.returncode == 0, done.stderr
     assert "--data PATH" in done.stdout

@@ -1,1 +1,10 @@
-"""What the steps of a pipeline run around the drivers; each module is a command of its own."""
+"""What a driver says to the system that runs it: outputs, a summary, masked secrets, harmless logs.
+
+`python -m amlkit.ci.changes` and `python -m amlkit.ci.check` are commands of their own.
+"""
+
+from amlkit.ci.guard import Guard as Guard
+from amlkit.ci.guard import plain_json as plain_json
+from amlkit.ci.guard import step as step
+
+__all__ = ["Guard", "plain_json", "step"]

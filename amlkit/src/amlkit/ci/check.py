@@ -1,7 +1,7 @@
 """Has Azure DevOps judge the pipelines of this folder, none of them run: `make check-pipelines`.
 
 The service's preview compiles a YAML text as a run would. Templates it takes from the branch as
-pushed, so that what differs there is named.
+pushed, so that what differs there is named. It is run in the repository's folder.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-from amlkit.cli import ROOT
 
 PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{name}.yml" for name in (
     "ci", "data", "environment", "training", "deployment"
@@ -35,13 +33,14 @@ class Refused(Exception):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Checks each pipeline; answers with 1 if any is refused."""
+    """Checks each pipeline; returns 1 if any is refused."""
     args = arguments().parse_args(argv)
+    root = Path.cwd()
     project = f"{organization_url(args.organization)}/{quote(args.project)}"
     try:
-        branch = args.branch or git("branch", "--show-current") or "main"
-        number = args.pipeline or registered_pipeline(project)
-        if different := unpushed(branch):
+        branch = args.branch or git(root, "branch", "--show-current") or "main"
+        number = args.pipeline or registered_pipeline(root, project)
+        if different := unpushed(root, branch):
             print(
                 f"warning: the templates are those of origin/{branch}, from which "
                 f"{', '.join(different)} differ here; push to have them judged"
@@ -49,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         refused = 0
         for name in PIPELINES:
             try:
-                preview(project, number, branch, (ROOT / name).read_text(encoding="utf-8"))
+                preview(project, number, branch, (root / name).read_text(encoding="utf-8"))
                 print(f"{name}: good")
             except Refused as error:
                 refused += 1
@@ -81,10 +80,10 @@ def organization_url(organization: str) -> str:
     return f"https://dev.azure.com/{quote(organization)}"
 
 
-def registered_pipeline(project: str) -> int:
+def registered_pipeline(root: Path, project: str) -> int:
     """A pipeline of this repository that is registered: it lends its rights and its branch."""
-    remote = git("remote", "get-url", "origin")
-    name = remote.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1].lower() or ROOT.name.lower()
+    remote = git(root, "remote", "get-url", "origin")
+    name = remote.rstrip("/").removesuffix(".git").rsplit("/", 1)[-1].lower() or root.name.lower()
     listed = rest("get", f"{project}/_apis/build/definitions", {"includeAllProperties": "true"})
     for known in listed["value"]:
         repository = known.get("repository", {}).get("name", "")
@@ -131,7 +130,7 @@ def rest(method: str, url: str, query: dict[str, str], body: Any = None) -> Any:
         return json.loads(done.stdout)
     except ValueError:  # a page, with a status that az takes for success
         raise CheckError(
-            "Azure DevOps answered with its sign-in page: `az login` as one of the organization"
+            "Azure DevOps sent its sign-in page: `az login` as one of the organization"
         ) from None
 
 
@@ -145,16 +144,16 @@ def words_of(stderr: str) -> str:
     return " ".join(str(message).split())
 
 
-def unpushed(branch: str) -> list[str]:
+def unpushed(root: Path, branch: str) -> list[str]:
     """The templates that differ here from the branch as pushed."""
-    listed = git("diff", "--name-only", f"origin/{branch}", "--", "pipelines")
+    listed = git(root, "diff", "--name-only", f"origin/{branch}", "--", "pipelines")
     roots = set(PIPELINES)  # these are sent as they stand here
     return [name for name in listed.splitlines() if name not in roots]
 
 
-def git(*arguments: str) -> str:
-    """What git says of this repository; empty where it says nothing or fails."""
-    command = ["git", "-C", str(ROOT), *arguments]
+def git(root: Path, *arguments: str) -> str:
+    """What git says of a repository; empty where it says nothing or fails."""
+    command = ["git", "-C", str(root), *arguments]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 

@@ -36,17 +36,18 @@ def stage_inputs(settings: Settings) -> dict[str, Inputs]:
         settings.azure.environment.training_lock,
         settings.azure.environment.serving_lock,
     )
-    data = Inputs((settings.data.path,), ("data", "azure.datastore", *WORKSPACE))
+    data = Inputs((settings.data.path, "src/data.py"), ("data", "azure.datastore", *WORKSPACE))
     environment = Inputs(
-        (*locks, settings.environment.wheels),
+        # src/amlkit: the library's source, where it was copied into the repository.
+        (*locks, settings.environment.wheels, "src/environment.py", "src/amlkit"),
         ("environment", "endpoint.environment", "azure.environment", *WORKSPACE),
     )
     package = Inputs(
-        (f"src/{settings.project.package}", ".amlignore"),
+        (f"src/{settings.project.package}", "src/model.py", ".amlignore"),
         ("project", "experiment", "training", "gate", "model", "azure.compute"),
     )
     training = data + environment + package
-    serving = Inputs(("config.prod.yml",), ("endpoint", "azure.service"))
+    serving = Inputs(("config.prod.yml", "src/deploy.py"), ("endpoint", "azure.service"))
     return {
         "data": data,
         "environment": environment,

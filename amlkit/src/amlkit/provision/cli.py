@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amlkit.cli import ROOT, ArgumentError, Parser
+from amlkit.cli import ArgumentError, Parser
 from amlkit.redaction import without_secrets
 
 
@@ -57,7 +58,7 @@ def parser() -> Parser:
             choices=("AzureML Data Scientist", "Contributor"),
             help="what the service principal is on the workspace (default: azure.bootstrap.role)",
         )
-    command("status", "show what stands")
+    command("status", "show what is there")
     add_arguments(
         command("credentials", "put a new secret of the service principal where pipelines read it")
     )
@@ -65,8 +66,13 @@ def parser() -> Parser:
     return top
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs a command; answers with its exit code."""
+def main(root: Path, argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code.
+
+    Args:
+        root: the repository, which holds `config.yml`.
+        argv: the command line; the process's own by default.
+    """
     argv = sys.argv[1:] if argv is None else list(argv)
     as_json, verbose = "--json" in argv, "--verbose" in argv
     for stream in (sys.stdout, sys.stderr):
@@ -75,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     record: dict[str, Any] = {}
     code = 0
     try:
-        record = _run(parser().parse_args(argv))
+        record = _run(root, parser().parse_args(argv))
     except KeyboardInterrupt:
         code = _fail(130, "interrupted; run it again to go on where it stopped", record)
     except Exception as error:
@@ -90,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
     return code
 
 
-def _run(args: argparse.Namespace) -> dict[str, Any]:
+def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Reads the settings and runs the command."""
     from amlkit.cli import assignment
     from amlkit.provision import commands, credentials, teardown
@@ -100,7 +106,7 @@ def _run(args: argparse.Namespace) -> dict[str, Any]:
     overrides = [assignment(text) for text in args.set]
     if getattr(args, "role", None):
         overrides.append(("azure.bootstrap.role", args.role, "--role"))
-    context = open_context(args, load_settings(ROOT, env=args.env, overrides=overrides))
+    context = open_context(args, load_settings(root, env=args.env, overrides=overrides))
     work = {
         "plan": commands.plan,
         "apply": commands.apply,

@@ -6,10 +6,9 @@ import time
 from typing import Any
 
 from amlkit.provision.az import AzFailure
-from amlkit.provision.context import Context, agreed
+from amlkit.provision.context import Context, agreed, require_subscription
 from amlkit.provision.display import elapsed, plan_text, request_for_admin, state_of, typed
 from amlkit.provision.engine import Engine
-from amlkit.provision.plan import require_subscription
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
 from amlkit.provision.records import Refused, Step
 from amlkit.provision.rotation import secrets_stored
@@ -66,7 +65,7 @@ def apply(context: Context) -> dict[str, Any]:
                 return _record(context, looked, checks) | {"status": "declined"}
         engine.apply(looked, lambda step: elapsed(step.title, context.say))
     seconds = time.monotonic() - start
-    made = f"made {len(engine.created)}" if engine.created else "everything stands, nothing made"
+    made = f"made {len(engine.created)}" if engine.created else "everything is there, nothing made"
     context.say(f"{made} ({context.az.calls} calls of az, {seconds:.0f} s)")
     for line in _next(context, engine.facts):
         context.say(line)
@@ -82,7 +81,7 @@ def apply(context: Context) -> dict[str, Any]:
 
 
 def status(context: Context) -> dict[str, Any]:
-    """Shows what stands; looks at each thing by itself."""
+    """Shows what is there; looks at each thing by itself."""
     require_subscription(context.settings)
     looked = survey(context.steps, context.reader, context.facts, whole=True)
     for blind in (each.problem for each in looked if each.step.essential and each.problem):
@@ -126,7 +125,7 @@ def _show(context: Context, looked: Survey, checks: Preflight) -> None:
 
 
 def _show_notes(context: Context, looked: Survey, checks: Preflight) -> None:
-    """What stands against it, and what could not be known."""
+    """What is in the way, and what could not be known."""
     for problem in [*looked.problems, *checks.problems]:
         context.say(f"problem: {problem}")
     for note in [*_unlooked(looked), *checks.unknown]:

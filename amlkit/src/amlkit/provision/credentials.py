@@ -7,10 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from amlkit.provision.context import Context
+from amlkit.provision.context import Context, require_subscription
 from amlkit.provision.devops import VariableGroup
 from amlkit.provision.github import GitHub
-from amlkit.provision.plan import require_subscription
 from amlkit.provision.records import Refused
 from amlkit.provision.rotation import Rotation
 

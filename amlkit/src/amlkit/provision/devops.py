@@ -154,7 +154,7 @@ def organization_name(given: str) -> str:
         text = found.group(1) or found.group(2)
     if not _ORGANIZATION.fullmatch(text):
         raise Refused(
-            f"--organization {given}: give the name that stands in https://dev.azure.com/NAME",
+            f"--organization {given}: give the NAME of https://dev.azure.com/NAME",
             code=2,
         )
     return text

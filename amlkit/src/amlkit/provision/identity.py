@@ -158,7 +158,7 @@ def roles(names: Names, azure: Azure) -> list[Step]:
 
 
 def graph_get(path: str) -> Command:
-    """Reads an object of the directory by a key of its own, which no index stands before."""
+    """Reads an object of the directory by a key of its own, not by an index, which lags behind."""
     return az("rest", "--method", "get", "--url", f"{GRAPH}/{path}")
 
 

@@ -1,4 +1,4 @@
-"""Steps for the workspace, what it stands on, and the cluster.
+"""Steps for the workspace, what it needs, and the cluster.
 
 Left to itself, `az ml workspace create` makes a key vault and an Application Insights of a new
 random name at each try. Made here by names that do not change, none is left over by a try that was

@@ -13,7 +13,7 @@ Facts = Mapping[str, str]
 
 
 class Refused(Exception):
-    """Something in Azure or in config.yml stands against it: one line that says what to do.
+    """Something in Azure or in config.yml is in the way: one line that says what to do.
 
     Args:
         line: what a person reads.
@@ -66,7 +66,7 @@ def az(*arguments: str, body: Any = None) -> Command:
 
 
 def arm_get(path: str, version: str, *parameters: str) -> Command:
-    """Reads a resource where it is kept, which no index stands before."""
+    """Reads a resource where it is kept, not by an index, which lags behind."""
     return az(
         *("rest", "--method", "get", "--url", path),
         *("--url-parameters", f"api-version={version}", *parameters),
@@ -192,14 +192,14 @@ class Finding:
 
     step: Step
     found: Any = None
-    proven: bool = False  # by another that stands on it
+    proven: bool = False  # by another that needs it
     later: bool = False  # what to look for is known only after another step was made
     problem: str = ""  # why nothing can be made as things are
     unknown: str = ""  # why it could not be looked at
 
     @property
     def there(self) -> bool:
-        """Whether it stands."""
+        """Whether it is there."""
         return self.proven or self.found is not None
 
     @property

@@ -31,7 +31,7 @@ class State:
             kept = read_json(path)
         except ValueError:
             raise Refused(
-                f"{FOLDER}/{path.name} is damaged: delete it and run this again; what stands is"
+                f"{FOLDER}/{path.name} is damaged: delete it and run this again; what is there is"
                 " found by its name, but destroy will not know that it was made here",
                 code=2,
             ) from None
@@ -96,7 +96,7 @@ class State:
         self._write()
 
     def sharing(self, fact: str) -> State | None:
-        """The notes of another target of this repository that stands on the same thing."""
+        """The notes of another target of this repository that uses the same thing."""
         mine = self.facts.get(fact)
         for path in sorted(self.path.parent.glob("*.json")) if mine else []:
             other = State(path)

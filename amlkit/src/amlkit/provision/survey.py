@@ -1,4 +1,4 @@
-"""Looks around before anything is made: what stands, what is missing, what cannot be known."""
+"""Looks around before anything is made: what is there or missing, and what nobody can know."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Survey:
 
     @property
     def problems(self) -> list[str]:
-        """What stands against making anything, a line each; one cause is named once."""
+        """What keeps anything from being made, a line each; one cause is named once."""
         return list(dict.fromkeys(finding.problem for finding in self if finding.problem))
 
     @property
@@ -96,7 +96,7 @@ def survey(steps: Sequence[Step], reader: Reader, facts: Facts, *, whole: bool =
         steps: the plan.
         reader: reads.
         facts: what is known from before.
-        whole: look at each by itself, rather than take what stands as proof of what it stands on.
+        whole: look at each by itself, rather than take what is there as proof of what it needs.
     """
     result, proven = Survey(facts), set[str]()
     found: dict[str, Finding] = {}

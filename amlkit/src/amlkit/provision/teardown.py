@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amlkit.provision.context import Context, agreed
+from amlkit.provision.context import Context, agreed, require_subscription
 from amlkit.provision.display import elapsed, typed
-from amlkit.provision.plan import require_subscription
 from amlkit.provision.records import Finding, Refused, Step, az
 from amlkit.provision.rotation import revoke_all, secrets_made
 from amlkit.provision.state import REMOVED, State
@@ -38,7 +37,7 @@ def destroy(context: Context) -> dict[str, Any]:
         heir = context.state.sharing("client_id")
         if heir:  # its secrets and roles serve another target too
             ours = [step for step in ours if step.key not in PRINCIPAL]
-            context.say(f"the service principal stays: {heir.workspace} stands on it too")
+            context.say(f"the service principal stays: {heir.workspace} uses it too")
         # With an application of ours its secrets go by themselves.
         goes = any(step.key == "application" for step in ours)
         secrets = 0 if goes else secrets_made(context.state)

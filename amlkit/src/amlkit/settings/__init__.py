@@ -1,8 +1,8 @@
 """One typed object for every setting: `config.yml`, then environment variables, then flags.
 
 Each value remembers where it came from, so that an error can name file and line, variable or flag.
-Needs PyYAML and the standard library alone: `infra/` reads the same settings with nothing
-installed.
+Needs PyYAML and the standard library alone: the bootstrap reads the same settings with nothing
+else installed.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class GateRules:
-    """What a candidate of one task must reach; `metrics.json` says which task it is."""
+    """What a challenger of one task must reach; `metrics.json` says which task it is."""
 
     primary_metric: str
     thresholds: dict[str, float | Bound] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class GateRules:
 
 @dataclass(frozen=True)
 class Gate:
-    """When a candidate may be registered."""
+    """When a challenger may be registered."""
 
     rules: dict[str, GateRules] = field(default_factory=dict)
     tolerance: float = field(default=0.01, metadata={"min": 0.0})
@@ -151,7 +151,7 @@ class Settings:
         return self.origins.get(key, f"the default of {key}")
 
     def model_name(self, target: str) -> str:
-        """The registered model's name: one that answers another question has another name."""
+        """The registered model's name: a model of another column has another name."""
         suffix = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-").lower()[:40]
         if not target.isascii() or not suffix:  # what is left of it may be left of others too
             suffix = f"{suffix}-{hashlib.sha256(target.encode()).hexdigest()[:6]}".strip("-")

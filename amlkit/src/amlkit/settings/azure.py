@@ -30,7 +30,7 @@ class Compute:
 class Images:
     """What environments on Azure ML are made of, beside the locks and the private wheels."""
 
-    python: str = field(default="3.11", metadata={"choices": ("3.10", "3.11", "3.12")})
+    python: str = field(default="3.11", metadata={"choices": ("3.11", "3.12")})
     training_lock: str = "requirements-train-azure.txt"
     serving_lock: str = "requirements-serve-azure.txt"
     conda_packages: list[str] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Bootstrap:
     compute: str = field(default="create", metadata=MODE)
     service_principal: str = field(default="create", metadata=MODE)
     roles: str = field(default="create", metadata=MODE)
-    # Names are unique in all of Azure: empty ones are derived (infra/provision/names.py).
+    # Names are unique in all of Azure: empty ones are derived (amlkit.provision.names).
     storage_account_name: str = field(default="", metadata={"pattern": r"([a-z0-9]{3,24})?"})
     container_name: str = field(default="data", metadata={"pattern": r"[a-z0-9](-?[a-z0-9]){2,62}"})
     key_vault_name: str = field(

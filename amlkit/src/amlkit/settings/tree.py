@@ -66,7 +66,7 @@ def read_yaml(path: Path) -> Tree:
             if key is None or key == "<<":
                 raise SettingsError(f"{where}: a key must be plain text")
             if key in branch:
-                raise SettingsError(f"{where}: '{key}' stands twice; keep one")
+                raise SettingsError(f"{where}: '{key}' is there twice; keep one")
             branch[key] = convert(value_node)
         return branch
 

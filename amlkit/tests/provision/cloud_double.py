@@ -16,7 +16,7 @@ from amlkit.provision.names import names_of
 from amlkit.provision.state import State
 from amlkit.settings import Settings, load_settings
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1] / "sample"
 CLIENT = "11111111-2222-4333-8444-555555555555"
 TENANT = "22222222-2222-4333-8444-555555555555"
 SUBSCRIPTION = "33333333-2222-4333-8444-555555555555"
