@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +20,9 @@ import pytest
 from amlkit.serving import batch
 from amlkit.serving.predictor import Predictor
 from amlkit.serving.rows import RowReader
-from amlkit.tabular.training import main as train
+from conftest import PENGUINS
 
-ROOT = Path(__file__).resolve().parents[1]
-PENGUINS = ROOT / "data" / "penguins.csv"
-
-
-def trained(base: Path, target: str) -> Path:
-    """The model of the carried table for that target."""
-    outputs = base / "outputs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        given = ["--data", str(PENGUINS), "--target", target, "--outputs", str(outputs)]
-        assert train(given) == 0
-    return outputs / "model"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of two classes."""
-    return trained(tmp_path_factory.mktemp("classes"), "Sex")
+Train = Callable[[str], Path]
 
 
 def score(model: Path, source: Path, output: Path, *more: str) -> pd.DataFrame:
@@ -101,9 +89,9 @@ def test_kept_columns_of_parquet_keep_their_types(model: Path, tmp_path: Path) -
     assert written.schema.field("probability_MALE").type == pa.float32()
 
 
-def test_a_regression_has_one_column(tmp_path: Path) -> None:
+def test_a_regression_has_one_column(train: Train, tmp_path: Path) -> None:
     """The prediction, a number for each row."""
-    found = score(trained(tmp_path, "Body Mass (g)"), PENGUINS, tmp_path / "out.csv")
+    found = score(train("Body Mass (g)"), PENGUINS, tmp_path / "out.csv")
     assert list(found) == ["prediction"]
     assert found["prediction"].between(2_000, 7_000).all()
 
@@ -181,3 +169,42 @@ def test_the_input_is_not_written_over(
     assert batch.main(given) == 2
     assert "place of the input" in capsys.readouterr().err
     assert table.read_bytes() == PENGUINS.read_bytes()
+
+
+def test_a_model_that_is_not_described_is_refused_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A foreign package's: its own batch.py scores it."""
+    given = ["--model", str(tmp_path), "--input", str(PENGUINS), "--output", str(tmp_path / "o.csv")]
+    assert batch.main(given) == 2
+    error = capsys.readouterr().err
+    assert "no schema.json" in error and "batch.py" in error and error.count("\n") == 1
+
+
+OWN_CLASS = """
+class Same:
+    def predict(self, X):
+        return [41.5] * len(X)
+"""
+
+
+def test_what_the_package_pickled_is_found_in_its_process(
+    train: Train, code: Path, tmp_path: Path
+) -> None:
+    """The owner's class is named by the pickle, and only the snapshot on PYTHONPATH has it."""
+    own = Path(shutil.copytree(code, tmp_path / "code"))
+    (own / "sample_model" / "own.py").write_text(OWN_CLASS, encoding="utf-8")
+    folder = Path(shutil.copytree(train("Body Mass (g)"), tmp_path / "model"))
+    described = json.loads((folder / "schema.json").read_text("utf-8"))
+    (folder / "schema.json").write_text(json.dumps({**described, "onnx": None}), encoding="utf-8")
+    pickled = "import joblib, sys; from sample_model.own import Same; joblib.dump(Same(), sys.argv[1])"
+    out = tmp_path / "out.csv"
+    given = ["--model", str(folder), "--input", str(PENGUINS), "--output", str(out)]
+    for command in (
+        ["-c", pickled, str(folder / "model.joblib")],
+        ["-m", "amlkit.serving.batch", *given],
+    ):
+        variables = {**os.environ, "PYTHONPATH": str(own)}
+        done = subprocess.run([sys.executable, *command], env=variables, cwd=own)
+        assert done.returncode == 0
+    assert pd.read_csv(out)["prediction"].tolist() == [41.5] * 344

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import shutil
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,30 +18,20 @@ import pytest
 
 from amlkit.serving import answer as answers
 from amlkit.serving.answer import Answer, Answerer
-from amlkit.serving.columns import from_table
-from amlkit.serving.model_folder import model_folder, name_and_version
 from amlkit.serving.predictor import Predictor
 from amlkit.serving.rows import RowReader
-from amlkit.serving.service import start
+from amlkit.serving.service import model_folder, name_and_version, start
+from amlkit.tabular.saved_model import from_table
 from amlkit.tabular.table import Column, Schema, read_table
-from amlkit.tabular.training import main
 
-ROOT = Path(__file__).resolve().parents[1]
-PENGUINS = ROOT / "data" / "penguins.csv"
 CULMEN = "Culmen Length (mm)"
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model of the carried table, with its ONNX copy, where the cloud puts it."""
-    base = tmp_path_factory.mktemp("trained")
-    outputs = base / "outputs"
-    given = ["--data", str(PENGUINS), "--target", "Sex", "--outputs", str(outputs)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        assert main(given) == 0
-    place = base / "azureml-models" / "penguins" / "3"
-    shutil.copytree(outputs / "model", place / "model")
+    place = tmp_path_factory.mktemp("served") / "azureml-models" / "penguins" / "3"
+    shutil.copytree(model, place / "model")
     return place / "model"
 
 
@@ -250,6 +243,39 @@ def test_what_the_model_cannot_answer_is_said(
     assert status == 422 and words in said["message"] and "\n" not in said["message"]
 
 
+@pytest.mark.parametrize("rows", [1, 2, 1_000])
+@pytest.mark.parametrize("classes", [3, 30])
+def test_probabilities_by_columns_are_answered_by_rows(
+    tmp_path: Path, classes: int, rows: int
+) -> None:
+    """Boosted trees return them in Fortran's order, which the JSON writer refuses."""
+    import joblib
+    import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    labels = [f"c{at:02}" for at in range(classes)]
+    X = pd.DataFrame({"x": np.repeat(np.arange(classes, dtype=float), 8)})
+    model = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2)
+    model.fit(X, np.repeat(labels, 8))
+    asked = [{"x": float(at % classes)} for at in range(rows)]
+    expected = model.predict_proba(pd.DataFrame(asked))
+    assert rows == 1 or not expected.flags.c_contiguous  # else this tests nothing
+    joblib.dump(model, tmp_path / "model.joblib")
+    schema = {
+        "columns": [{"name": "x", "type": "number", "format": None}],
+        "features": ["x"],
+        "target": "y",
+        "task": "classification",
+        "classes": labels,
+        "missing_values": [""],
+    }
+    (tmp_path / "schema.json").write_text(json.dumps(schema), encoding="utf-8")
+    status, said = post(Answerer(Predictor(tmp_path), None, None), {"data": asked})
+    assert status == 200, said
+    np.testing.assert_allclose(said["probabilities"], expected)
+    assert said["predictions"] == model.predict(pd.DataFrame(asked)).tolist()
+
+
 SCHEMA = Schema(
     (
         Column("n", "number"),
@@ -350,3 +376,50 @@ def test_the_description_is_that_of_the_model(
     kind = described["3.1"]["components"]["schemas"]["Row"]["properties"][CULMEN]["type"]
     assert kind == ["number", "null"]
     assert described["3"]["components"]["schemas"]["Row"]["properties"][CULMEN]["nullable"]
+
+
+class AMLResponse:
+    """Stands for the server's class of that name."""
+
+    def __init__(self, message: bytes, status: int, headers: dict[str, str]) -> None:
+        self.message, self.status, self.headers = message, status, headers
+
+
+@pytest.fixture()
+def server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A double of the inference server's two names that an entry script imports."""
+    for name in ("", ".api", ".api.aml_request", ".api.aml_response"):
+        module = types.ModuleType(f"azureml_inference_server_http{name}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    requests: Any = sys.modules["azureml_inference_server_http.api.aml_request"]
+    requests.rawhttp = lambda function: function
+    responses: Any = sys.modules["azureml_inference_server_http.api.aml_response"]
+    responses.AMLResponse = AMLResponse
+
+
+@pytest.mark.usefixtures("server")
+def test_the_entry_script_is_loaded_by_its_path(
+    trained: Path,
+    code: Path,
+    tmp_path: Path,
+    examples: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As the server does it; whatever the package is called, it is importable from then on."""
+    shutil.copytree(code / "sample_model", tmp_path / "app" / "renamed_model")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(trained.parent))
+    monkeypatch.setenv("AML_APP_ROOT", str(tmp_path / "app"))
+    script = tmp_path / "app" / "renamed_model" / "score.py"
+    spec = importlib.util.spec_from_file_location("entry_module", script)
+    assert spec and spec.loader
+    entry: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(entry)
+    entry.init()
+    assert importlib.util.find_spec("renamed_model.features")
+    body = io.BytesIO(json.dumps({"data": examples["data"]}).encode())
+    said = entry.run(types.SimpleNamespace(method="POST", headers={}, stream=body))
+    assert said.status == 200 and said.headers["Content-Type"] == "application/json"
+    assert json.loads(said.message)["predictions"] == examples["predictions"]
+    assert (tmp_path / "app" / "swagger3.json").is_file()
+    assert len(script.read_text("utf-8").splitlines()) <= 40

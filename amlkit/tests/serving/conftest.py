@@ -1,0 +1,57 @@
+"""Models of the sample's package, each trained once, to be asked for answers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import PACKAGE, PENGUINS
+
+Train = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A snapshot's folder: the template's package under the name `sample_model`."""
+    folder = tmp_path_factory.mktemp("snapshot")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, folder / "sample_model", ignore=ignored)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def train(code: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
+    """Trains on the carried table for a target, once; the folder of the model."""
+    done: dict[str, Path] = {}
+
+    def trained(target: str) -> Path:
+        if target not in done:
+            base = tmp_path_factory.mktemp("trained")
+            variables = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+            ended = subprocess.run(
+                [
+                    *(sys.executable, "-m", "sample_model.train"),
+                    *("--data", str(PENGUINS), "--target", target),
+                ],
+                cwd=base,
+                env={**variables, "PYTHONPATH": str(code)},
+                capture_output=True,
+                text=True,
+            )
+            assert ended.returncode == 0, ended.stdout + ended.stderr
+            done[target] = base / "outputs" / "model"
+        return done[target]
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def model(train: Train) -> Path:
+    """A model of two classes."""
+    return train("Sex")
