@@ -1,6 +1,6 @@
-"""The local platform with a second, different model: jobs, contract, registry.
+"""The drivers on this machine with a second, different model: jobs, contract, registry.
 
-Its model uses no scikit-learn, so that these tests are about the platform alone.
+Its model uses no scikit-learn, so that these tests are about the flow alone.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from amlkit.local.models import import_mlflow
-from amlkit.local.platform import LocalPlatform
+from amlkit.local import open_local
+from amlkit.local.models import Registry, import_mlflow
+from amlkit.workspace import Workspace
 from conftest import Answer, Project
 
 FLAGS = ("--local", "--env", "test")
@@ -35,9 +36,9 @@ def parameters(**values: Any) -> str:
     return "--set=training.parameters=" + json.dumps(values)
 
 
-def platform(project: Project) -> LocalPlatform:
+def workspace(project: Project) -> Workspace:
     """The project's local workspace."""
-    return LocalPlatform(project.root / ".local-workspace")
+    return open_local(project.root / ".local-workspace")
 
 
 def test_contract_alone_gives_gate_registry_and_report(shared: Project) -> None:
@@ -47,7 +48,7 @@ def test_contract_alone_gives_gate_registry_and_report(shared: Project) -> None:
     assert answer.json["registered"], answer.json["reason"]
     assert answer.json["model"]["name"].endswith("-sex")
     assert "accuracy" in Path(answer.json["report"]).read_text(encoding="utf-8")
-    model = platform(shared).champion(answer.json["model"]["name"])
+    model = workspace(shared).models.champion(answer.json["model"]["name"])
     assert model is not None
     assert model.version == str(answer.json["model"]["version"])
     assert (Path(model.source) / "rule.json").is_file()
@@ -191,38 +192,12 @@ def test_two_trainings_at_once_each_get_a_version_of_their_own(shared: Project) 
     assert all(answer["registered"] for answer in answers), answers
     versions = [answer["model"]["version"] for answer in answers]
     assert len(set(versions)) == 2
-    store = platform(shared).registry
+    store = Registry(shared.root / ".local-workspace")
     client = import_mlflow()(store.uri)
     found = client.search_model_versions(f"name = '{answers[0]['model']['name']}'")
     runs = [version.tags["run_id"] for version in found]
     assert len(runs) == len(set(runs))
     assert {answer["run_id"] for answer in answers} <= set(runs)
-
-
-def test_reading_the_store_agrees_with_mlflow(shared: Project) -> None:
-    store = platform(shared).registry
-    client = import_mlflow()(store.uri)
-    for registered in client.search_registered_models():
-        theirs = client.search_model_versions(f"name = '{registered.name}'")
-        newest = store.newest(registered.name)
-        assert newest is not None
-        assert int(newest.version) == max(int(version.version) for version in theirs)
-        same = next(version for version in theirs if str(version.version) == newest.version)
-        assert dict(newest.tags) == same.tags
-
-
-def test_newest_version_is_the_highest_number(shared: Project, tmp_path: Path) -> None:
-    store = LocalPlatform(tmp_path / "workspace").registry
-    store.ensure("numbers")
-    for _ in range(10):
-        store.register("m", "run", tmp_path, {})
-    newest = store.newest("m")
-    assert newest is not None
-    assert newest.version == "10"
-    import_mlflow()(store.uri).delete_model_version("m", "10")
-    newest = store.newest("m")
-    assert newest is not None
-    assert newest.version == "9"
 
 
 def test_secrets_do_not_reach_the_job(shared: Project) -> None:
@@ -237,16 +212,16 @@ def test_secrets_do_not_reach_the_job(shared: Project) -> None:
     finally:
         spy.write_text(text, encoding="utf-8")
     assert "seen None" in answer.err
-    workspace = shared.root / ".local-workspace"
-    assert not [p for p in workspace.rglob("*") if p.is_file() and b"s3cret" in p.read_bytes()]
+    folder = shared.root / ".local-workspace"
+    assert not [p for p in folder.rglob("*") if p.is_file() and b"s3cret" in p.read_bytes()]
 
 
 def test_dry_run_only_reads(shared: Project) -> None:
-    workspace = shared.root / ".local-workspace"
-    shutil.rmtree(workspace / "environments", ignore_errors=True)
+    folder = shared.root / ".local-workspace"
+    shutil.rmtree(folder / "environments", ignore_errors=True)
     code = shared.root / "src" / "other_model" / "new.py"
     code.write_text("# a change\n", encoding="utf-8")
-    before = sorted(workspace.rglob("*"))
+    before = sorted(folder.rglob("*"))
     answer = train(shared, "--dry-run", "--force")
     assert answer.code == 0
     assert answer.json["dry_run"]
@@ -257,4 +232,4 @@ def test_dry_run_only_reads(shared: Project) -> None:
     data = shared.call("data", *FLAGS, "--dry-run", "--json", "--path", str(table))
     assert data.json["data"]["created"]
     code.unlink()
-    assert sorted(workspace.rglob("*")) == before
+    assert sorted(folder.rglob("*")) == before

@@ -16,9 +16,8 @@ import pytest
 
 from amlkit.flow.serving_words import request_line
 from amlkit.flow.smoke import smoke_test
-from amlkit.local import virtual_environment as local_environment
-from amlkit.local.platform import LocalPlatform
-from amlkit.records import Deployment, EnvironmentDefinition, WorkError
+from amlkit.local import open_local
+from amlkit.records import Deployment, WorkError
 from conftest import Project
 
 ROWS = [{"x": 1.0}, {"x": 2.0}]
@@ -71,8 +70,8 @@ def deployment(service: Service) -> Deployment:
 
 def test_good_answer_passes(service: Service, deployment: Deployment, tmp_path: Path) -> None:
     service.answer({**GOOD, "model": {"name": "m", "version": "3"}})
-    assert smoke_test(LocalPlatform(tmp_path), deployment, EXAMPLES) == ""
-    assert smoke_test(LocalPlatform(tmp_path), deployment, {"data": ROWS}) == ""
+    assert smoke_test(open_local(tmp_path), deployment, EXAMPLES) == ""
+    assert smoke_test(open_local(tmp_path), deployment, {"data": ROWS}) == ""
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_wrong_answer_is_told(
     service: Service, deployment: Deployment, tmp_path: Path, answer: Any, status: int, words: str
 ) -> None:
     service.answer(answer, status)
-    assert words in smoke_test(LocalPlatform(tmp_path), deployment, EXAMPLES)
+    assert words in smoke_test(open_local(tmp_path), deployment, EXAMPLES)
 
 
 def test_label_may_differ_where_two_are_tied(
@@ -103,7 +102,7 @@ def test_label_may_differ_where_two_are_tied(
 ) -> None:
     tied = {"predictions": ["a", "b"], "probabilities": [[0.9, 0.1], [0.5, 0.5]]}
     service.answer({**tied, "predictions": ["a", "a"]})
-    assert smoke_test(LocalPlatform(tmp_path), deployment, {"data": ROWS, **tied}) == ""
+    assert smoke_test(open_local(tmp_path), deployment, {"data": ROWS, **tied}) == ""
 
 
 def test_number_may_differ_by_a_rounding(
@@ -111,15 +110,15 @@ def test_number_may_differ_by_a_rounding(
 ) -> None:
     service.answer({"predictions": [1000.01, 0]})
     known = {"data": ROWS, "predictions": [1000.0, 0.0]}
-    assert smoke_test(LocalPlatform(tmp_path), deployment, known) == ""
+    assert smoke_test(open_local(tmp_path), deployment, known) == ""
     service.answer({"predictions": [1001.0, 0]})
-    assert "row 0" in smoke_test(LocalPlatform(tmp_path), deployment, known)
+    assert "row 0" in smoke_test(open_local(tmp_path), deployment, known)
 
 
 def test_service_that_is_gone_is_an_error_in_words(tmp_path: Path, deployment: Deployment) -> None:
     gone = Deployment(*("v1", "m", "1", "c", "e", "i", "now", "Ready"), "http://127.0.0.1:9")
     with pytest.raises(WorkError, match="v1 does not answer"):
-        smoke_test(LocalPlatform(tmp_path), gone, EXAMPLES)
+        smoke_test(open_local(tmp_path), gone, EXAMPLES)
 
 
 def test_nothing_deployed_is_an_answer(shared: Project) -> None:
@@ -171,17 +170,6 @@ def test_wrong_flags_are_refused(shared: Project, flags: tuple[str, ...], words:
     answer = shared.call("deploy", "--local", "--env", "test", "--json", *flags)
     assert answer.code == 2
     assert words in answer.json["error"]
-
-
-def test_environment_that_cannot_be_made_leaves_nothing_that_passes_for_one(
-    tmp_path: Path,
-) -> None:
-    lock = tmp_path / "requirements-serve.txt"
-    lock.write_text("no-such-package-here @ file:///nowhere --hash=sha256:00\n", encoding="utf-8")
-    definition = EnvironmentDefinition("serve", lock, (), "0123456789ab")
-    for _ in range(2):  # the second time it is tried again
-        with pytest.raises(WorkError, match="could not be made"):
-            local_environment.ensure_made(definition, tmp_path / "environments", print)
 
 
 def test_line_to_ask_with_survives_the_shell() -> None:
