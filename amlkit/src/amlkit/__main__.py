@@ -1,4 +1,4 @@
-"""`python -m amlkit version` says which amlkit a repository uses; `eject` copies its source there."""
+"""`python -m amlkit version` says which amlkit a repository uses; `eject` copies its source."""
 
 from __future__ import annotations
 

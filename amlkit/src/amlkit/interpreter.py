@@ -58,12 +58,12 @@ def _run(command: list[str]) -> NoReturn:
     """Goes on as another program."""
     sys.stdout.flush()
     sys.stderr.flush()
-    if sys.platform != "win32":
-        os.execv(command[0], command)
-    # There, exec would leave the shell waiting for nobody. Ctrl-C reaches both; the other says it.
-    with subprocess.Popen(command) as process:
-        while True:
-            try:
-                sys.exit(process.wait())
-            except KeyboardInterrupt:
-                continue
+    if sys.platform == "win32":
+        # exec would leave the shell waiting for nobody. Ctrl-C reaches both; the other says it.
+        with subprocess.Popen(command) as process:
+            while True:
+                try:
+                    sys.exit(process.wait())
+                except KeyboardInterrupt:
+                    continue
+    os.execv(command[0], command)  # noqa: S606
