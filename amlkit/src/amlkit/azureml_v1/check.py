@@ -15,7 +15,6 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from amlkit.cli import ROOT
 from amlkit.redaction import without_secrets
 from amlkit.settings import ENVIRONMENT_VARIABLES, Settings, SettingsError, load_settings
 
@@ -28,14 +27,18 @@ _HOST = re.compile(r"\b[a-z0-9-]+(\.(?:blob|file|dfs|vault)\.[a-z.]+)\b")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the check; answers with the worst exit code of the four."""
+    """Runs the check in a repository; returns the worst exit code of the four."""
     parser = argparse.ArgumentParser(
         prog="python -m amlkit.azureml_v1.check", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument("--env", metavar="NAME", help="lay config.NAME.yml over config.yml")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), help="the repository (default: the working folder)"
+    )
     args = parser.parse_args(argv)
+    root: Path = args.root.resolve()
     try:
-        settings = load_settings(ROOT, env=args.env)
+        settings = load_settings(root, env=args.env)
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         print(shown, flush=True)
         done = subprocess.run(
             [sys.executable, *command, *FLAGS],
-            cwd=ROOT,
+            cwd=root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -59,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         print(text, end="", flush=True)
         lines.append(f"{shown}\n{text}exit code {done.returncode}\n")
         worst = max(worst, done.returncode)
-    (ROOT / TRANSCRIPT).write_text("\n".join(lines), encoding="utf-8")
+    (root / TRANSCRIPT).write_text("\n".join(lines), encoding="utf-8")
     print(f"written to {TRANSCRIPT}, names and ids left out; read it before you send it")
     return worst
 

@@ -9,32 +9,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amlkit.azureml_v1 import blobs as azure_blobs
-from amlkit.azureml_v1.errors import on_azure, words_of
+from amlkit.azureml_v1 import blobs
+from amlkit.azureml_v1.connection import Connection, on_azure
+from amlkit.azureml_v1.errors import words_of
 from amlkit.content import identity
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
-from amlkit.settings import Settings, SettingsError
+from amlkit.settings import SettingsError
+from amlkit.workspace import Progress
 
 # What the tags of a Dataset of ours say.
 TAGS = ("content", "target", "rows", "datastore", "path")
 
 
 class AzureData:
-    """The part of `AzurePlatform` that keeps tables."""
+    """`workspace.Data`, by the SDK's `Dataset` and its datastores."""
 
-    settings: Settings
-    workspace: Any
-    credential: Any
-    folder: Path
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     @on_azure
-    def find_data(self, name: str, version: str | None = None) -> DataAsset | None:
-        """See `Platform.find_data`."""
-        newest = self._dataset(name)
+    def get(self, name: str, version: str | None = None) -> DataAsset | None:
+        """See `Data.get`."""
+        newest = self.dataset(name)
         if newest is None:
             return None
         tags = newest.tags or {}
@@ -47,16 +47,14 @@ class AzureData:
             )
         if version not in (None, tags["content"]):
             path = f"data/{name}/{version}.json"
-            raw = azure_blobs.read(self._container(self._datastore().name), path)
+            raw = blobs.read(self._container(self.datastore().name), path)
             return self._asset(name, json.loads(raw)) if raw else None
         return self._asset(name, {"number": str(newest.version), **tags})
 
     @on_azure
-    def register_data(
-        self, definition: DataDefinition, progress: Callable[[int, int], None]
-    ) -> DataAsset:
-        """See `Platform.register_data`: the table, what is known of it, and last the Dataset."""
-        datastore = self._datastore()
+    def create(self, definition: DataDefinition, progress: Progress) -> DataAsset:
+        """See `Data.create`: the table, what is known of it, and last the Dataset."""
+        datastore = self.datastore()
         folder = f"data/{definition.name}/{definition.version}"
         record = {
             "content": definition.version,
@@ -66,7 +64,7 @@ class AzureData:
             "path": folder,
         }
         container = self._container(datastore.name)
-        known = azure_blobs.read(container, f"{folder}.json")
+        known = blobs.read(container, f"{folder}.json")
         if known:
             record |= {"number": json.loads(known)["number"]}
             self._make_current(definition.name, record)
@@ -77,7 +75,7 @@ class AzureData:
         }
         sha256 = definition.profile["sha256"]
         name = f"{folder}/{definition.path.name}"
-        azure_blobs.upload(container, name, definition.path, sha256, progress)
+        blobs.upload(container, name, definition.path, sha256, progress)
         for file, value in files.items():
             text = json.dumps(value, ensure_ascii=False, sort_keys=True)
             container.upload_blob(f"{folder}/{file}", text.encode(), overwrite=True)
@@ -88,7 +86,7 @@ class AzureData:
 
     @on_azure
     def find_stored(self, datastore: str, path: str) -> StoredData:
-        """See `Platform.find_stored`."""
+        """See `Data.find_stored`."""
         tables = []
         for blob in self._container(datastore).list_blobs(name_starts_with=path.strip("/")):
             inside = blob.name[len(path.strip("/")) :]
@@ -106,19 +104,17 @@ class AzureData:
         return StoredData(datastore, blob.name, blob.size, identity([blob.name, blob.size, state]))
 
     @on_azure
-    def fetch_stored(
-        self, stored: StoredData, folder: Path, progress: Callable[[int, int], None]
-    ) -> Path:
-        """See `Platform.fetch_stored`."""
+    def download_stored(self, stored: StoredData, folder: Path, progress: Progress) -> Path:
+        """See `Data.download_stored`."""
         path = folder / stored.path.rsplit("/", 1)[-1]
-        azure_blobs.download(self._container(stored.datastore), stored.path, path, progress)
+        blobs.download(self._container(stored.datastore), stored.path, path, progress)
         return path
 
     @on_azure
-    def register_stored(
+    def create_stored(
         self, stored: StoredData, name: str, version: str, target: str, rows: int
     ) -> DataAsset:
-        """See `Platform.register_stored`: a Dataset that names the file; nothing is sent."""
+        """See `Data.create_stored`: a Dataset that names the file; nothing is sent."""
         record = {
             "content": version,
             "target": target,
@@ -126,28 +122,28 @@ class AzureData:
             "datastore": stored.datastore,
             "path": stored.path,
         }
-        datastore = self._datastore(stored.datastore)
+        datastore = self.datastore(stored.datastore)
         record["number"] = self._register(name, datastore, stored.path, record)
         return self._asset(name, record)
 
     @on_azure
-    def read_profile(self, asset: DataAsset) -> Mapping[str, Any]:
-        """See `Platform.read_profile`."""
+    def profile(self, asset: DataAsset) -> Mapping[str, Any]:
+        """See `Data.profile`."""
         datastore, path = _place(asset.source)
-        raw = azure_blobs.read(self._container(datastore), f"{path}/profile.json")
+        raw = blobs.read(self._container(datastore), f"{path}/profile.json")
         return dict(json.loads(raw)) if raw else {}
 
     @on_azure
-    def open_data(self, asset: DataAsset) -> Path:
-        """See `Platform.open_data`: a copy below `folder`, made once."""
-        home = self.folder / "data" / asset.name / asset.version
+    def download(self, asset: DataAsset) -> Path:
+        """See `Data.download`: a copy below `folder`, made once."""
+        home = self.connection.folder / "data" / asset.name / asset.version
         datastore, path = _place(asset.source)
         container = self._container(datastore)
         home.mkdir(parents=True, exist_ok=True)
         for blob in container.list_blobs(name_starts_with=path):
             target = home / blob.name.rsplit("/", 1)[-1]
             if not target.exists():
-                azure_blobs.download(container, blob.name, target, lambda done, total: None)
+                blobs.download(container, blob.name, target, lambda done, total: None)
         return home
 
     def _asset(self, name: str, record: Mapping[str, str]) -> DataAsset:
@@ -163,12 +159,14 @@ class AzureData:
         )
 
     def _register(self, name: str, datastore: Any, pattern: str, record: Mapping[str, str]) -> str:
-        """Registers a Dataset over files of a datastore; answers with its version's number."""
+        """Registers a Dataset over files of a datastore; returns its version's number."""
         tags = {key: record[key] for key in TAGS}
-        self.__dict__.pop("_datasets", None)
+        self.connection.forget("dataset")
         dataset = sdk_dataset().File.from_files((datastore, pattern), validate=False)
         try:
-            done = dataset.register(self.workspace, name, tags=tags, create_new_version=True)
+            done = dataset.register(
+                self.connection.workspace, name, tags=tags, create_new_version=True
+            )
         except Exception as error:
             # The service knows this very definition under an older version.
             found = re.search(rf'name="{re.escape(name)}", version=(\d+)', words_of(error))
@@ -180,51 +178,58 @@ class AzureData:
 
     def _make_current(self, name: str, record: Mapping[str, str]) -> None:
         """Lets the tags of the newest Dataset describe this asset, which an older version holds."""
-        newest = self._dataset(name)
+        newest = self.dataset(name)
         if newest is not None and (newest.tags or {}).get("content") != record["content"]:
             newest.update(tags={key: record[key] for key in (*TAGS, "number")})
-            self.__dict__.pop("_datasets", None)
+            self.connection.forget("dataset")
 
-    def _dataset(self, name: str, number: str = "latest") -> Any:
+    def dataset(self, name: str, number: str = "latest") -> Any:
         """The SDK's Dataset, asked for once in a command; None if there is none of that name."""
-        known = self.__dict__.setdefault("_datasets", {})
-        if (name, number) not in known:
+
+        def ask() -> Any:
             try:
-                found = sdk_dataset().get_by_name(self.workspace, name, version=number)
+                return sdk_dataset().get_by_name(self.connection.workspace, name, version=number)
             except Exception as error:
                 if not re.search(r"Cannot find dataset registered", words_of(error)):
                     raise
                 return None
-            known[name, number] = known[name, str(found.version)] = found
-        return known[name, number]
 
-    def _datastore(self, name: str = "") -> Any:
-        """A datastore by its name; by default that of config.yml, else the workspace's own."""
+        found = self.connection.kept(("dataset", name, number), ask)
+        if found is not None:
+            self.connection.kept(("dataset", name, str(found.version)), lambda: found)
+        return found
+
+    def datastore(self, name: str = "") -> Any:
+        """A datastore by its name; by default that of config.yml, else the workspace's own.
+
+        Raises:
+            SettingsError: it is no blob storage.
+        """
         from azureml.core import Datastore
 
-        name = name or self.settings.azure.datastore
-        known = self.__dict__.setdefault("_datastores", {})
-        if name not in known:
-            found = (
-                Datastore.get(self.workspace, name)
-                if name
-                else self.workspace.get_default_datastore()
+        workspace, name = (
+            self.connection.workspace,
+            name or self.connection.settings.azure.datastore,
+        )
+
+        def ask() -> Any:
+            return Datastore.get(workspace, name) if name else workspace.get_default_datastore()
+
+        found = self.connection.kept(("datastore", name), ask)
+        if found.datastore_type != "AzureBlob":
+            raise SettingsError(
+                f"datastore {found.name} is of type {found.datastore_type}; "
+                "only blob storage is read and written here"
             )
-            if found.datastore_type != "AzureBlob":
-                raise SettingsError(
-                    f"datastore {found.name} is of type {found.datastore_type}; "
-                    "only blob storage is read and written here"
-                )
-            known[name] = known[found.name] = found
-        return known[name]
+        return found
 
     def _container(self, datastore: str) -> Any:
         """The client of a datastore's blob container."""
-        known = self.__dict__.setdefault("_containers", {})
-        if datastore not in known:
-            found = self._datastore(datastore)
-            known[datastore] = azure_blobs.container_of(found, lambda: self.credential)
-        return known[datastore]
+
+        def ask() -> Any:
+            return blobs.container_of(self.datastore(datastore), lambda: self.connection.credential)
+
+        return self.connection.kept(("container", datastore), ask)
 
 
 def sdk_dataset() -> Any:

@@ -9,31 +9,25 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from amlkit.azureml_v1.errors import is_passing, on_azure, status_of, words_of
+from amlkit.azureml_v1 import shapes
+from amlkit.azureml_v1.connection import Connection, on_azure, quiet, watch
+from amlkit.azureml_v1.environments import AzureEnvironments
+from amlkit.azureml_v1.errors import status_of, words_of
+from amlkit.azureml_v1.models import AzureModels
+from amlkit.calls import DeploymentParts
 from amlkit.content import identity
-from amlkit.interrupts import waiting
-from amlkit.local.batch import LocalBatch
-from amlkit.records import (
-    Deployment,
-    DeploymentDefinition,
-    Endpoint,
-    Environment,
-    EnvironmentDefinition,
-    Model,
-    WorkError,
-)
-from amlkit.settings import Settings
+from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 3.0
 START_LIMIT = 1800.0
-PATIENCE = 60  # looks in a row that may fail while it starts
 ASK_LIMIT = 60.0
 STATES = {"Healthy": "Ready", "Unhealthy": "Failed", "Failed": "Failed"}
 KIND = "a test deployment: one replica on Azure Container Instances, which Microsoft no longer "
@@ -41,56 +35,75 @@ KIND += "recommends for new services; managed endpoints come with SDK v2"
 
 
 class AzureEndpoints:
-    """The part of `AzurePlatform` that serves models."""
+    """`workspace.Endpoints`, by the SDK's `Webservice`."""
 
-    settings: Settings
-    workspace: Any
-    folder: Path
-    say: Callable[[str], None]
-    ensure_environment: Callable[[EnvironmentDefinition], Environment]
-    find_environment: Callable[[EnvironmentDefinition], Environment]
-    sdk_environment: Callable[[EnvironmentDefinition], Any]
-    fetch_model: Callable[[Model], Path]
-    _sdk_model: Callable[[Model], Any]
+    def __init__(
+        self, connection: Connection, environments: AzureEnvironments, models: AzureModels
+    ) -> None:
+        self.connection = connection
+        self._environments = environments
+        self._models = models
+        self._definitions: dict[str, DeploymentDefinition] = {}
 
     @on_azure
-    def serving_version(self, definition: EnvironmentDefinition) -> str:
-        """See `Platform.serving_version`."""
-        return identity(
-            [self.find_environment(definition).version, asdict(self.settings.azure.service)]
-        )
-
-    @on_azure
-    def find_endpoint(self, name: str) -> Endpoint | None:
-        """See `Platform.find_endpoint`."""
+    def get(self, name: str) -> Endpoint | None:
+        """See `Endpoints.get`."""
         services = self._services(name)
         switched = [service for service in services if service.tags.get("switched")]
         if not switched:
             return None
         serving, *others = map(_deployment, switched)
-        reason = "" if serving.status == "Ready" else serving.reason or f"it is {serving.status}"
         notes = [KIND]
         if others:
             notes.append(
                 f"{len(others)} older service{'s' if len(others) > 1 else ''} of this endpoint "
                 "run and cost until --delete, which ends all of them"
             )
-        previous = others[0] if others else None
+        found = sorted(map(_deployment, services), key=lambda one: one.created, reverse=True)
         return Endpoint(
-            name, serving.uri, serving.status, serving, previous, reason, tuple(notes), keyed=True
+            name=name,
+            uri=serving.uri,
+            status=serving.status,
+            serving=serving,
+            previous=others[0] if others else None,
+            deployments=tuple(found),
+            traffic={serving.name: 100},
+            reason="" if serving.status == "Ready" else serving.reason or f"it is {serving.status}",
+            notes=tuple(notes),
+            keyed=bool(switched[0].auth_enabled),
         )
 
+    def shape(self, definition: DeploymentDefinition) -> str:
+        """See `Endpoints.shape`: the environment, and what the owner's function returns."""
+        settings = self.connection.settings
+        # The SDK looks for the entry script at once: a snapshot may not have been made yet.
+        code = str(settings.root / "src")
+        names = {code: "src", str(settings.root): "."}
+        version = self._environments.version(definition.environment)
+        function = _function(definition)
+
+        def ask() -> Any:
+            from azureml.core import Environment
+
+            parts = _parts(
+                definition, definition.endpoint, code, Environment(definition.environment.name)
+            )
+            return shapes.deployment_shape(
+                shapes.deployment_of(function, parts, settings.root), names
+            )
+
+        with quiet():
+            return identity([version, shapes.steady(function, settings.root, ask)])
+
     @contextmanager
-    def hold_endpoint(self, name: str) -> Iterator[None]:
-        """See `Platform.hold_endpoint`: services have names of their own, nobody is in the way."""
+    def hold(self, name: str) -> Iterator[None]:
+        """See `Endpoints.hold`: services have names of their own, nobody is in the way."""
         yield
 
     @on_azure
-    def create_deployment(
-        self, definition: DeploymentDefinition, say: Callable[[str], None]
-    ) -> Deployment:
-        """See `Platform.create_deployment`: the environment and its image; no service yet."""
-        environment = self.ensure_environment(definition.environment)
+    def create_deployment(self, definition: DeploymentDefinition, say: Say) -> Deployment:
+        """See `Endpoints.create_deployment`: the environment and its image; no service yet."""
+        environment = self._environments.create(definition.environment)
         self._forget_abandoned(definition.endpoint)
         model = definition.model
         tail = f"-v{model.version}-{definition.identity[:4]}{uuid.uuid4().hex[:3]}"
@@ -103,17 +116,15 @@ class AzureEndpoints:
             identity=definition.identity,
             created=_now(),
         )
-        self.__dict__.setdefault("_definitions", {})[deployment.name] = definition
+        self._definitions[deployment.name] = definition
         return deployment
 
     @on_azure
-    def start_deployment(self, endpoint: str, deployment: Deployment) -> Deployment:
-        """See `Platform.start_deployment`; a service that is given up on is not left to cost."""
-        from azureml.core import Webservice
-
-        definition = self.__dict__.get("_definitions", {}).get(deployment.name)
+    def start(self, endpoint: str, deployment: Deployment) -> Deployment:
+        """See `Endpoints.start`; a service that is given up on is not left to cost."""
+        definition = self._definitions.get(deployment.name)
         if definition is None:  # one that runs already: a rollback goes back to it
-            return _deployment(Webservice(self.workspace, deployment.name))
+            return _deployment(self._service(deployment.name))
         service = self._deploy(endpoint, deployment, definition)
         try:
             started = self._started(service)
@@ -125,42 +136,24 @@ class AzureEndpoints:
             return replace(deployment, status="Failed", reason=late)
         found = _deployment(service)
         if found.status != "Ready":
-            for line in (service.get_logs() or "").strip().splitlines()[-30:]:
-                self.say(f"  {line}")
+            for line in _log(service, 30):
+                self.connection.say(f"  {line}")
         return found
 
-    def _started(self, service: Any) -> bool:
-        """Waits until a service has started or failed to; False if it takes too long."""
-        limit, failures = time.monotonic() + START_LIMIT, 0
-        with waiting() as wait:
-            while (service.state or "Transitioning") not in STATES:
-                if time.monotonic() > limit:
-                    return False
-                wait.sleep(POLL_INTERVAL)
-                try:
-                    service.update_deployment_state()
-                    failures = 0
-                except Exception as error:
-                    failures += 1
-                    if failures > PATIENCE or not is_passing(error):
-                        raise
-        return True
+    @on_azure
+    def logs(self, endpoint: str, deployment: Deployment, lines: int = 50) -> list[str]:
+        """See `Endpoints.logs`; of a deployment that is gone there are none."""
+        service = self._find(deployment.name)
+        return _log(service, lines) if service else []
 
     @on_azure
-    def endpoint_key(self, name: str) -> str:
-        """See `Platform.endpoint_key`."""
-        found = self.find_endpoint(name)
-        if found is None or found.serving is None:
-            raise WorkError(f"endpoint {name}: nothing is deployed")
-        return self._key(found.serving.name)
-
-    @on_azure
-    def ask(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
-        """See `Platform.ask`: by its real address, with its key."""
+    def invoke(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
+        """See `Endpoints.invoke`: by its real address, with its key."""
         import requests
 
-        key = self._key(deployment.name)
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        headers = {"Content-Type": "application/json"}
+        if key := self._key(deployment.name):
+            headers["Authorization"] = f"Bearer {key}"
         try:
             answer = requests.post(deployment.uri, body, headers=headers, timeout=ASK_LIMIT)
         except requests.RequestException as error:
@@ -168,70 +161,83 @@ class AzureEndpoints:
         return answer.status_code, answer.content
 
     @on_azure
-    def switch(self, endpoint: str, deployment: Deployment) -> Endpoint:
-        """See `Platform.switch`: the new address is the endpoint's from now on."""
-        from azureml.core import Webservice
+    def key(self, name: str) -> str:
+        """See `Endpoints.key`."""
+        found = self.get(name)
+        if found is None or found.serving is None:
+            raise WorkError(f"endpoint {name}: nothing is deployed")
+        return self._key(found.serving.name)
 
-        Webservice(self.workspace, deployment.name).add_tags({"switched": _now()})
+    @on_azure
+    def set_traffic(self, endpoint: str, shares: Mapping[str, int]) -> Endpoint:
+        """See `Endpoints.set_traffic`: the new address is the endpoint's from now on."""
+        given = {name: share for name, share in shares.items() if share}
+        if list(given.values()) != [100]:
+            told = ", ".join(f"{name} {share}" for name, share in shares.items()) or "none"
+            raise WorkError(
+                f"endpoint {endpoint}: a container instance gets 100 % of the traffic or none "
+                f"(asked for: {told}); shares of the traffic come with SDK v2"
+            )
+        (name,) = given
+        self._service(name).add_tags({"switched": _now()})
         limit = time.monotonic() + 60
         while True:
-            found = self.find_endpoint(endpoint)
-            if found and found.serving and found.serving.name == deployment.name:
+            found = self.get(endpoint)
+            if found and found.serving and found.serving.name == name:
                 return found
             if time.monotonic() > limit:
-                raise WorkError(f"{deployment.name} was tagged, but the workspace does not list it")
+                raise WorkError(f"{name} was tagged, but the workspace does not list it")
             time.sleep(POLL_INTERVAL)
 
     @on_azure
-    def drop_deployment(self, endpoint: str, deployment: Deployment) -> None:
-        """See `Platform.drop_deployment`; one that has served before stays."""
-        from azureml.core import Webservice
-
-        try:
-            service = Webservice(self.workspace, deployment.name)
-        except Exception as error:
-            if _is_missing(error):
-                return
-            raise
-        if not service.tags.get("switched"):
+    def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
+        """See `Endpoints.delete_deployment`; one that has served before stays."""
+        service = self._find(deployment.name)
+        if service and not service.tags.get("switched"):
             service.delete()
 
     @on_azure
-    def delete_endpoint(self, name: str) -> bool:
-        """See `Platform.delete_endpoint`."""
+    def delete(self, name: str) -> bool:
+        """See `Endpoints.delete`."""
         services = self._services(name)
         for service in services:
             service.delete()
-            self.say(f"service {service.name} deleted")
+            self.connection.say(f"service {service.name} deleted")
         return bool(services)
 
     @on_azure
-    def score_file(
+    def score(
         self,
         definition: DeploymentDefinition,
         source: Path,
         target: Path,
         keep: Sequence[str],
-        say: Callable[[str], None],
-        progress: Callable[[int, int], None],
+        say: Say,
+        progress: Progress,
     ) -> int:
-        """See `Platform.score_file`: the workspace's model, on this machine."""
-        folder = self.fetch_model(definition.model)
+        """See `Endpoints.score`: the workspace's model, on this machine."""
+        from amlkit.local.batch import score_table
+        from amlkit.local.environments import LocalEnvironments
+
+        folder = self._models.download(definition.model)
         here = replace(definition, model=replace(definition.model, source=str(folder)))
-        scorer = LocalBatch()
-        scorer.folder = self.settings.root / ".local-workspace"
-        return scorer.score_file(here, source, target, keep, say, progress)
+        environments = LocalEnvironments(self.connection.settings.root / ".local-workspace")
+        return score_table(here, environments, source, target, keep, say, progress)
 
     def _deploy(
         self, endpoint: str, deployment: Deployment, definition: DeploymentDefinition
     ) -> Any:
         """Asks for the service; it starts meanwhile."""
-        from azureml.core import Model as SdkModel
-        from azureml.core.model import InferenceConfig
-        from azureml.core.webservice import AciWebservice
+        from azureml.core import Model
 
-        size = self.settings.azure.service
-        tags = {
+        environment = self._environments.sdk(
+            definition.environment.name, deployment.environment_version
+        )
+        parts = _parts(definition, deployment.name, str(definition.code), environment)
+        function, root = _function(definition), self.connection.settings.root
+        inference, service = shapes.deployment_of(function, parts, root)
+        service.tags = {
+            **(service.tags or {}),
             "endpoint": endpoint,
             "model": deployment.model,
             "model_version": deployment.model_version,
@@ -240,19 +246,17 @@ class AzureEndpoints:
             "identity": deployment.identity,
             "created": deployment.created,
         }
-        return SdkModel.deploy(
-            self.workspace,
-            deployment.name,
-            [self._sdk_model(definition.model)],
-            InferenceConfig(
-                entry_script=f"{definition.package}/score.py",
-                source_directory=str(definition.snapshot),
-                environment=self.sdk_environment(definition.environment),
-            ),
-            AciWebservice.deploy_configuration(
-                cpu_cores=size.cpu_cores, memory_gb=size.memory_gb, tags=tags, auth_enabled=True
-            ),
-        )
+        model = self._models.sdk(definition.model)
+        return Model.deploy(self.connection.workspace, deployment.name, [model], inference, service)
+
+    def _started(self, service: Any) -> bool:
+        """Waits until a service has started or failed to; False if it takes too long."""
+
+        def look() -> str:
+            service.update_deployment_state()
+            return service.state or "Transitioning"
+
+        return watch(look, POLL_INTERVAL, lambda state: state in STATES, START_LIMIT) in STATES
 
     def _forget_abandoned(self, endpoint: str) -> None:
         """Deletes services that never served and whose deployment must have been killed."""
@@ -260,20 +264,63 @@ class AzureEndpoints:
             created = service.tags.get("created", "")
             if not service.tags.get("switched") and created < _now(-2 * START_LIMIT):
                 service.delete()
-                self.say(f"service {service.name}, left by an interrupted deployment, deleted")
+                self.connection.say(
+                    f"service {service.name}, left by an interrupted deployment, deleted"
+                )
 
-    def _key(self, service: str) -> str:
-        """A service's first key; it is kept nowhere."""
+    def _key(self, name: str) -> str:
+        """A service's first key, kept nowhere; empty where it asks for none."""
+        service = self._service(name)
+        return str(service.get_keys()[0]) if service.auth_enabled else ""
+
+    def _service(self, name: str) -> Any:
         from azureml.core import Webservice
 
-        return str(Webservice(self.workspace, service).get_keys()[0])
+        return Webservice(self.connection.workspace, name)
+
+    def _find(self, name: str) -> Any:
+        """The SDK's service of that name; None if there is none."""
+        try:
+            return self._service(name)
+        except Exception as error:
+            if status_of(error) == 404 or "WebserviceNotFound" in words_of(error):
+                return None
+            raise
 
     def _services(self, endpoint: str) -> list[Any]:
         """The SDK's services of an endpoint, the one that was switched to last in front."""
         from azureml.core import Webservice
 
-        found = Webservice.list(self.workspace, tags=[["endpoint", endpoint]])
+        found = Webservice.list(self.connection.workspace, tags=[["endpoint", endpoint]])
         return sorted(found, key=lambda service: service.tags.get("switched", ""), reverse=True)
+
+
+def _function(definition: DeploymentDefinition) -> Any:
+    """The owner's."""
+    if definition.definition is None:
+        raise WorkError("this driver hands over no deployment function: see src/deploy.py")
+    return definition.definition
+
+
+def _parts(
+    definition: DeploymentDefinition, name: str, code: str, environment: Any
+) -> DeploymentParts:
+    """What the owner's function is given."""
+    return DeploymentParts(
+        name=name,
+        code=code,
+        entry_script=f"{definition.package}/score.py",
+        environment=environment,
+        cpu_cores=definition.scale.cpu_cores,
+        memory_gb=definition.scale.memory_gb,
+        endpoint=definition.endpoint,
+        model=definition.model.name,
+    )
+
+
+def _log(service: Any, lines: int) -> list[str]:
+    """The last lines of what a service's server wrote."""
+    return (service.get_logs() or "").strip().splitlines()[-lines:]
 
 
 def _deployment(service: Any) -> Deployment:
@@ -292,11 +339,6 @@ def _deployment(service: Any) -> Deployment:
         uri=service.scoring_uri or "",
         reason=" ".join(str(error.get("message", "")).split()),
     )
-
-
-def _is_missing(error: BaseException) -> bool:
-    """Whether the SDK says that there is no such service."""
-    return status_of(error) == 404 or "WebserviceNotFound" in words_of(error)
 
 
 def _now(seconds: float = 0) -> str:

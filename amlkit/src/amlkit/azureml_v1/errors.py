@@ -10,8 +10,8 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from amlkit.azureml_v1.identity import caller
 from amlkit.records import WorkError
@@ -21,6 +21,202 @@ from amlkit.settings import ENVIRONMENT_VARIABLES, Settings, SettingsError
 _OURS = (LookupError, TypeError, AttributeError, NameError, AssertionError)
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 LONGEST = 400
+
+
+@dataclass(frozen=True)
+class Row:
+    """An error as it is recognised, and its line; the first row that fits is taken."""
+
+    kind: type[SettingsError] | type[WorkError]
+    """A wrong setting (exit 2), or work that failed (exit 1)."""
+    words: str
+    """A pattern in what the error and its causes say; its groups are names for `line`."""
+    line: str
+    """With names of `_facts`: {SPN_ID} is a setting's value and origin."""
+    status: int | None = None
+    """The HTTP status that it must tell of."""
+    network: bool = False
+    """Whether it must come from the way to the service."""
+    auth: str = ""
+    """The `azure.auth` that it is about."""
+
+
+_THERE = (
+    "in workspace {workspace}: an owner gives it the role '%s' there; a new role takes some minutes"
+)
+_ROLE = _THERE % "AzureML Data Scientist"
+_NO_LOGIN = (
+    r"CredentialUnavailable|az login|Azure CLI not found|No managed identity|"
+    r"ManagedIdentityCredential auth|AADSTS70021"
+)
+
+TABLE = (
+    Row(
+        SettingsError,
+        r"AADSTS7000215",
+        "SPN_PASSWORD {SPN_PASSWORD} is not a secret of {caller}: give the secret's value, not its "
+        "id",
+    ),
+    Row(
+        SettingsError,
+        r"AADSTS7000222",
+        "SPN_PASSWORD {SPN_PASSWORD} has expired; make a new secret with `az ad app credential "
+        "reset --append --id {client}`",
+    ),
+    Row(
+        SettingsError,
+        r"AADSTS700016",
+        "SPN_ID {SPN_ID} is no application in tenant {TENANT_ID}: give the application (client) id",
+    ),
+    Row(
+        SettingsError,
+        r"AADSTS90002|AADSTS900023|Unable to get authority configuration",
+        "TENANT_ID {TENANT_ID} is no tenant; `az account show` names yours",
+    ),
+    Row(
+        SettingsError,
+        r"don't have access to \S+ subscription|SubscriptionNotFound|InvalidSubscriptionId",
+        "SUBSCRIPTION_ID {SUBSCRIPTION_ID} is not open to {caller}: a wrong id, or no role in it "
+        "yet",
+    ),
+    Row(
+        SettingsError,
+        r"ResourceGroupNotFound",
+        "RESOURCE_GROUP {RESOURCE_GROUP} does not exist in subscription {SUBSCRIPTION_ID}",
+    ),
+    Row(
+        SettingsError,
+        r"Workspace not found|workspaces/[^' ]+' under resource group '[^']*' was not found",
+        "AML_WORKSPACE_NAME {AML_WORKSPACE_NAME} does not exist in resource group {RESOURCE_GROUP}",
+    ),
+    Row(
+        SettingsError,
+        _NO_LOGIN,
+        "nobody is signed in for azure.auth: azure-cli; run `az login` "
+        "(and `az account set --subscription {subscription}`)",
+        auth="azure-cli",
+    ),
+    Row(
+        SettingsError,
+        _NO_LOGIN,
+        "azure.auth: workload-identity ({auth_origin}) is not accepted for SPN_ID {client}: look "
+        "at its federation",
+        auth="workload-identity",
+    ),
+    Row(
+        SettingsError,
+        _NO_LOGIN,
+        "azure.auth: {auth} ({auth_origin}) finds no identity on this machine",
+    ),
+    Row(
+        SettingsError,
+        r"Could not find datastore(?: with name '?(?P<datastore>[\w-]+))?",
+        "there is no datastore '{datastore}' in workspace {workspace}; its studio lists them under "
+        "Data",
+    ),
+    Row(
+        WorkError,
+        r"KeyBasedAuthenticationNotPermitted",
+        "the storage account forbids keys: register data that lies there already, with "
+        "`--datastore NAME --datastore-path PATH`, or let the datastore use identities",
+    ),
+    Row(
+        WorkError,
+        r"PublicNetworkAccess|public network|private ?link|"
+        r"private ?endpoint (connection )?is required",
+        "workspace {workspace} is closed to public networks: reach it from its own network (VPN, "
+        "a self-hosted agent)",
+    ),
+    Row(
+        WorkError,
+        r"\bv1\b[^.]{0,60}\b(disabled|not supported|not allowed|forbidden)|"
+        r"\b(disabled|not supported|not allowed|forbidden)\b[^.]{0,40}\b(SDK )?v1\b",
+        "workspace {workspace} does not take SDK v1 (azureml-core), whose support ended on "
+        "2026-06-30; use another workspace, or ask its owner to allow it",
+    ),
+    # Where the SDK quotes an answer's bytes, their quotes are escaped.
+    Row(
+        WorkError,
+        r"perform action \\?'(?P<action>[^'\\]*/computes/[^'\\]*)",
+        "{caller} may not do {action} " + _THERE % "AzureML Compute Operator",
+    ),
+    Row(
+        WorkError,
+        r"perform action \\?'(?P<action>[^'\\]+)",
+        "{caller} may not do {action} " + _ROLE,
+    ),
+    Row(
+        WorkError,
+        r"AuthorizationFailed|does not have authorization",
+        "{caller} has not the rights for this " + _ROLE,
+    ),
+    Row(
+        WorkError,
+        r"QuotaExceeded|exceed(s|ing)? .{0,40}quota",
+        "the subscription's quota does not cover {size} in {location}: ask for more, or set "
+        "azure.compute.size",
+    ),
+    Row(WorkError, r"", "{caller} has not the rights for this " + _ROLE, status=403),
+    Row(WorkError, r"", "Azure ML does not accept the token of {caller}: it has ended", status=401),
+    Row(
+        WorkError,
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
+        "{host}: its certificate is not trusted here. Where a company's proxy opens the "
+        "connection, let REQUESTS_CA_BUNDLE name the file with the company's certificate",
+        network=True,
+    ),
+    Row(
+        WorkError,
+        r"Tunnel connection failed: (?P<why>\d+[^'\")]*[^'\")\s])",
+        "the proxy {proxy} refuses {host} ({why}); see HTTPS_PROXY, NO_PROXY",
+        network=True,
+    ),
+    Row(
+        WorkError,
+        r"ProxyError|Cannot connect to proxy|Tunnel connection failed",
+        "the proxy {proxy} cannot be reached; see HTTPS_PROXY, NO_PROXY",
+        network=True,
+    ),
+    Row(
+        WorkError,
+        r"Name or service not known|getaddrinfo failed|nodename nor servname|"
+        r"name resolution|NameResolutionError",
+        "the name {host} is not known here; a workspace with a private endpoint is reached from "
+        "its own network (VPN, a self-hosted agent) and its private DNS",
+        network=True,
+    ),
+    Row(
+        WorkError,
+        r"timed? ?out",
+        "{host} does not answer in time; a firewall or private endpoint may be in the way",
+        network=True,
+    ),
+    Row(
+        WorkError,
+        r"",
+        "the connection to {host} broke; check the network, then run this again",
+        network=True,
+    ),
+)
+
+
+def explain(error: Exception, settings: Settings) -> Exception:
+    """An SDK's error as one of ours: `SettingsError` for a wrong setting, `WorkError` else."""
+    if isinstance(error, (SettingsError, WorkError, *_OURS)) or _is_local(error):
+        return error
+    words, status = words_of(error), status_of(error)
+    network = any(_is_network(one) for one in chain(error))
+    for row in TABLE:
+        if row.network > network or row.status not in (None, status):
+            continue
+        if row.auth not in ("", settings.azure.auth):
+            continue
+        found = re.search(row.words, words, re.IGNORECASE)
+        if found:
+            named = {name: text or "" for name, text in found.groupdict().items()}
+            return row.kind(row.line.format_map(_facts(settings, words) | named))
+    again = f" (HTTP {status}; try again later)" if status in PASSING else ""
+    return WorkError(f"Azure ML: {_said(error)}{again}; --verbose shows all of it")
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -63,24 +259,28 @@ def words_of(error: BaseException) -> str:
     return " ".join(" ".join(str(one) for one in chain(error)).split())
 
 
-def explain(error: Exception, settings: Settings) -> Exception:
-    """An SDK's error as one of ours: `SettingsError` for a wrong setting, `WorkError` else."""
-    if isinstance(error, (SettingsError, WorkError, *_OURS)) or _is_local(error):
-        return error
-    words, status = words_of(error), status_of(error)
-    for pattern, answer in _KNOWN:
-        if re.search(pattern, words, re.IGNORECASE):
-            return answer(settings, words)
-    if status == 403:
-        return _no_role(settings, words)
-    if status == 401:
-        who = caller(settings.azure)
-        return WorkError(f"Azure ML does not accept the token of {who}: it has ended")
-    for one in chain(error):
-        if _is_network(one):
-            return _unreachable(one, words)
-    again = f" (HTTP {status}; try again later)" if status in PASSING else ""
-    return WorkError(f"Azure ML: {_said(error)}{again}; --verbose shows all of it")
+def _facts(settings: Settings, words: str) -> dict[str, str]:
+    """What the lines of the table may name; of the secret, its origin alone."""
+    azure = settings.azure
+    found = re.search(r"host='([^']+)'|https?://([A-Za-z0-9.-]+\.[A-Za-z]+)", words)
+    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or ""
+    facts = {
+        "caller": caller(azure),
+        "workspace": repr(azure.workspace_name),
+        "client": azure.client_id,
+        "subscription": azure.subscription_id,
+        "auth": azure.auth,
+        "auth_origin": settings.origin("azure.auth"),
+        "size": azure.compute.size,
+        "location": azure.location,
+        "host": (found[1] or found[2]) if found else "Azure",
+        "proxy": re.sub(r"//[^@/]*@", "//", proxy) or "(of this machine)",  # it may hold a password
+    }
+    for variable, key in ENVIRONMENT_VARIABLES.items():
+        value = getattr(azure, key.split(".")[1])
+        shown = "" if variable == "SPN_PASSWORD" else f"{value!r} "
+        facts[variable] = f"{shown}({settings.origin(key)})"
+    return facts
 
 
 def _is_local(error: BaseException) -> bool:
@@ -110,217 +310,3 @@ def _is_network(error: BaseException) -> bool:
     if "HTTPError" in kinds and getattr(error, "response", None) is not None:
         return False
     return bool(kinds & network)
-
-
-def _unreachable(error: BaseException, words: str) -> WorkError:
-    """Why a service cannot be reached: certificate, proxy, name or connection."""
-    found = re.search(r"host='([^']+)'|https?://([A-Za-z0-9.-]+\.[A-Za-z]+)", words)
-    host = (found[1] or found[2]) if found else "Azure"
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or ""
-    proxy = re.sub(r"//[^@/]*@", "//", proxy)  # it may hold a password
-    if re.search(r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", words):
-        return WorkError(
-            f"{host}: its certificate is not trusted here. Where a company's proxy opens the "
-            "connection, let REQUESTS_CA_BUNDLE name the file with the company's certificate"
-        )
-    if re.search(r"ProxyError|Cannot connect to proxy|Tunnel connection failed", words):
-        refused = re.search(r"Tunnel connection failed: (\d+[^'\")]*)", words)
-        how = f"refuses {host} ({refused[1].strip()})" if refused else "cannot be reached"
-        return WorkError(
-            f"the proxy {proxy or '(of this machine)'} {how}; see HTTPS_PROXY, NO_PROXY"
-        )
-    if re.search(
-        r"Name or service not known|getaddrinfo failed|nodename nor servname|"
-        r"name resolution|NameResolutionError",
-        words,
-        re.IGNORECASE,
-    ):
-        return WorkError(
-            f"the name {host} is not known here; a workspace with a private endpoint is reached "
-            "from its own network (VPN, a self-hosted agent) and its private DNS"
-        )
-    if re.search(r"timed? ?out", words, re.IGNORECASE):
-        return WorkError(
-            f"{host} does not answer in time; a firewall or private endpoint may stand between"
-        )
-    return WorkError(f"the connection to {host} broke; check the network, then run this again")
-
-
-def _where(settings: Settings, variable: str) -> str:
-    """A setting with its value and origin, such as `RESOURCE_GROUP=rg (config.yml:80)`."""
-    key = ENVIRONMENT_VARIABLES[variable]
-    return f"{getattr(settings.azure, key.split('.')[1])!r} ({settings.origin(key)})"
-
-
-def _secret(settings: Settings, words: str) -> SettingsError:
-    return SettingsError(
-        f"SPN_PASSWORD ({settings.origin('azure.client_secret')}) is not a secret of "
-        f"{caller(settings.azure)}: give the secret's value, not its id"
-    )
-
-
-def _old_secret(settings: Settings, words: str) -> SettingsError:
-    return SettingsError(
-        f"SPN_PASSWORD ({settings.origin('azure.client_secret')}) has expired; make a new secret "
-        f"with `az ad app credential reset --append --id {settings.azure.client_id}`"
-    )
-
-
-def _principal(settings: Settings, words: str) -> SettingsError:
-    tenant = _where(settings, "TENANT_ID")
-    return SettingsError(
-        f"SPN_ID {_where(settings, 'SPN_ID')} is no application in tenant {tenant}: "
-        "give the application (client) id"
-    )
-
-
-def _tenant(settings: Settings, words: str) -> SettingsError:
-    return SettingsError(
-        f"TENANT_ID {_where(settings, 'TENANT_ID')} is no tenant; `az account show` names yours"
-    )
-
-
-def _subscription(settings: Settings, words: str) -> SettingsError:
-    return SettingsError(
-        f"SUBSCRIPTION_ID {_where(settings, 'SUBSCRIPTION_ID')} is not open to "
-        f"{caller(settings.azure)}: a wrong id, or no role in it yet"
-    )
-
-
-def _group(settings: Settings, words: str) -> SettingsError:
-    return SettingsError(
-        f"RESOURCE_GROUP {_where(settings, 'RESOURCE_GROUP')} does not exist in subscription "
-        f"{_where(settings, 'SUBSCRIPTION_ID')}"
-    )
-
-
-def _workspace(settings: Settings, words: str) -> SettingsError:
-    if "ResourceGroupNotFound" in words:
-        return _group(settings, words)
-    return SettingsError(
-        f"AML_WORKSPACE_NAME {_where(settings, 'AML_WORKSPACE_NAME')} does not exist in resource "
-        f"group {_where(settings, 'RESOURCE_GROUP')}"
-    )
-
-
-def _no_role(settings: Settings, words: str) -> WorkError:
-    # Where the SDK quotes an answer's bytes, their quotes are escaped.
-    action = re.search(r"perform action \\?'([^'\\]+)", words)
-    what = f"may not do {action[1]}" if action else "has not the rights for this"
-    role = "AzureML Data Scientist"
-    if action and "/computes/" in action[1]:
-        role = "AzureML Compute Operator"
-    return WorkError(
-        f"{caller(settings.azure)} {what} in workspace {settings.azure.workspace_name!r}: an owner "
-        f"gives it the role '{role}' there; a new role takes some minutes"
-    )
-
-
-def _no_login(settings: Settings, words: str) -> SettingsError:
-    if settings.azure.auth == "azure-cli":
-        return SettingsError(
-            "nobody is signed in for azure.auth: azure-cli; run `az login` "
-            f"(and `az account set --subscription {settings.azure.subscription_id}`)"
-        )
-    what = "finds no identity on this machine"
-    if settings.azure.auth == "workload-identity":
-        what = f"is not accepted for SPN_ID {settings.azure.client_id}: look at its federation"
-    return SettingsError(
-        f"azure.auth: {settings.azure.auth} ({settings.origin('azure.auth')}) {what}"
-    )
-
-
-def _no_v1(settings: Settings, words: str) -> WorkError:
-    return WorkError(
-        f"workspace {settings.azure.workspace_name!r} does not take SDK v1 (azureml-core), whose "
-        "support ended on 2026-06-30; use another workspace, or ask its owner to allow it"
-    )
-
-
-def _private(settings: Settings, words: str) -> WorkError:
-    return WorkError(
-        f"workspace {settings.azure.workspace_name!r} is closed to public networks: reach it from "
-        "its own network (VPN, a self-hosted agent)"
-    )
-
-
-def _no_keys(settings: Settings, words: str) -> WorkError:
-    return WorkError(
-        "the storage account forbids keys: register data that lies there already, with "
-        "`--datastore NAME --datastore-path PATH`, or let the datastore use identities"
-    )
-
-
-def _no_datastore(settings: Settings, words: str) -> SettingsError:
-    found = re.search(r"datastore with name '?([\w-]+)", words)
-    return SettingsError(
-        f"there is no datastore {found[1] if found else ''!r} in workspace "
-        f"{settings.azure.workspace_name!r}; its studio lists them under Data"
-    )
-
-
-def _quota(settings: Settings, words: str) -> WorkError:
-    return WorkError(
-        f"the subscription's quota does not cover {settings.azure.compute.size} in "
-        f"{settings.azure.location}: ask for more, or set azure.compute.size"
-    )
-
-
-_KNOWN: tuple[tuple[str, Callable[[Settings, str], Exception]], ...] = (
-    (r"AADSTS7000215", _secret),
-    (r"AADSTS7000222", _old_secret),
-    (r"AADSTS700016", _principal),
-    (r"AADSTS90002|AADSTS900023|Unable to get authority configuration", _tenant),
-    (
-        r"don't have access to \S+ subscription|SubscriptionNotFound|InvalidSubscriptionId",
-        _subscription,
-    ),
-    (r"ResourceGroupNotFound", _group),
-    (
-        r"Workspace not found|workspaces/[^' ]+' under resource group '[^']*' was not found",
-        _workspace,
-    ),
-    (
-        r"CredentialUnavailable|az login|Azure CLI not found|No managed identity|"
-        r"ManagedIdentityCredential auth|AADSTS70021",
-        _no_login,
-    ),
-    (r"Could not find datastore", _no_datastore),
-    (r"KeyBasedAuthenticationNotPermitted", _no_keys),
-    (
-        r"PublicNetworkAccess|public network|private ?link|"
-        r"private ?endpoint (connection )?is required",
-        _private,
-    ),
-    (
-        r"\bv1\b[^.]{0,60}\b(disabled|not supported|not allowed|forbidden)|"
-        r"\b(disabled|not supported|not allowed|forbidden)\b[^.]{0,40}\b(SDK )?v1\b",
-        _no_v1,
-    ),
-    (r"AuthorizationFailed|does not have authorization", _no_role),
-    (r"QuotaExceeded|exceed(s|ing)? .{0,40}quota", _quota),
-)
-
-
-def on_azure(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a platform's verb: what the SDK raises leaves it as an error of ours.
-
-    What the SDK prints goes nowhere: a driver's stdout may be one JSON object.
-    """
-    import contextlib
-    import functools
-    import io
-
-    @functools.wraps(verb)
-    def told(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                _ = self.workspace  # first of all: a missing workspace is no missing asset
-                return verb(self, *args, **kwargs)
-        except Exception as error:
-            explained = explain(error, self.settings)
-            if explained is error:
-                raise
-            raise explained from error
-
-    return told

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from amlkit.azureml_v1.errors import on_azure
+from amlkit.azureml_v1.connection import Connection, on_azure
 from amlkit.content import new_folder
 from amlkit.records import Model, Run, WorkError
 
@@ -18,40 +18,40 @@ MODEL_PATH = "outputs/model"
 
 
 class AzureModels:
-    """The part of `AzurePlatform` that registers models."""
+    """`workspace.Models`, by the SDK's `Model`."""
 
-    workspace: Any
-    folder: Path
-    _run: Callable[[str], Any]
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     @on_azure
     def champion(self, name: str) -> Model | None:
-        """See `Platform.champion`."""
+        """See `Models.champion`."""
         newest = self._models(name, latest=True)
         return newest[-1] if newest else None
 
     @on_azure
-    def find_model(self, name: str, run_id: str) -> Model | None:
-        """See `Platform.find_model`."""
+    def of_run(self, name: str, run_id: str) -> Model | None:
+        """See `Models.of_run`."""
         found = self._models(name, run_id=run_id)
         return found[-1] if found else None
 
     @on_azure
-    def register_model(
-        self, run: Run, name: str, tags: Mapping[str, str], accept: Callable[[Model | None], bool]
+    def register(
+        self, run: Run, tags: Mapping[str, str], accept: Callable[[Model | None], bool]
     ) -> Model | None:
-        """See `Platform.register_model`.
+        """See `Models.register`.
 
         The workspace has no lock: a version that came in between is looked at afterwards, and ours
         is taken back where it would not have been accepted beside that one.
         """
+        name = run.model_name
         known = self._models(name, run_id=run.id)
         if known:
             return known[-1]
         before = self._models(name, latest=True)
         if not accept(before[-1] if before else None):
             return None
-        source = self._run(run.id)
+        source = self.connection.run(run.id)
         files = [file for file in source.get_file_names() if file.startswith(MODEL_PATH + "/")]
         if not files:
             raise WorkError(
@@ -69,48 +69,46 @@ class AzureModels:
                 properties={metric: f"{value:.6g}" for metric, value in measured.items()},
             )
         )
-        reigned = int(before[-1].version) if before else 0
-        between = [
-            model
-            for model in self._models(name)
-            if reigned < int(model.version) < int(done.version)
-        ]
+        seen = int(before[-1].version) if before else 0
+        numbers = range(seen + 1, int(done.version))
+        between = [model for model in self._models(name) if int(model.version) in numbers]
         if between and not accept(between[-1]):
-            self._sdk_model(done).delete()
+            self.sdk(done).delete()
             return None
         return done
 
     @on_azure
-    def model_versions(self, name: str) -> list[Model]:
-        """See `Platform.model_versions`."""
+    def versions(self, name: str) -> list[Model]:
+        """See `Models.versions`."""
         return self._models(name)
 
     @on_azure
-    def read_model(self, model: Model, path: str) -> bytes | None:
-        """See `Platform.read_model`."""
-        file = self.fetch_model(model) / path
+    def read(self, model: Model, path: str) -> bytes | None:
+        """See `Models.read`."""
+        file = self.download(model) / path
         return file.read_bytes() if file.is_file() else None
 
-    def fetch_model(self, model: Model) -> Path:
+    def download(self, model: Model) -> Path:
         """The folder of a registered model's files on this machine, downloaded once."""
-        home = self.folder / "models" / model.name / model.version
+        home = self.connection.folder / "models" / model.name / model.version
         if not home.is_dir():
             with new_folder(home) as half:
-                self._sdk_model(model).download(target_dir=str(half), exist_ok=True)
+                self.sdk(model).download(target_dir=str(half), exist_ok=True)
         inside = list(home.iterdir())
         # A registered folder comes with its own name.
         return inside[0] if len(inside) == 1 and inside[0].is_dir() else home
 
-    def _sdk_model(self, model: Model) -> Any:
+    def sdk(self, model: Model) -> Any:
+        """The SDK's object of a registered model."""
         from azureml.core import Model as SdkModel
 
-        return SdkModel(self.workspace, name=model.name, version=int(model.version))
+        return SdkModel(self.connection.workspace, name=model.name, version=int(model.version))
 
     def _models(self, name: str, **query: Any) -> list[Model]:
         """Registered versions, the oldest first: numbers, not texts."""
         from azureml.core import Model as SdkModel
 
-        found = SdkModel.list(self.workspace, name=name, **query)
+        found = SdkModel.list(self.connection.workspace, name=name, **query)
         return sorted(map(_model, found), key=lambda model: int(model.version))
 
 

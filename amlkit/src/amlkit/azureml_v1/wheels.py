@@ -1,0 +1,79 @@
+"""Private wheels in a workspace's storage, under names that hold their content."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from amlkit.azureml_v1.connection import Connection
+from amlkit.azureml_v1.shapes import called
+from amlkit.content import file_hash, wheel_identity
+from amlkit.records import WorkError
+
+# Where the SDK keeps them in the artifact store (azureml.core.environment).
+ORIGIN, CONTAINER = "Environment", "azureml-private-packages"
+
+
+def content_name(wheel: Path) -> str:
+    """A wheel's file name with a build tag (PEP 427) that holds its content.
+
+    The SDK takes a wheel of a known file name for the old one; pip looks at the version alone.
+    """
+    name, version, *tags = wheel.stem.split("-")
+    return "-".join([name, version, f"0_{file_hash(wheel)[:12]}", *tags[-3:]]) + ".whl"
+
+
+def shape_name(wheel: Path) -> str:
+    """A wheel's name in an environment's shape: what it brings into jobs and endpoints.
+
+    Of amlkit that is not its version, and only the part that runs there.
+    """
+    name, version, *tags = wheel.stem.split("-")
+    version = "0" if name == "amlkit" else version
+    return "-".join([name, version, f"0_{wheel_identity(wheel)}", *tags[-3:]]) + ".whl"
+
+
+def send(connection: Connection, wheel: Path, private_wheel: Callable[[Any, Path], str]) -> str:
+    """Has the owner's function send a wheel; returns its address, at which it is.
+
+    Raises:
+        WorkError: the function returns no address.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, content_name(wheel))
+        shutil.copyfile(wheel, copy)
+        address = private_wheel(connection.workspace, copy)
+        if not isinstance(address, str) or not address:
+            where = called(private_wheel, connection.settings.root)
+            kind = type(address).__name__
+            raise WorkError(f"{where} must return the wheel's address; it returns {kind}")
+        if address.endswith(f"/{ORIGIN}/{CONTAINER}/{copy.name}"):
+            _mend(connection, copy)
+    connection.say(f"private wheel {wheel.name} is at {address}")
+    return address
+
+
+def _mend(connection: Connection, wheel: Path) -> None:
+    """Sends the bytes of a wheel whose upload was cut off.
+
+    The SDK writes the artifact down before it sends the bytes, and takes one that is written down
+    for one that is there.
+    """
+    import requests
+    from azure.storage.blob import BlobClient
+    from azureml._restclient.artifacts_client import ArtifactsClient
+
+    client = ArtifactsClient(connection.workspace.service_context)
+    address = client.get_file_uri(ORIGIN, CONTAINER, wheel.name)
+    found = requests.head(address, timeout=60)
+    size = wheel.stat().st_size
+    if found.status_code == 200 and int(found.headers.get("Content-Length", -1)) == size:
+        return
+    if found.status_code not in (200, 404):
+        found.raise_for_status()
+    address = client.get_writeable_artifact_sas_uri(ORIGIN, CONTAINER, wheel.name)
+    BlobClient.from_blob_url(address).upload_blob(wheel.read_bytes(), overwrite=True)
+    connection.say(f"the upload of {wheel.name} had been cut off; it is sent again")
