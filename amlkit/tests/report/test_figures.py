@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,8 +22,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from amlkit.tabular.figures import canvas, importance, wording
-from amlkit.tabular.figures import write as report
+from amlkit.tabular.figures import SERIES, Figure, drawing, importance, svg, write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = ["<script>alert(1)</script>", "$x^2$ 🐧 \x07\n& line " + "é" * 300]
@@ -56,7 +56,7 @@ class Case:
         return answer
 
     def write(self, outputs: Path, **others: Any) -> dict[str, dict[str, str]]:
-        """Draws the figures; answers with their entries by name, the SVG's text among them."""
+        """Draws the figures; returns their entries by name, the SVG's text among them."""
         classifies = hasattr(self.model, "classes_")
         given: dict[str, Any] = {
             "task": "classification" if classifies else "regression",
@@ -68,7 +68,7 @@ class Case:
             "classes": self.model.classes_.tolist() if classifies else None,
             **others,
         }
-        report.write_figures(outputs, **given)
+        write_figures(outputs, **given)
         entries = json.loads((outputs / "figures.json").read_text(encoding="utf-8"))
         read = {e["file"]: (outputs / e["file"]).read_text(encoding="utf-8") for e in entries}
         return {Path(e["file"]).stem: {**e, "svg": read[e["file"]]} for e in entries}
@@ -167,7 +167,7 @@ def test_words_hold_the_true_numbers(binary: tuple[Case, dict[str, dict[str, str
     assert f"of 300 held-out rows, {right} of them predicted right" in figures["confusion"]["alt"]
     rows = [int(n) for n in re.findall(r"of (\d+)[;.]", figures["calibration"]["alt"])]
     assert sum(rows) == 300
-    assert "The champion: " in roc and "champion, area" in figures["roc"]["svg"]
+    assert "The champion: " in roc and ", champion" in figures["roc"]["svg"]
     assert "a 750 (75%)" in figures["profile"]["alt"]
     assert "signal 25.0% and <b>noise</b> 1.0%" in figures["profile"]["alt"]
     assert "2 of 3 columns" in figures["profile"]["alt"]
@@ -257,10 +257,11 @@ def test_regression_in_words_points_and_hexagons(tmp_path: Path) -> None:
     assert "holds 700" in figures["profile"]["alt"]
 
     many = line_case(5000).write(tmp_path / "many")
-    assert "Hexagons" in many["predicted_actual"]["caption"]
+    sample = "The points are 800 of the 5,000 rows, drawn by lot."
+    assert sample in many["predicted_actual"]["caption"] and sample in many["residuals"]["caption"]
     assert len(many["predicted_actual"]["svg"]) < 150_000
     assert len(many["residuals"]["svg"]) < 150_000
-    assert "fill-opacity" in many["residuals"]["svg"] and "5,000" in many["residuals"]["alt"]
+    assert "5,000 held-out rows" in many["residuals"]["alt"]
 
 
 class Broken:
@@ -278,25 +279,12 @@ def test_a_figure_that_fails_is_named_and_the_others_stay(
     prediction = case.model.predict(case.X)
     profile = {"rows": 3, "target": None}
     broken = Case(Broken(), case.X, case.y)
-    report.write_figures(
+    write_figures(
         tmp_path, "regression", broken.model, case.X, case.y, prediction, None, None, None, profile
     )
     names = [e["file"] for e in json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))]
     assert names == ["figures/predicted_actual.svg", "figures/residuals.svg"]
     assert "figure importance left out: RuntimeError: no memory left" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("seconds, rows, columns, expected", [
-    (0.001, 2000, 20, importance.Plan(2000, 5, 20)),  # quick: everything
-    (0.1, 2000, 12, importance.Plan(2000, 3, 12)),  # fewer repeats
-    (0.1, 2000, 40, importance.Plan(1000, 2, 40)),  # fewer rows
-    (1.0, 2000, 100, importance.Plan(200, 2, 20)),  # fewer columns
-    (9.0, 200, 100, importance.Plan(200, 2, 1)),  # one column at least
-])  # fmt: skip
-def test_plan_fits_into_the_budget(
-    seconds: float, rows: int, columns: int, expected: importance.Plan
-) -> None:
-    assert importance.plan(seconds, rows, columns, budget=4.0) == expected
 
 
 @dataclass
@@ -319,35 +307,84 @@ class Slow:
         return answer
 
 
-@pytest.mark.parametrize("seconds_per_row, later, columns", [
-    (1e-6, 1, 30), (1e-4, 1, 30), (2e-3, 1, 5), (1e-5, 4, 16),
+@pytest.mark.parametrize("seconds_per_row, later, columns, stopped", [
+    (1e-6, 1, 30, ""),
+    (1.5e-5, 1, 30, "Time was up after 4 of 5 rounds."),
+    (4e-5, 1, 30, "Time was up after 1 of 5 rounds."),
+    (2e-3, 1, 8, "Time was up after the first 8 of 30 columns."),
+    (1e-5, 30, 8, "Time was up after the first 8 of 30 columns."),
 ])  # fmt: skip
-def test_importance_keeps_to_its_budget(seconds_per_row: float, later: float, columns: int) -> None:
+def test_importance_keeps_to_its_budget(
+    seconds_per_row: float, later: float, columns: int, stopped: str
+) -> None:
     model = Slow(seconds_per_row, later)
     X = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 30))).rename(columns=str)
     truth = X["0"].to_numpy()
-    found = importance.measure(
-        model, X, truth, None, np.asarray, seed=0, budget=4.0, clock=lambda: model.now
-    )
-    assert model.now <= 6.5
-    assert len(found.names) == columns and found.columns == 30
+    found = importance.measure(model, X, truth, None, seed=0, budget=4.0, clock=lambda: model.now)
+    assert model.now <= 4.7  # one prediction beyond the budget at most
+    assert len(found.names) == columns
+    assert found.stopped == stopped
     assert found.losses[0].mean() == pytest.approx(2, abs=0.4)  # R² of a shuffled copy is near -1
     assert found.losses[1:] == pytest.approx(0)
-    figure = importance.draw_importance(found)
-    assert (f"Only the first {columns} of 30 columns" in figure.caption) == (columns < 30)
+    assert stopped in importance.importance_figure(found).caption
 
 
-def test_a_thinned_curve_keeps_its_ends_and_shape() -> None:
-    x = np.linspace(0, 1, 50_000)
-    y = np.sqrt(x)
-    few_x, few_y = canvas.thin(x, y, keep=100)
-    assert len(few_x) <= 101 and (few_x[0], few_x[-1]) == (0, 1)
-    assert np.abs(np.interp(x, few_x, few_y) - y).max() < 0.02
+def test_the_log_says_where_the_time_was_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = line_case(50)
+    monkeypatch.setattr(importance.measure, "__defaults__", (0.0, importance.time.perf_counter))
+    figures = case.write(tmp_path)
+    assert "Time was up after the first 1 of 2 columns." in figures["importance"]["caption"]
+    assert "figure importance: Time was up after the first 1 of 2" in capsys.readouterr().out
+
+
+def test_a_curve_of_many_rows_keeps_its_shape_and_stays_small(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    score = random.random(200_000)
+    y = np.where(random.random(200_000) < score, "b", "a").astype(object)
+    case = classes_case(["a", "b"])
+    figures = case.write(
+        tmp_path, y_test=y, prediction=y, probability=np.column_stack([1 - score, score])
+    )
+    for name in ("roc", "precision_recall"):
+        assert len(figures[name]["svg"]) < 40_000
+    # The curve of such scores is y = 1 - (1 - √x)²; on the page it goes from corner to corner.
+    paths = [n.attrib["d"] for n in tree(figures["roc"]["svg"]).iter(f"{SVG}path")]
+    points = max((re.findall(r"[ML] ([\d.]+) ([\d.]+)", path) for path in paths), key=len)
+    x, y = np.array(points, dtype=float).T
+    x, y = (x - x.min()) / np.ptp(x), (y.max() - y) / np.ptp(y)
+    assert np.abs(y - (1 - (1 - np.sqrt(x)) ** 2)).max() < 0.02
+
+
+def test_a_figure_of_ones_own_is_written_with_the_others(tmp_path: Path) -> None:
+    def gain() -> Figure:
+        with drawing("gain") as draw:
+            draw.canvas.subplots().plot([0, 1], [0, 1], color=SERIES[0], label="_$x$")
+            return draw.finish("Gain", "a line", "below it")
+
+    figures = classes_case(["a", "b"]).write(tmp_path, more=[gain, lambda: None])
+    assert list(figures)[-1] == "gain"
+    assert "var(--series-1,#" in figures["gain"]["svg"]
+
+
+def test_neither_a_matplotlibrc_nor_a_backend_has_a_say(tmp_path: Path) -> None:
+    case = classes_case(["a", "b"])
+    usual = case.write(tmp_path / "usual")
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "text.usetex": True}):
+        assert case.write(tmp_path / "other") == usual
+
+
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend(tmp_path: Path) -> None:
+    case = classes_case(["_a", "$b$", "c"])
+    figures = case.write(tmp_path)
+    texts = [node.text or "" for node in tree(figures["roc"]["svg"]).iter(f"{SVG}text")]
+    assert [text.split(", ")[1] for text in texts if "area" in text] == ["$b$", "_a", "c"]
 
 
 def test_numbers_and_names_are_written_for_readers() -> None:
-    ticks = [wording.tick(v) for v in (-0.5, 1500, 250_000, 1.2e6)]
+    ticks = [svg.tick(v) for v in (-0.5, 1500, 250_000, 1.2e6)]
     assert ticks == ["\N{MINUS SIGN}0.5", "1,500", "250k", "1.2M"]
-    assert [wording.number(v) for v in (12345.6, 0.12345, 3.0)] == ["12,346", "0.123", "3"]
-    assert wording.short(" a\n\x00b\ud800 ", 9) == "a b\ufffd" and wording.short("") == "(blank)"
-    assert wording.listing(["a", "b", "c"]) == "a, b and c"
+    assert [svg.number(v) for v in (12345.6, 0.12345, 3.0)] == ["12,346", "0.123", "3"]
+    assert svg.short(" a\n\x00b\ud800 ", 9) == "a b\ufffd" and svg.short("") == "(blank)"
+    assert svg.listing(["a", "b", "c"]) == "a, b and c"

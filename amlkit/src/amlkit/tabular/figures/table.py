@@ -7,12 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from amlkit.tabular.figures.canvas import Figure, drawing, labels
-from amlkit.tabular.figures.svg import FG, SERIES
-from amlkit.tabular.figures.wording import listing, number, short, tick
+from amlkit.tabular.figures.svg import (
+    SERIES,
+    Figure,
+    bars,
+    drawing,
+    labels,
+    listing,
+    number,
+    short,
+    tick,
+)
 
 MOST_BARS = 12
-Panel = tuple[float, str, Callable[[Any], None]]
+Panel = tuple[int, str, Callable[[Any], None]]
 """Height in bars, what is seen in words, and what draws it on axes."""
 
 
@@ -56,25 +64,22 @@ def _classes(name: str, counts: list[tuple[str, int]]) -> Panel:
     total = sum(count for _, count in counts)
     shown = counts[:MOST_BARS]
     words = [f"{short(value)} {count:,} ({count / total:.0%})" for value, count in shown[:8]]
-    more = (
-        f", the {len(shown)} most frequent of {len(counts):,}" if len(counts) > len(shown) else ""
-    )
+    few = f", the {len(shown)} most frequent of {len(counts):,}" if len(counts) > len(shown) else ""
 
     def paint(axes: Any) -> None:
+        labels(axes, f"rows by {name}{few}", "")
         ends = [f"{count:,} ({count / total:.0%})" for _, count in shown]
-        _bars(axes, [value for value, _ in shown], [count for _, count in shown], ends)
-        labels(axes, f"rows by {name}{more}", "")
-        _names(axes, [value for value, _ in shown])
+        bars(axes, [value for value, _ in shown], [count for _, count in shown], ends)
+        axes.set_xlim(0, 1.32 * shown[0][1])
 
-    return len(shown), f"Classes of {name} over {total:,} rows: {listing(words)}{more}.", paint
+    return len(shown), f"Classes of {name} over {total:,} rows: {listing(words)}{few}.", paint
 
 
 def _histogram(name: str, edges: np.ndarray, counts: list[int], sampled: int | None) -> Panel:
     most = int(np.argmax(counts))
 
     def paint(axes: Any) -> None:
-        style = {"align": "edge", "color": SERIES[0], "alpha": 0.75}
-        axes.bar(edges[:-1], counts, np.diff(edges) * 0.92, **style)
+        axes.stairs(counts, edges, fill=True, color=SERIES[0], alpha=0.75)
         labels(axes, name, "rows")
         axes.grid(False, axis="x")
 
@@ -97,30 +102,14 @@ def _missing(profile: Mapping[str, Any]) -> Panel | None:
         return None
     shown = missing[:MOST_BARS]
     words = [f"{short(name)} {share:.1%}" for name, share in shown[:8]]
+    few = f", the {len(shown)} greatest" if len(missing) > len(shown) else ""
 
     def paint(axes: Any) -> None:
+        labels(axes, f"share missing, {len(missing):,} of {len(columns):,} columns{few}", "")
         shares = [share for _, share in shown]
-        _bars(axes, [name for name, _ in shown], shares, [f"{share:.1%}" for share in shares])
-        more = f", the {len(shown)} greatest" if len(missing) > len(shown) else ""
-        labels(axes, f"share missing, {len(missing):,} of {len(columns):,} columns{more}", "")
+        bars(axes, [name for name, _ in shown], shares, [f"{share:.1%}" for share in shares])
         axes.xaxis.set_major_formatter(lambda value, _: f"{tick(100 * value)}%")
-        _names(axes, [name for name, _ in shown])
+        axes.set_xlim(0, 1.32 * shares[0])
 
     seen = f"Missing values in {len(missing):,} of {len(columns):,} columns: {listing(words)}."
     return len(shown), seen, paint
-
-
-def _bars(axes: Any, names: list[str], values: list[Any], ends: list[str]) -> None:
-    """Horizontal bars with words at their end, the first on top."""
-    place = list(range(len(names)))
-    axes.barh(place, values, height=0.62, color=SERIES[0], alpha=0.75)
-    for y, value, text in zip(place, values, ends, strict=True):
-        axes.annotate(text, (value, y), (4, 0), textcoords="offset points", va="center", fontsize=9)
-    axes.set(ylim=(len(names) - 0.5, -0.5), xlim=(0, 1.32 * max(values)))
-    axes.grid(False, axis="y")
-    axes.locator_params(axis="x", nbins=5)
-
-
-def _names(axes: Any, names: list[str]) -> None:
-    """Names beside the bars; set last, as the house format of numbers would replace them."""
-    axes.set_yticks(range(len(names)), [short(name, 22) for name in names], color=FG)
