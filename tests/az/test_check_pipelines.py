@@ -16,10 +16,11 @@ from tests.pipelines.runner.templates import Expander
 def check(cloud: Cloud, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The check, to its end, as `make check-pipelines` calls it."""
     words = ["--organization", "contoso", "--project", "churn", *arguments]
+    [wheel] = cloud.project.glob("wheels/amlkit-*.whl")
     return subprocess.run(
-        [str(cloud.machine.python), "-m", "aml.ci.check", *words],
+        [str(cloud.machine.python), "-m", "amlkit.ci.check", *words],
         cwd=cloud.project,
-        env=cloud.environment(PYTHONPATH="src"),
+        env=cloud.environment(PYTHONPATH=str(wheel)),
         capture_output=True,
         encoding="utf-8",
         timeout=300,
@@ -58,7 +59,7 @@ def test_a_pipeline_that_does_not_compile_is_refused_in_the_services_words(
 ) -> None:
     path = registered.project / "pipelines" / "training.yml"
     text = path.read_text(encoding="utf-8")
-    broken = text.replace("runId: ${{ parameters.runId }}", "runIdd: ${{ parameters.runId }}")
+    broken = text.replace("parameters.runId }}", "parameters.runIdd }}")
     assert broken != text
     path.write_text(broken, encoding="utf-8")
     done = check(registered)

@@ -74,5 +74,5 @@ def test_a_typed_yes_makes_it_all_at_once(cloud: Cloud, template: Path, tmp_path
         check=False,
     )
     assert again.returncode == 0, again.stderr
-    assert "everything stands, nothing made" in again.stdout
+    assert "everything is there, nothing made" in again.stdout
     assert cloud.inventory() == made

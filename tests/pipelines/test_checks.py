@@ -32,7 +32,7 @@ PIPELINES: list[tuple[str, dict[str, Any]]] = [
     ("pipelines/data.yml", {}),
     ("pipelines/environment.yml", {}),
     ("pipelines/training.yml", {}),
-    ("pipelines/training.yml", {"force": True, "replaceReigning": True}),
+    ("pipelines/training.yml", {"force": True, "replaceChampion": True, "runId": "run_1"}),
     ("pipelines/deployment.yml", {}),
     ("pipelines/deployment.yml", {"target": "staging"}),
     ("pipelines/deployment.yml", {"target": "production", "modelVersion": "3"}),
@@ -62,14 +62,15 @@ def test_every_file_of_the_pipelines_declares_the_parameters_it_uses(
     default: BakedProject,
 ) -> None:
     files = [name for name in default.files if name.startswith("pipelines/")]
-    assert len(files) > 10
+    assert len(files) == 7
     for file in ["azure-pipelines.yml", *files]:
         assert names.parameters(default.path, file) == []
 
 
 def test_every_pipeline_is_looked_at(default: BakedProject) -> None:
     files = {str(path.relative_to(default.path)) for path in default.path.glob("pipelines/*.yml")}
-    assert files - {"pipelines/variables.yml"} == {file for file, _ in PIPELINES[1:]}
+    parts = {"pipelines/variables.yml", "pipelines/steps.yml"}
+    assert files - parts == {file for file, _ in PIPELINES[1:]}
 
 
 HEAD = "pool: {vmImage: ubuntu-24.04}\n"
@@ -96,15 +97,13 @@ stages:
 
 
 def broken(root: Path, text: str) -> Expanded:
-    """A pipeline with a variable group, in a repository with the drivers' settings."""
+    """A pipeline with a variable group, in a repository with modules that ask and set."""
     (root / "azure-pipelines.yml").write_text(HEAD + text, encoding="utf-8")
-    (root / "src/aml/ci").mkdir(parents=True, exist_ok=True)
-    settings = f"ENVIRONMENT_VARIABLES = {dict.fromkeys(NAMES, '')}\n"
-    (root / "src/aml/settings.py").write_text(settings)
-    (root / "src/aml/ci/asks.py").write_text("import os\nos.environ['SYSTEM_ACCESSTOKEN']\n")
-    (root / "src/aml/ci/sets.py").write_text(
-        "from aml.ci import agent\nNAMES = ('x', 'y')\nfor n in NAMES:\n"
-        "    agent.set_variable(n, '1', output=True)\n"
+    (root / "src/ours").mkdir(parents=True, exist_ok=True)
+    (root / "src/ours/asks.py").write_text("import os\nos.environ['SYSTEM_ACCESSTOKEN']\n")
+    (root / "src/ours/sets.py").write_text(
+        "from amlkit.ci import agent\nNAMES = ('x', 'y')\nfor n in NAMES:\n"
+        "    agent.set_output(n, '1')\n"
     )
     return expand(root, groups={"vars": GROUP})
 
@@ -150,7 +149,7 @@ def broken(root: Path, text: str) -> Expanded:
             "env SPN_PASSWORD is not read",
         ),
         ("environment", "steps: [{bash: 'echo $UNSET'}]", "UNSET is read, and not mapped"),
-        ("environment", "steps: [{bash: python -m aml.ci.asks}]", "SYSTEM_ACCESSTOKEN is read"),
+        ("environment", "steps: [{bash: python -m ours.asks}]", "SYSTEM_ACCESSTOKEN is read"),
         ("environment", "steps: [{task: Cache@2, env: {A: b}}]", "env A of a task"),
         ("secrets", "steps: [{bash: tool --password $(SpnPassword)}]", "secret $(SpnPassword)"),
         ("secrets", "steps: [{bash: 'curl -u :$(system.accesstoken)'}]", "secret $(system"),
@@ -185,9 +184,9 @@ stages:
   jobs:
   - job: a
     steps:
-    - bash: python -m aml.ci.sets
+    - bash: python -m ours.sets
       name: s
-    - bash: python -m aml.ci.asks
+    - bash: python -m ours.asks
       env: {{SYSTEM_ACCESSTOKEN: $(System.AccessToken)}}
     - bash: |
         set -euo pipefail

@@ -1,18 +1,20 @@
-"""Makes what this repository needs in Azure, shows what stands, and takes it down again.
+"""Makes what this repository needs in Azure: plan, apply, status, destroy, credentials.
 
-`plan` needs neither az nor a network; `apply` may be run again at any time and makes what is
-missing. docs/azure.md tells the whole.
+It needs nothing installed but Python and PyYAML: amlkit is read out of its wheel, or from
+`src/amlkit` once `python -m amlkit eject` has copied it there. docs/azure.md tells the whole.
 """
-
-from __future__ import annotations
 
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "infra"), str(ROOT / "src")]
 
 if __name__ == "__main__":
-    from provision.cli import main
+    wheels = [str(path) for path in ROOT.glob("wheels/amlkit-*.whl")]
+    found = [str(ROOT / "src")] if (ROOT / "src" / "amlkit").is_dir() else wheels
+    if len(found) != 1:
+        sys.exit(f"error: wheels/ holds {len(found)} wheels of amlkit; one is needed")
+    sys.path[:0] = found
+    from amlkit.provision.cli import main
 
-    sys.exit(main())
+    sys.exit(main(ROOT))

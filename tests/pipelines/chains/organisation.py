@@ -16,6 +16,7 @@ from typing import Any
 from standin import StandIn
 from tests.azure.test_deploy import ask
 from tests.conftest import render
+from tests.pipelines.chains.advisories import Advisories
 from tests.pipelines.runner.builds import Builds
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.results import Run
@@ -36,6 +37,7 @@ class Organisation:
     path: Path
     service: Service
     builds: Builds
+    advisories: Advisories
     standin: StandIn
     python: str  # an interpreter with the SDK, for whoever looks from a desk
 
@@ -159,21 +161,23 @@ def organisation(
 ) -> Iterator[Organisation]:
     """A fresh rendering, committed, in a project with its variable groups."""
     rendered = render(template, folder / "repository", project_name=name)
-    service = Service(
-        rendered,
-        folder / "service",
-        machine(standin, folder),
-        pythons={"3.11": python311()},
-        groups=groups(rendered.name, standin),
-    )
-    builds = Builds(service)
-    with builds as address:
-        service.collection = address
-        team = Organisation(rendered, service, builds, standin, python)
-        if not (rendered / ".git").is_dir():
-            git(rendered, "init", "--quiet", "--initial-branch=main")
-        team.push("rendered")
-        yield team
+    advisories = Advisories()
+    with advisories as audited:
+        service = Service(
+            rendered,
+            folder / "service",
+            machine(standin, folder) | audited,
+            pythons={"3.11": python311()},
+            groups=groups(rendered.name, standin),
+        )
+        builds = Builds(service)
+        with builds as address:
+            service.collection = address
+            team = Organisation(rendered, service, builds, advisories, standin, python)
+            if not (rendered / ".git").is_dir():
+                git(rendered, "init", "--quiet", "--initial-branch=main")
+            team.push("rendered")
+            yield team
 
 
 def python311() -> str:

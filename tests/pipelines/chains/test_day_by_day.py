@@ -1,4 +1,4 @@
-"""A team's days: what is skipped, refused, broken, taken up, rejected and rolled back.
+"""A team's days: what is skipped, refused, broken, resumed, rejected and rolled back.
 
 The team has an agent of its own, which keeps its folder, and few unit tests; so CI is quick.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import random
-import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,10 @@ from tests.pipelines.runner.coverage import KINDS
 from tests.pipelines.runner.results import Run
 
 CLOUD = ("data", "environment", "training", "staging", "production")
+# The first line of the sample's training.
+HEAD = "    told = job.settings\n"
+# The stage of a pipeline that has jobs alone.
+ONLY = "__default"
 RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
 
 
@@ -26,9 +29,12 @@ RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
 def team(found: Found) -> Organisation:
     """A team with an agent of its own, few tests, and a table of noise beside the sample."""
     team = found("Chain day by day")
-    team.edit("pipelines/variables.yml", "value: ubuntu-24.04", "value: own-pool")
+    for path in (*team.path.glob("pipelines/*.yml"), team.path / "azure-pipelines.yml"):
+        if path.name not in ("variables.yml", "steps.yml"):
+            name = str(path.relative_to(team.path))
+            team.edit(name, "pool: {vmImage: ubuntu-24.04}", "pool: {name: own-pool}")
     for path in team.path.glob("tests/test_*.py"):
-        if path.name != "test_content.py":
+        if path.name != "test_features.py":
             path.unlink()
     write_noise(team.path / "data" / "penguins.csv", team.path / "data" / "noise.csv")
     team.push("an agent of our own, few tests, a table of noise")
@@ -90,7 +96,7 @@ def test_a_failing_ci_stops_everything_that_was_asked_for(team: Organisation, fi
     mark = team.standin.journal.mark()
     run = team.run(branch="refs/heads/broken-lint", commit=commit, parameters={"run": "everything"})
     assert (run.result, run.stages["ci"].result) == ("Failed", "Failed")
-    assert run.stages["ci"].reason == "Lint: exit code 1"
+    assert run.stages["ci"].reason.startswith("Lint, format, types: exit code ")
     assert skipped(run) == set(CLOUD)
     assert team.standin.journal.since(mark) == []
 
@@ -106,10 +112,9 @@ def test_another_branch_reaches_azure_only_when_asked(team: Organisation, first:
 
 def test_a_training_that_fails_stops_the_deployment(team: Organisation, first: Run) -> None:
     """It fails on Azure alone, so that CI does not see it."""
-    head = '    outputs, seed = args.outputs, settings["seed"]\n'
     crash = "    import os\n\n    if 'AZUREML_RUN_ID' in os.environ:\n"
     crash += "        raise RuntimeError('broken on purpose')\n\n"
-    team.edit(f"{team.package}/train.py", head, crash.replace("'", '"') + head)
+    team.edit(f"{team.package}/train.py", HEAD, crash.replace("'", '"') + HEAD)
     team.push("what breaks on Azure alone")
     run = team.run(reason="IndividualCI")
     team.undo()
@@ -151,35 +156,34 @@ def test_a_second_version_by_hand_while_the_token_expires(team: Organisation, fi
     fault = team.standin.fault(path=RUN, method="GET", after=2, expire_token=True)
     run = team.run(
         "pipelines/training.yml",
-        parameters={"force": True, "replaceReigning": True, "experiment": "by-hand"},
+        parameters={"force": True, "replaceChampion": True, "experiment": "by-hand"},
     )
     assert fault.hits == 1
     assert run.result == "Succeeded", run.failed
-    assert run.job("training", "train").outputs["model.new_version"] == "2"
+    assert run.job(ONLY, "train").outputs["model.new_version"] == "2"
 
 
-def test_waits_that_are_used_up_are_taken_up_by_run_id(team: Organisation, first: Run) -> None:
+def test_a_run_that_outlives_its_pipeline_is_resumed(team: Organisation, first: Run) -> None:
     git(team.path, "checkout", "--quiet", "-b", "slow")
-    team.edit(
-        "pipelines/stages/training.yml",
-        "default: [10, 20, 30, 45, 45, 45, 45, 45]",
-        "default: [0.01, 0.01]",
-    )
-    head = '    outputs, seed = args.outputs, settings["seed"]\n'
-    team.edit(f"{team.package}/train.py", head, f"{head}    __import__('time').sleep(25)\n")
-    commit = team.push("a slow training, and short waits")
+    team.edit(f"{team.package}/train.py", HEAD, f"{HEAD}    __import__('time').sleep(25)\n")
+    commit = team.push("a slow training")
     git(team.path, "checkout", "--quiet", "main")
-    run = team.run("pipelines/training.yml", branch="refs/heads/slow", commit=commit)
+    short = {"waitMinutes": "0.01"}
+    run = team.run(
+        "pipelines/training.yml", branch="refs/heads/slow", commit=commit, parameters=short
+    )
     assert run.result == "Failed"
     issues = [issue.text for step in run.steps for issue in step.issues]
-    assert any("still going, and the waits are used up" in text for text in issues), issues
-    assert "model.registered" not in run.job("training", "train").outputs
-    run_id = re.findall(r"with runId (\S+) ", " ".join(issues))[0]
-    taken_up = team.run("pipelines/training.yml", parameters={"runId": run_id})
-    assert taken_up.result == "Succeeded", taken_up.failed
-    started = taken_up.job("training", "train").step("Run AML Experiment and Register Model")
-    assert started.result == "Skipped"
-    assert run_id in taken_up.log
+    assert any("still going and the wait is over" in text for text in issues), issues
+    outputs = run.job(ONLY, "train").outputs
+    assert "model.registered" not in outputs
+    run_id = outputs["model.run_id"]
+    assert f"with runId {run_id} " in " ".join(issues)
+    mark = team.standin.journal.mark()
+    resumed = team.run("pipelines/training.yml", parameters={"runId": run_id})
+    assert resumed.result == "Succeeded", resumed.failed
+    assert resumed.job(ONLY, "train").outputs["model.run_id"] == run_id
+    assert not [request for request in team.changes(mark) if "/execution/" in request]
 
 
 def test_a_rejected_approval_leaves_production_as_it_is(team: Organisation, first: Run) -> None:
@@ -244,6 +248,19 @@ def test_ci_by_hand_with_a_warm_cache(team: Organisation, first: Run) -> None:
     assert ": true, from uv|" in hits[0]
 
 
+def test_a_known_vulnerability_stops_ci(team: Organisation, first: Run) -> None:
+    assert {"numpy", "ruff", "scikit-learn"} <= team.advisories.asked
+    team.advisories.vulnerable.add("numpy")
+    try:
+        run = team.run("pipelines/ci.yml")
+    finally:
+        team.advisories.vulnerable.clear()
+    assert run.result == "Failed"
+    [reason] = [job.reason for stage in run.stages.values() for job in stage.jobs.values()]
+    assert reason.startswith("Known vulnerabilities of locked packages: exit code ")
+    assert "GHSA-0000-0000-0000" in run.log
+
+
 def test_a_variable_that_the_group_lacks_is_named(team: Organisation, first: Run) -> None:
     password = team.service.groups[team.slug].pop("SpnPassword")
     try:
@@ -275,5 +292,6 @@ def test_all_that_stands_in_the_pipelines_was_met(
 def test_every_pipeline_was_run(team: Organisation, first: Run) -> None:
     print(f"\n{team.times()}")
     files = {f"pipelines/{path.name}" for path in team.path.glob("pipelines/*.yml")}
-    wanted = files - {"pipelines/variables.yml"} | {"azure-pipelines.yml"}
+    parts = {"pipelines/variables.yml", "pipelines/steps.yml"}
+    wanted = files - parts | {"azure-pipelines.yml"}
     assert {run.pipeline for run in team.service.runs} == wanted

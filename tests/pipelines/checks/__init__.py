@@ -1,1 +1,1 @@
-"""What a schema does not see in a pipeline: each check answers with a line for each mistake."""
+"""What a schema does not see in a pipeline: each check returns a line for each mistake."""

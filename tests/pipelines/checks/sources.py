@@ -8,16 +8,21 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from amlkit.ci.outcome import OUTPUTS
+from amlkit.settings import ENVIRONMENT_VARIABLES
+
+import amlkit
+
+LIBRARY = Path(amlkit.__file__).parents[1]
 SHELL = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)")
 ASSIGNED = re.compile(r"^\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 MODULE = re.compile(r"python -m ([\w.]+)")
 DRIVER = re.compile(r"src/(data|environment|model|deploy)\.py")
 SET = re.compile(r"##vso\[task\.setvariable variable=([\w.]+)([^\]]*)\]")
-STEP = re.compile(r"--(variable|output) ([\w.]+)=")
 
 
 class Sources:
-    """Reads the Python files of a rendered repository."""
+    """Reads the Python files of a rendered repository, and of amlkit."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -34,12 +39,7 @@ class Sources:
 
     def settings(self) -> set[str]:
         """The variables that the drivers' settings come from."""
-        for node in ast.walk(self.tree("aml.settings")):
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-                names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-                if names == ["ENVIRONMENT_VARIABLES"]:
-                    return {ast.literal_eval(key) for key in node.value.keys if key}
-        raise LookupError("aml.settings has no ENVIRONMENT_VARIABLES")
+        return set(ENVIRONMENT_VARIABLES)
 
     def sets(self, script: str, output: bool) -> set[str]:
         """Variables that a command sets: outputs, or those of its job."""
@@ -48,14 +48,20 @@ class Sources:
             for name, properties in SET.findall(script)
             if ("isoutput=true" in properties.lower()) == output
         }
-        found |= {name for kind, name in STEP.findall(script) if (kind == "output") == output}
+        if not output:
+            return found
+        for driver in DRIVER.findall(script):
+            found |= set(OUTPUTS[driver])
         for module in MODULE.findall(script):
-            found |= set(self._set_by(module, output))
+            found |= set(self._set_by(module))
         return found
 
     def _tree(self, module: str) -> ast.Module:
-        path = self.root / "src" / Path(*module.split(".")).with_suffix(".py")
-        return ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else ast.Module([], [])
+        file = Path(*module.split(".")).with_suffix(".py")
+        for path in (self.root / "src" / file, LIBRARY / file):
+            if path.is_file():
+                return ast.parse(path.read_text(encoding="utf-8"))
+        return ast.Module([], [])
 
     def _read_by(self, module: str, seen: set[str]) -> set[str]:
         """Names read as `environ["X"]` or `environ.get("X")`, by a module and its neighbours."""
@@ -78,8 +84,8 @@ class Sources:
                 found.add(str(argument.value))
         return found
 
-    def _set_by(self, module: str, output: bool) -> Iterator[str]:
-        """Names given to `set_variable`; a loop's variable stands for the loop's constants."""
+    def _set_by(self, module: str) -> Iterator[str]:
+        """Names given to `set_output`; a loop's variable means each of the loop's constants."""
         tree = self.tree(module)
         constants = {
             target.id: node.value
@@ -98,12 +104,9 @@ class Sources:
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
-            if not ast.unparse(node.func).endswith("set_variable"):
+            if not ast.unparse(node.func).endswith("set_output"):
                 continue
-            is_output = any(keyword.arg == "output" for keyword in node.keywords)
             name = node.args[0]
-            if is_output != output:
-                continue
             if isinstance(name, ast.Constant):
                 yield str(name.value)
             elif isinstance(name, ast.Name) and loops.get(name.id) is not None:
