@@ -53,12 +53,15 @@ test-amlkit: | $(UV_FILE) ## amlkit's own tests, which render nothing
 sweep: | $(UV_FILE) ## what `make test` runs a sample of, whole: hours; writes benchmarks/sweep.md
 	$(RUN) python -m tools.sweep
 
-.PHONY: wheel check-wheel
+.PHONY: wheel check-wheel locks
 wheel: | $(UV_FILE) ## build amlkit into the template, under a version of its own
 	$(RUN) python -m tools.wheel
 
 check-wheel: | $(UV_FILE) ## whether the template's wheel is what the source builds
 	$(RUN) python -m tools.wheel --check
+
+locks: | $(UV_FILE) ## lock what amlkit's extras ask for in the template; UPGRADE=1 renews all
+	$(MAKE) --no-print-directory -C '{{cookiecutter.project_slug}}' lock
 
 .PHONY: lint
 lint: | $(UV_FILE) ## ruff, mypy, shellcheck
