@@ -175,7 +175,14 @@ def test_a_model_that_is_not_described_is_refused_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A foreign package's: its own batch.py scores it."""
-    given = ["--model", str(tmp_path), "--input", str(PENGUINS), "--output", str(tmp_path / "o.csv")]
+    given = [
+        "--model",
+        str(tmp_path),
+        "--input",
+        str(PENGUINS),
+        "--output",
+        str(tmp_path / "o.csv"),
+    ]
     assert batch.main(given) == 2
     error = capsys.readouterr().err
     assert "no schema.json" in error and "batch.py" in error and error.count("\n") == 1
@@ -197,7 +204,9 @@ def test_what_the_package_pickled_is_found_in_its_process(
     folder = Path(shutil.copytree(train("Body Mass (g)"), tmp_path / "model"))
     described = json.loads((folder / "schema.json").read_text("utf-8"))
     (folder / "schema.json").write_text(json.dumps({**described, "onnx": None}), encoding="utf-8")
-    pickled = "import joblib, sys; from sample_model.own import Same; joblib.dump(Same(), sys.argv[1])"
+    pickled = (
+        "import joblib, sys; from sample_model.own import Same; joblib.dump(Same(), sys.argv[1])"
+    )
     out = tmp_path / "out.csv"
     given = ["--model", str(folder), "--input", str(PENGUINS), "--output", str(out)]
     for command in (

@@ -1,4 +1,4 @@
-"""Requests: what is answered, what is refused and how, and that the ONNX copy and the model agree."""
+"""Requests: what is answered, what is refused and how; the ONNX copy and the model agree."""
 
 from __future__ import annotations
 

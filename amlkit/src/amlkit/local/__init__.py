@@ -5,7 +5,8 @@
   data/<name>/<version>/   asset.json, content/ (the table, schema.json, profile.json)
   data/<name>/latest       the version that was registered last
   environments/            a record for each training environment; the serving environments
-  code/<version>/          snapshots of the package, and of amlkit where it is ejected
+  code/<version>/          snapshots of the package
+  ejected/                 amlkit's wheel, built of the repository's own copy
   runs/<run id>/           job.json, status.json, logs/std_log.txt, outputs/, report.html
   endpoints/<name>/        wanted.json, state.json, deployments/<deployment>/
   mlflow.db, artifacts/    MLflow's tracking store and model registry
@@ -25,7 +26,11 @@ __all__ = ["open_local"]
 
 
 def open_local(folder: Path) -> Workspace:
-    """The workspace of this machine, kept below `folder`; nothing is made before it is needed."""
+    """The workspace of this machine; nothing is made before it is needed.
+
+    Args:
+        folder: where it is kept, `.local-workspace` in the root of a repository.
+    """
     from amlkit.local.data import LocalData
     from amlkit.local.endpoints import LocalEndpoints
     from amlkit.local.environments import LocalEnvironments

@@ -19,7 +19,7 @@ from amlkit.content import environment_version, new_folder, read_json, write_jso
 from amlkit.local.batch import score_table
 from amlkit.local.environments import LocalEnvironments
 from amlkit.local.jobs import last_lines
-from amlkit.local.processes import amlkit_path, inherited_variables, is_held, start_detached
+from amlkit.local.processes import inherited_variables, is_held, module_path, start_detached
 from amlkit.local.server import (
     HEALTH_LIMIT,
     HOST,
@@ -257,8 +257,7 @@ class LocalEndpoints:
             return
         self._want(home, candidate=None, stop=False)
         before = (read_json(home / STATE_FILE) or {}).get("pid")
-        variables = inherited_variables()
-        variables["PYTHONPATH"] = os.pathsep.join(amlkit_path(self._folder / "code"))
+        variables = {**inherited_variables(), **module_path(self._folder.parent)}
         start_detached(
             "amlkit.local.supervisor",
             [str(home)],

@@ -26,9 +26,9 @@ from amlkit.content import new_folder, read_json, write_json
 from amlkit.local.models import Registry, import_mlflow
 from amlkit.local.processes import (
     START_LIMIT,
-    amlkit_path,
     inherited_variables,
     is_held,
+    module_path,
     start_detached,
 )
 from amlkit.records import FINISHED, Job, Run, WorkError
@@ -49,7 +49,7 @@ class LocalJobs:
     """`workspace.Jobs`, below the folder of the workspace; `registry` knows their experiments."""
 
     def __init__(self, folder: Path, registry: Registry) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._registry = registry
 
     def target(self) -> str:
@@ -76,7 +76,7 @@ class LocalJobs:
         self._registry.ensure(job.experiment)
         now = datetime.now(UTC)
         run_id = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
-        folder = self._folder.absolute() / "runs" / run_id
+        folder = self._folder / "runs" / run_id
         record = {
             "id": run_id,
             "experiment": job.experiment,
@@ -163,9 +163,8 @@ class LocalJobs:
     def _run(self, run_id: str) -> Path:
         runs = self._folder / "runs"
         if Path(run_id).name != run_id or not (runs / run_id / "job.json").is_file():
-            known = [run.id for run in self._runs()]
-            newest = max(known, key=lambda known_id: known_id.split("_")[-2], default="")
-            hint = f"; the newest is {newest}" if newest else ""
+            newest = max(self._runs(), key=lambda run: run.created, default=None)
+            hint = f"; the newest is {newest.id}" if newest else ""
             raise WorkError(f"there is no run {run_id!r} in {runs}{hint}")
         return runs / run_id
 
@@ -184,9 +183,7 @@ class LocalJobs:
             "PYTHONUNBUFFERED": "1",
             "PYTHONUTF8": "1",
             **job.variables,
-            "PYTHONPATH": os.pathsep.join(
-                [str(job.code.absolute()), *amlkit_path(self._folder / "code")]
-            ),
+            **module_path(self._folder.parent, job.code),
         }
 
 

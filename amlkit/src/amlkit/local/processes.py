@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from amlkit.content import code_files, snapshot
+from amlkit.eject import ejected_path
 from amlkit.records import WorkError
 
 # How long a process may take to report that it has begun (s).
@@ -35,20 +34,10 @@ def inherited_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
 
 
-def amlkit_path(folder: Path) -> list[str]:
-    """What a process needs on its PYTHONPATH to find the amlkit that runs here.
-
-    Nothing where it is installed. An ejected copy lies beside the drivers, whose names
-    (`data`, `model`) would hide others': it is copied below `folder`, once for each content.
-    """
-    package = Path(__file__).resolve().parents[1]
-    try:
-        installed = Path(str(metadata.distribution("amlkit").locate_file("amlkit"))).resolve()
-    except metadata.PackageNotFoundError:
-        installed = None
-    if package == installed:
-        return []
-    return [str(snapshot(code_files(package, package / ".amlignore"), folder.absolute())[1])]
+def module_path(root: Path, *folders: Path) -> dict[str, str]:
+    """PYTHONPATH: the repository's own amlkit where it was ejected, then `folders`."""
+    found = [path for path in (ejected_path(root), *folders) if path]
+    return {"PYTHONPATH": os.pathsep.join(str(path.absolute()) for path in found)}
 
 
 def start_detached(
@@ -62,9 +51,9 @@ def start_detached(
     """Starts a module of amlkit as a process that outlives this one; waits until it has begun.
 
     Args:
-        module: its name; `variables` has `amlkit_path` on PYTHONPATH.
+        module: its name.
         arguments: what it is told.
-        variables: its environment variables.
+        variables: its environment variables, `module_path` among them.
         has_begun: asked until it says so.
         what: its name, for the error.
         where: the folder to look into, for the error.
