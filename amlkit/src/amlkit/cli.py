@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 the work failed, 2 the settings or arguments are wrong, 13
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from amlkit import ci
 from amlkit.calls import Calls
 from amlkit.redaction import without_secrets
 
@@ -116,10 +116,10 @@ def positive(text: str) -> float:
 
 
 def main(
-    root: Path,
+    driver: str,
     parser: Parser,
     step: Callable[[Context], Result],
-    calls: Calls,
+    calls: Calls | None,
     *,
     flags: Mapping[str, str] | None = None,
     argv: Sequence[str] | None = None,
@@ -127,18 +127,34 @@ def main(
     """Reads the settings, runs a driver's function, prints its result; returns the exit code.
 
     Args:
-        root: the repository, which holds `config.yml`.
-        parser: the driver's flags.
+        driver: the path of a file in `src/` of the repository, whose root holds `config.yml`.
+        parser: its flags.
         step: does the work.
-        calls: the owner's functions.
+        calls: the owner's functions; None: those that `--local` needs, which is none.
         flags: flags that set a setting: destination → dotted key.
         argv: the command line; the process's own by default.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    as_json, verbose = "--json" in argv, "--verbose" in argv
+    path = Path(driver).resolve()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # Windows' consoles are not UTF-8 by themselves
             stream.reconfigure(encoding="utf-8", errors="replace")
+    with ci.step(path.stem) as conclude:
+        code, record = _run(path.parents[1], parser, step, calls or Calls(), flags or {}, argv)
+        if "--json" in argv:
+            print(ci.plain_json(record))
+        return conclude(code, record)
+
+
+def _run(
+    root: Path,
+    parser: Parser,
+    step: Callable[[Context], Result],
+    calls: Calls,
+    flags: Mapping[str, str],
+    argv: Sequence[str],
+) -> tuple[int, dict[str, Any]]:
+    """Runs the function and says in words what became of it: (exit code, record)."""
     record: dict[str, Any] = {}
     try:
         if sys.version_info[:2] < OLDEST_PYTHON:
@@ -146,27 +162,24 @@ def main(
             raise ArgumentError(
                 f"Python {here} runs this, but 3.11 or newer is needed; `make setup` makes .venv"
             )
-        args = parser.parse_args(argv)
-        context = _context(root, args, calls, flags or {})
+        context = _context(root, parser.parse_args(argv), calls, flags)
         result = step(context)
         for line in result.words():
             context.say(line)
-        record, code = result.record(), 0
-        if result.failure:
-            code = 1
-            record |= {"error": result.failure}
-            print(f"error: {without_secrets(result.failure)}", file=sys.stderr)
+        record = result.record()
+        if not result.failure:
+            return 0, record
+        record |= {"error": without_secrets(result.failure)}
+        print(f"error: {record['error']}", file=sys.stderr)
+        return 1, record
     except KeyboardInterrupt as interrupt:
-        code = _fail(130, str(interrupt) or "interrupted", record)
+        return _fail(130, str(interrupt) or "interrupted", record), record
     except Exception as error:
-        if verbose and not _says_it_all(error):
+        if "--verbose" in argv and not _says_it_all(error):
             import traceback
 
             print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
-        code = _fail(*_explain(error), record)
-    if as_json:
-        print(json.dumps(record, ensure_ascii=False, default=str))
-    return code
+        return _fail(*_explain(error), record), record
 
 
 def _context(

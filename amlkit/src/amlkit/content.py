@@ -95,10 +95,10 @@ def code_files(package: Path, ignore_file: Path) -> dict[str, Path]:
 
     Left out: compiled files, hidden ones, and what `.amlignore` names.
     """
-    from pathspec import PathSpec
+    from pathspec import GitIgnoreSpec
 
     lines = ignore_file.read_text(encoding="utf-8").splitlines() if ignore_file.is_file() else []
-    ignored = PathSpec.from_lines("gitwildmatch", lines)
+    ignored = GitIgnoreSpec.from_lines(lines)
     found = {}
     for folder, folders, names in os.walk(package):
         folders[:] = sorted(f for f in folders if f != "__pycache__" and not f.startswith("."))

@@ -214,5 +214,4 @@ def _done(context: cli.Context, asset: DataAsset, task: str | None, *, created: 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/data.py`, whose path `driver` is; returns its exit code."""
     flags = {"path": "data.path", "target": "data.target", "name": "data.name"}
-    root = Path(driver).resolve().parents[1]
-    return cli.main(root, arguments(), run, calls or Calls(), flags=flags, argv=argv)
+    return cli.main(driver, arguments(), run, calls, flags=flags, argv=argv)

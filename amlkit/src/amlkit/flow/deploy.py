@@ -304,5 +304,4 @@ def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool = False) 
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/deploy.py`, whose path `driver` is; returns its exit code."""
-    root = Path(driver).resolve().parents[1]
-    return cli.main(root, arguments(), run, calls or Calls(), argv=argv)
+    return cli.main(driver, arguments(), run, calls, argv=argv)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
@@ -119,5 +118,4 @@ def _record(environment: Environment) -> dict[str, Any]:
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/environment.py`, whose path `driver` is; returns its exit code."""
-    root = Path(driver).resolve().parents[1]
-    return cli.main(root, arguments(), build, calls or Calls(), argv=argv)
+    return cli.main(driver, arguments(), build, calls, argv=argv)

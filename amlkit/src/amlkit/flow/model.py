@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
@@ -29,6 +28,8 @@ class Trained:
     """Where the report is."""
     next: str = ""
     """What a person types to go on."""
+    waited: bool = False
+    """Whether the run was waited for; it may go on all the same."""
     failure: str = ""
 
     def words(self) -> Sequence[str]:
@@ -48,6 +49,7 @@ class Trained:
         done: dict[str, Any] = {
             "run_id": run.id,
             "status": run.status,
+            "waited": self.waited,
             "url": run.url,
             "metrics": verdict.metrics["metrics"] if verdict else {},
             "registered": model is not None,
@@ -136,11 +138,12 @@ def train(context: cli.Context) -> Trained | WouldTrain:
         run = follow(context, run)
     if run.status not in FINISHED:
         say(f"run {run.id} goes on; next: {resume}")
-        return Trained(run, f"the run goes on after {args.wait_minutes:g} minutes of waiting")
+        reason = f"the run goes on after {args.wait_minutes:g} minutes of waiting"
+        return Trained(run, reason, waited=True)
     if run.status != "Completed":
         tail = jobs.log(run.id, 1)
         reason = f"the run {run.status.lower()}" + (f": {tail[0]}" if tail else "")
-        return Trained(run, reason, failure=f"run {run.id}: {reason}")
+        return Trained(run, reason, waited=True, failure=f"run {run.id}: {reason}")
     return conclude(context, run)
 
 
@@ -215,7 +218,7 @@ def conclude(context: cli.Context, run: Run) -> Trained:
     facts = training.report_facts(workspace, run, verdict)
     report = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
     following = context.command("deploy") if verdict.model else ""
-    return Trained(run, verdict.decision.reason, verdict, report, following)
+    return Trained(run, verdict.decision.reason, verdict, report, following, waited=True)
 
 
 def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain:
@@ -244,6 +247,5 @@ def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/model.py`, whose path `driver` is; returns its exit code."""
-    root = Path(driver).resolve().parents[1]
     flags = {"experiment": "experiment"}
-    return cli.main(root, arguments(), train, calls or Calls(), flags=flags, argv=argv)
+    return cli.main(driver, arguments(), train, calls, flags=flags, argv=argv)

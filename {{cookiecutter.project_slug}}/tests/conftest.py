@@ -1,0 +1,66 @@
+"""A trained model and copies of this repository, so that a test never touches your workspace."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amlkit.tabular.table import Column
+
+ROOT = Path(__file__).resolve().parents[1]
+AZURE = "TENANT_ID SPN_ID SPN_PASSWORD SUBSCRIPTION_ID RESOURCE_GROUP AML_WORKSPACE_NAME".split()
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "pipelines")
+
+# A small table of each kind of column; `bought` is to be predicted.
+COLUMNS = [Column("age", "number"), Column("city", "category"), Column("since", "date", "%Y-%m-%d")]
+CSV = "age,city,since,bought\n" + "".join(
+    f"{20 + n % 40},{'Bern' if n % 3 else 'Rome'},2024-0{1 + n % 9}-15,{'yes' if n % 40 > 19 else 'no'}\n"
+    for n in range(200)
+)
+
+
+def environment() -> dict[str, str]:
+    """This process's variables but Azure's, and with `src` on the path."""
+    kept = {name: value for name, value in os.environ.items() if name not in AZURE}
+    return {**kept, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which train.py ran over the small table."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "table.csv").write_text(CSV, encoding="utf-8")
+    command = ["-m", "{{ cookiecutter.package_name }}.train", "--data", "table.csv", "--target", "bought"]
+    subprocess.run([sys.executable, *command], cwd=folder, env=environment(), check=True)
+    return folder
+
+
+class Repository:
+    """A copy of this repository, and its drivers."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        shutil.copytree(ROOT, root, ignore=LEFT_OUT)
+        shutil.copy(ROOT / ".amlignore", root)
+
+    def run(self, driver: str, *flags: str, code: int = 0) -> dict[str, Any]:
+        """Run a driver with --json; it must end with this exit code. What it reports."""
+        command = [sys.executable, str(self.root / "src" / f"{driver}.py"), "--json", *flags]
+        done = subprocess.run(
+            command, cwd=self.root, env=environment(), capture_output=True, encoding="utf-8"
+        )
+        assert done.returncode == code, done.stderr
+        reported: dict[str, Any] = json.loads(done.stdout)
+        return reported
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A copy in which nothing is registered yet."""
+    return Repository(tmp_path / "a copy")

@@ -1,0 +1,52 @@
+"""The training job: what it writes, and that the metrics are those of the model it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import CSV
+
+from {{ cookiecutter.package_name }}.evaluate import evaluate
+
+
+def test_the_job_writes_a_model_that_has_learned(trained: Path) -> None:
+    model = joblib.load(trained / "outputs" / "model" / "model.joblib")
+    asked = pd.DataFrame({"age": [25.0, 55.0], "city": "Bern", "since": pd.Timestamp("2024-03-15")})
+    assert list(model.predict(asked)) == ["no", "yes"]
+
+
+def test_the_metrics_are_of_held_out_rows(trained: Path) -> None:
+    record = json.loads((trained / "outputs" / "metrics.json").read_text(encoding="utf-8"))
+    assert record["task"] == "classification"
+    assert record["metrics"]["roc_auc"] > 0.9
+    assert 0 < record["rows"]["test"] < record["rows"]["train"]
+    assert sum(record["rows"].values()) == CSV.count("\n") - 1
+
+
+def predicting(values: list[Any], probability: Any = None) -> Any:
+    """A model that gives these answers."""
+    model = SimpleNamespace(predict=lambda X: np.array(values), classes_=np.array(["a", "b"]))
+    if probability is not None:
+        model.predict_proba = lambda X: np.array(probability)
+    return model
+
+
+def test_classes_are_measured_as_expected() -> None:
+    model = predicting(["a", "b", "b", "b"], [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9]])
+    truth = np.array(["a", "a", "b", "b"], dtype=object)
+    found = evaluate(model, pd.DataFrame(index=range(4)), truth, "classification", ["a", "b"])
+    assert found.metrics["accuracy"] == 0.75
+    assert found.metrics["roc_auc"] == 1.0
+
+
+def test_numbers_are_measured_as_expected() -> None:
+    found = evaluate(predicting([1.0, 3.0]), pd.DataFrame(index=range(2)), np.array([1.0, 5.0]), "regression", None)
+    assert found.metrics["mae"] == 1.0
+    assert found.metrics["r2"] == pytest.approx(0.5)
