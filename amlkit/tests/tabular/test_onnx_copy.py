@@ -12,7 +12,9 @@ import pytest
 from onnx import ModelProto, numpy_helper
 from sample_model.evaluate import evaluate
 from sample_model.features import build_pipeline
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OrdinalEncoder
 
 from amlkit.tabular.asset import open_asset, target_values
 from amlkit.tabular.estimators import make_estimator
@@ -20,7 +22,7 @@ from amlkit.tabular.evaluation import Evaluation
 from amlkit.tabular.model_files import input_schema
 from amlkit.tabular.onnx_copy import make_onnx_copy
 from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes, probes
-from amlkit.tabular.onnx_copy.convert import convert, describe
+from amlkit.tabular.onnx_copy.convert import Unknown, convert, describe
 from amlkit.tabular.saved_model import OnnxModel, SklearnModel, from_table
 from amlkit.tabular.table import Schema, read_table, to_frame
 from amlkit.tabular.table.profile import profile_table
@@ -164,6 +166,63 @@ def test_a_model_without_an_onnx_copy_says_why(table: Path, tmp_path: Path) -> N
     assert facts is None and not said["onnx_copy"] and not any(tmp_path.iterdir())
     assert said["reason"].startswith("it cannot be turned into ONNX: ")
     assert "\n" not in said["reason"]
+
+
+def own_columns(pipeline: Pipeline, name: str, part: Any) -> Pipeline:
+    """The pipeline with a part of one's own among its columns."""
+    parts = [*pipeline["columns"].transformers, (name, part, ["size"])]
+    pipeline.set_params(columns__transformers=parts)
+    return pipeline
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: p["model"], "it is a HistGradientBoostingClassifier, not a Pipeline of dates"),
+        (
+            lambda p: Pipeline([("own", FunctionTransformer()), *p.steps]),
+            "steps of its own (own, dates, columns, model)",
+        ),
+        (
+            lambda p: p.set_params(dates=FunctionTransformer(p["dates"].fit_transform)),
+            'its step "dates" is a FunctionTransformer',
+        ),
+        (lambda p: own_columns(p, "own", "passthrough"), "parts of its own (own)"),
+        (
+            lambda p: p.set_params(columns=OrdinalEncoder()),
+            'its step "columns" is a OrdinalEncoder',
+        ),
+    ],
+)
+def test_a_pipeline_of_ones_own_is_served_by_scikit_learn_and_says_why(
+    table: Path, change: Any, words: str
+) -> None:
+    """Its steps would be passed over, and the copy be another model: so there is none."""
+    read = open_asset(table, "sold").schema
+    names = ["size", "garden", "town", "seen"]
+    rows = read_table(table, read)
+    X, y = to_frame(rows.select(names)), target_values(rows, "sold", "classification")
+    model = change(pipeline_of(read, names, "auto", "classification"))
+    if words.startswith("it is a"):
+        X = X[["size", "garden"]]
+    schema = input_schema(read, names, "classification", ["no", "yes"], {})
+    with pytest.raises(Unknown) as error:
+        describe(model.fit(X, y), schema)
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_numbers_may_be_made_ready_in_another_way(table: Path) -> None:
+    """What stands in the place of filling and scaling is converted as it is, and compared."""
+    read = open_asset(table, "rooms").schema
+    names, rows = ["size", "garden", "town", "seen"], read_table(table, read)
+    pipeline = pipeline_of(read, names, LINEAR + "LogisticRegression", "classification")
+    ready = Pipeline([("fill", SimpleImputer(strategy="mean")), ("scale", MinMaxScaler())])
+    parts = [(n, ready if n == "numbers" else t, c) for n, t, c in pipeline[1].transformers]
+    pipeline.set_params(columns__transformers=parts)
+    X, y = to_frame(rows.select(names)), target_values(rows, "rooms", "classification")
+    schema = input_schema(read, names, "classification", np.unique(y).tolist(), {})
+    pipeline.fit(X, y)
+    assert convert(pipeline, describe(pipeline, schema))
 
 
 def test_an_onnx_copy_of_another_training_is_caught(table: Path, boosting: Fitted) -> None:

@@ -28,7 +28,8 @@ CHANCE_ROWS = 2_000
 class Evaluation:
     """A model's answers for the held-out rows, and the metrics that could be measured.
 
-    A metric that is no finite number is left out: it could not be measured on these rows.
+    The answers are the model's own, unchanged: a deployment is tested by them. A metric that is no
+    finite number is left out: it could not be measured on these rows.
     """
 
     metrics: dict[str, float]

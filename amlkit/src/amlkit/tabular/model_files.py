@@ -7,16 +7,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from amlkit.tabular.table import Column, Schema
-
-if TYPE_CHECKING:
-    from amlkit.tabular.evaluation import Evaluation
 
 EXAMPLE_ROWS = 1_000  # the most complete of them is shown
 ROWS = 20  # in examples.json
@@ -75,23 +72,26 @@ def _plain(value: Any, column: Column) -> Any:
 
 
 def examples(
-    held_out: pa.Table, schema: Schema, names: list[str], evaluation: Evaluation
+    held_out: pa.Table,
+    schema: Schema,
+    names: list[str],
+    prediction: NDArray[Any],
+    probability: NDArray[Any] | None,
 ) -> dict[str, Any]:
-    """What examples.json holds: "data", and the "predictions" and "probabilities" for it.
+    """What examples.json holds: held-out rows ("data"), and the answers of the model for them.
 
-    At most 20 rows: the first ones, half of them with a missing value in a column of `names` (the
-    features) and half without, as far as there are such. "probabilities" are None where the model
-    gives none.
+    A deployment must return these "predictions" and "probabilities" (None where the model gives
+    none). At most 20 rows: the first ones, half of them with a missing value in a column of `names`
+    (the features) and half without, as far as there are such.
     """
     gaps = np.zeros(held_out.num_rows, dtype=bool)
     for name in names:
         gaps |= held_out.column(name).is_null().to_numpy()
     half, lacking, complete = ROWS // 2, np.flatnonzero(gaps), np.flatnonzero(~gaps)
     rows = np.sort(np.concatenate([lacking[:half], complete, lacking[half:]])[:ROWS])
-    probability = evaluation.probability
     return {
         "data": request_rows(held_out.take(pa.array(rows)), schema),
-        "predictions": evaluation.prediction[rows].tolist(),
+        "predictions": prediction[rows].tolist(),
         "probabilities": None if probability is None else probability[rows].tolist(),
     }
 

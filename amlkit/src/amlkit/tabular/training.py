@@ -157,7 +157,8 @@ class Job:
             folder.mkdir(parents=True, exist_ok=True)
             joblib.dump(model, folder / "model.joblib")
             write_json(folder / "schema.json", described)
-            shown = examples(rows.held_out, rows.schema, names, evaluation)
+            answers = (evaluation.prediction, evaluation.probability)
+            shown = examples(rows.held_out, rows.schema, names, *answers)
             write_json(folder / "examples.json", shown)
 
         training = self._training(rows, model)

@@ -14,6 +14,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType
+from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -81,7 +82,7 @@ def describe(pipeline: Pipeline, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def convert(pipeline: Pipeline, facts: Mapping[str, Any]) -> bytes:
-    """Return the ONNX file; whatever skl2onnx raises if it knows no way."""
+    """Return the ONNX file; Unknown, or whatever else skl2onnx raises, if there is no way."""
     model = pipeline["model"]
     model = getattr(model, "best_estimator_", model)  # of a search: the one it found
     exact = type(model).__name__.startswith("HistGradientBoosting")
@@ -90,12 +91,15 @@ def convert(pipeline: Pipeline, facts: Mapping[str, Any]) -> bytes:
     number = DoubleTensorType if exact else FloatTensorType
     inputs = [("texts", StringTensorType([None, len(facts["texts"])]))] if facts["texts"] else []
     inputs += [("numbers", number([None, width]))] if width else []
-    onnx: ModelProto = to_onnx(
-        Pipeline([("columns", table), ("model", model)]),
-        initial_types=inputs,
-        options={id(model): {"zipmap": False}} if is_classifier(model) else None,
-        target_opset=OPSET,
-    )
+    try:
+        onnx: ModelProto = to_onnx(
+            Pipeline([("columns", table), ("model", model)]),
+            initial_types=inputs,
+            options={id(model): {"zipmap": False}} if is_classifier(model) else None,
+            target_opset=OPSET,
+        )
+    except (MissingConverter, MissingShapeCalculator) as error:
+        raise Unknown(f"skl2onnx knows no {type(model).__name__}, or no part of it") from error
     if facts["texts"]:
         _mark_missing(onnx, table.named_transformers_["texts"].categories_)
     if exact:
