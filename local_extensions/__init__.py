@@ -1,72 +1,61 @@
-"""What the template adds to Jinja: derived names, checks of the answers, quoting, and speed.
+"""What the template adds to Jinja: derived names, checks of the answers, quoting.
 
-Cookiecutter loads `Template` from the `_extensions` of `cookiecutter.json`. Every filter takes one
-value and no argument, so that `quick.py` can apply it without compiling anything.
+Cookiecutter loads `Template` from the `_extensions` of `cookiecutter.json`.
 """
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
-from local_extensions import bootstrap, names, quick, quoting, rules
+from local_extensions import command, names, quoting, rules
+
+# The Jinja of cookiecutter.json, of file names and of the hook. Any other is in an answer.
+OURS = re.compile(r"\{\{ ?cookiecutter[^{}]*\}\}")
+DELIMITER = re.compile(r"\{[{%#]")
 
 
-def _refusing(answer: str) -> Callable[[Any], str]:
-    """Return the filter that passes a good value of `answer` as "" and stops at a bad one."""
+def check(value: Any, answer: str) -> str:
+    """Pass a good value of `answer` as "", stop at a bad one.
 
-    def check(value: Any) -> str:
+    Raises:
+        FailedHookException: what cookiecutter prints as a line, with no traceback.
+    """
+    if answer == "bootstrap_azure":
+        reason = command.refusal(bool(value))
+    else:
         reason = rules.refusal(answer, str(value))
-        if reason:
-            # The one exception that cookiecutter prints as a line of its own, with no traceback.
-            raise FailedHookException(f"{answer}: {reason}")
-        return ""
-
-    return check
-
-
-def _check_bootstrap_azure(value: Any) -> str:
-    """Pass a no, and a yes that can be followed; stop at one that cannot."""
-    reason = bootstrap.refusal(bool(value))
     if reason:
-        raise FailedHookException(f"bootstrap_azure: {reason}")
+        raise FailedHookException(f"{answer}: {reason}")
     return ""
 
 
-FILTERS: dict[str, Callable[[Any], str]] = {
-    "slug_for": names.slug_for,
-    "package_for": names.package_for,
-    "resource_group_for": names.resource_group_for,
-    "workspace_for": names.workspace_for,
-    "endpoint_for": names.endpoint_for,
-    "production_endpoint_for": names.production_endpoint_for,
-    "service_principal_for": names.service_principal_for,
-    "oneline": quoting.oneline,
-    "oneline_escaped": quoting.oneline_escaped,
-    "escaped": quoting.escaped,
-    "markdown": quoting.markdown,
-    "as_json": quoting.as_json,
-    "spdx": quoting.spdx,
-    "typed_bootstrap_azure": bootstrap.typed,
-    "check_bootstrap_azure": _check_bootstrap_azure,
-    **{f"check_{answer}": _refusing(answer) for answer in rules.CHECKED},
-}
-
-
 class Template(Extension):
-    """Give an environment of cookiecutter the filters above and the shortcut of `quick.py`."""
+    """Give an environment of cookiecutter our filters."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
-        environment.filters.update(FILTERS)
-        quick.install(environment, FILTERS)
+        ours = (names, quoting)
+        environment.filters.update({name: getattr(of, name) for of in ours for name in of.__all__})
+        environment.filters.update(
+            check=check, typed=command.typed, kept_by_skip=command.kept_by_skip
+        )
         if "cruft" in sys.modules:
             # `cruft update` renders the old and the new template in one process: the new one must
             # not be handed the old one's modules.
             for module in [m for m in sys.modules if m.split(".")[0] == __name__]:
                 del sys.modules[module]
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Take Jinja in an answer as text: cookiecutter renders what is given as an argument.
+
+        Files have a name, and are left to Jinja; answers have none.
+        """
+        if name is None and DELIMITER.search(OURS.sub("", source)):
+            return "{{ " + ascii(source) + " }}"
+        return source

@@ -8,6 +8,16 @@ from slugify import slugify  # comes with cookiecutter
 
 from local_extensions import rules
 
+__all__ = [
+    "endpoint_for",
+    "package_for",
+    "production_endpoint_for",
+    "resource_group_for",
+    "service_principal_for",
+    "slug_for",
+    "workspace_for",
+]
+
 
 def slug_for(project_name: str) -> str:
     """Return a folder name for a project of any name."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from typing import Any
 
-# Absolute, since cookiecutter goes to another folder after it has imported this.
-TEMPLATE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+__all__ = ["escaped", "markdown", "oneline", "oneline_escaped", "spdx"]
 
 # Legal inside a JSON string, but line breaks or unprintable to YAML and to editors.
 _RISKY = (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
@@ -40,16 +37,6 @@ def markdown(value: Any) -> str:
     start = text.lstrip("0123456789")
     number = text[: len(text) - len(start)]
     return f"{number}\\{start}" if start.startswith(tuple("-+=.)")) else text
-
-
-def as_json(answers: Mapping[str, Any]) -> str:
-    """Return the answers as ASCII JSON, fit for a raw triple-quoted Python string.
-
-    JSON escapes every quote inside a string and ends with a brace, so three quotes never meet.
-    The template's folder is absolute in it: a hook runs in another folder than the one where
-    somebody typed `cookiecutter ../aml-template`.
-    """
-    return json.dumps({**answers, "_repo_dir": TEMPLATE})
 
 
 def spdx(license_name: Any) -> str:

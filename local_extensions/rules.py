@@ -31,7 +31,7 @@ OTHER_STDLIB = _words("""
 # `type` is one from Python 3.12 on.
 KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist, "type"])
 # Modules and folders of the rendered repository.
-OURS = _words("aml conftest data deploy environment infra model src tests")
+OURS = _words("amlkit conftest data deploy environment infra model src tests wheels")
 # What the project installs, now or with Azure, under the name it is imported by.
 INSTALLED = _words("""
     adal alembic annotated_doc annotated_types anyio argcomplete attr attrs azure azureml

@@ -53,6 +53,10 @@ def test_the_questions_are_these() -> None:
         ("service_principal_name", "a'b"),
         ("description", "a {{ b"),
         ("description", "{% cookiecutter"),
+        ("description", "{{ cookiecutter"),
+        ("description", "{{ 7*7 }}"),
+        ("description", "{# cookiecutter #}"),
+        ("description", "{% endraw %} {{ cookiecutter.project_name }}"),
         ("author_name", "bell \x07"),
     ],
 )
@@ -63,7 +67,7 @@ def test_a_wrong_answer_is_one_line_and_no_folder(
     assert done.returncode == 1
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1
-    assert "cookiecutter" in value or done.stdout.startswith(f"{answer}: ")
+    assert done.stdout.startswith(f"{answer}: ")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -115,11 +115,10 @@ def test_an_update_carries_a_change_and_keeps_the_users_own(cruft: Cruft) -> Non
 
 def test_an_update_may_bring_filters_of_its_own(cruft: Cruft) -> None:
     """Old and new template are rendered in one process: each with its own extension."""
-    cruft.replace(
-        cruft.template / "local_extensions" / "__init__.py",
-        '    "spdx": quoting.spdx,',
-        '    "spdx": quoting.spdx,\n    "shout": lambda value: str(value).upper(),',
-    )
+    quoting = cruft.template / "local_extensions" / "quoting.py"
+    cruft.replace(quoting, '"spdx"]', '"spdx", "shout"]')
+    with quoting.open("a", encoding="utf-8") as more:
+        more.write("\n\ndef shout(value: Any) -> str:\n    return str(value).upper()\n")
     loud = cruft.template / FOLDER / "LOUD.md"
     loud.write_text("{{ cookiecutter.project_name | shout }}\n", encoding="utf-8")
     cruft.commit(cruft.template, "a filter")
