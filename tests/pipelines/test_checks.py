@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlkit.provision.credentials import PIPELINE_NAMES
 
 from tests.conftest import BakedProject
 from tests.pipelines.checks import graph, names, schema, shell
@@ -71,6 +72,49 @@ def test_every_pipeline_is_looked_at(default: BakedProject) -> None:
     files = {str(path.relative_to(default.path)) for path in default.path.glob("pipelines/*.yml")}
     parts = {"pipelines/variables.yml", "pipelines/steps.yml"}
     assert files - parts == {file for file, _ in PIPELINES[1:]}
+
+
+def test_they_are_read_in_one_sitting(default: BakedProject) -> None:
+    files = ["azure-pipelines.yml", *(f for f in default.files if f.startswith("pipelines/"))]
+    assert len(files) <= 8
+    assert sum(len(default.text(file).splitlines()) for file in files) <= 420
+
+
+def test_the_training_step_is_in_view(default: BakedProject) -> None:
+    """Whoever knows the sample that this project grew from recognises it, its names and all."""
+    [training] = [
+        stage
+        for stage in default.yaml("azure-pipelines.yml")["stages"]
+        if stage["stage"] == "training"
+    ]
+    [step] = [step for step in training["jobs"][0]["steps"] if "script" in step]
+    assert step["displayName"] == "Run AML Experiment and Register Model"
+    assert step["script"] == "python src/model.py"
+    assert step["env"] == NAMES
+
+
+def test_the_groups_are_those_that_bootstrap_fills(default: BakedProject) -> None:
+    listed = default.yaml("pipelines/variables.yml")["variables"]
+    named = {one["name"]: one["value"] for one in listed}
+    group = default.yaml("config.yml")["azure"]["bootstrap"]["variable_group"]
+    assert named["variableGroup"] == group
+    assert named["productionVariableGroup"] == f"{group}-prod"
+    assert {name: f"$({value})" for name, value in PIPELINE_NAMES.items()} == NAMES
+
+
+def test_stages_run_after_results_that_are_named_as_good(default: BakedProject) -> None:
+    """Every stage but the first names each one before it, or asks for succeeded()."""
+    stages = default.yaml("azure-pipelines.yml")["stages"]
+    for stage in stages[1:]:
+        condition = stage["condition"]
+        assert "failed" not in condition.lower()
+        if "succeeded()" in condition:
+            assert stage["dependsOn"] == ["changes"]
+            continue
+        good = "'Succeeded', 'SucceededWithIssues'"
+        for before in set(stage["dependsOn"]) - {"changes"}:
+            skipped = "" if before == "staging" else ", 'Skipped'"
+            assert f"in(dependencies.{before}.result, {good}{skipped})" in condition
 
 
 HEAD = "pool: {vmImage: ubuntu-24.04}\n"
