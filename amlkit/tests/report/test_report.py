@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from amlkit.report.page import write_report
-from amlkit.report.parts import DASH, MINUS, duration, moment, number
+from amlkit.report import write_report
+from amlkit.report.words import DASH, MINUS, code, duration, moment, number, sentence
 
 EVIL = '"><script>alert(1)</script> 🐧 $x$ &amp;'
 FIGURE = (
@@ -70,17 +70,18 @@ class Page(HTMLParser):
         return [" ".join(html.unescape(re.sub(r"<[^>]*>", " ", row)).split()) for row in rows]
 
 
-def check(metric: str, value: float, bound: str, passed: bool, words: str) -> dict[str, Any]:
-    """A check as the gate hands it over."""
-    return {"metric": metric, "value": value, "bound": bound, "passed": passed, "words": words}
+def check(kind: str, least: float, passed: bool, words: str) -> dict[str, Any]:
+    """A check of roc_auc as the gate hands it over."""
+    known = {"kind": kind, "metric": "roc_auc", "value": 0.94, "least": least, "most": None}
+    return known | {"bound": f">= {least}", "passed": passed, "words": words}
 
 
 @pytest.fixture
 def facts() -> dict[str, Any]:
     """Everything that can be said of a run that was registered."""
     won = [
-        check("roc_auc", 0.94, ">= 0.6", True, "roc_auc 0.94 meets the threshold >= 0.6"),
-        check("roc_auc", 0.94, ">= 0.91 (version 2: 0.92)", True, "it is not worse than version 2"),
+        check("threshold", 0.6, True, "roc_auc 0.94 meets the threshold >= 0.6"),
+        check("champion", 0.91, True, "it is not worse than version 2; not at all"),
     ]
     return {
         "run_id": "penguins_1_abc",
@@ -95,8 +96,9 @@ def facts() -> dict[str, Any]:
         "model": {"name": "penguins-sex", "version": "3"},
         "decision": {
             "registered": True,
-            "reason": "registered: " + "; ".join(c["words"] for c in won) + "; a word of its own",
+            "reason": "registered: prose that is not taken apart; a word of its own",
             "checks": won,
+            "notes": ["a word of its own; and another"],
             "champion": {"version": "2", "metrics": {"roc_auc": 0.92, "rmse": 1200.0}},
             "primary_metric": "roc_auc",
         },
@@ -216,8 +218,10 @@ def test_figures_stand_inline_or_are_shut_into_an_image(
     scripted = FIGURE.replace("roc-", "x-").replace("<path", "<script>1</script><path")
     clicked = FIGURE.replace("roc-", "y-").replace("<path", '<path onclick="1"')
     outside = FIGURE.replace("roc-", "z-").replace("<path", '<use href="//a.example/#b"/><path')
+    styled = FIGURE.replace("roc-", "v-").replace("<path", '<path class="verdict good"')
+    fetched = FIGURE.replace("roc-", "u-").replace("stroke:", "fill:URL(//a.example);stroke:")
     defined = "<!DOCTYPE svg [<!ENTITY a 'b'>]>" + FIGURE.replace("roc-", "w-")
-    others = [FOREIGN, FIGURE, scripted, clicked, outside, defined, "<svg"]
+    others = [FOREIGN, FIGURE, scripted, clicked, outside, styled, fetched, defined, "<svg"]
     facts["figures"] += [(svg, f"figure {i}", f"seen {i}", "") for i, svg in enumerate(others)]
     page = write(tmp_path, facts)
     assert [svg["role"] for svg in page.all("svg")] == ["img"]  # not the second of the same ids
@@ -233,10 +237,12 @@ def test_says_first_what_became_of_the_run(tmp_path: Path, facts: dict[str, Any]
     assert "Registered as penguins-sex version 3" in page.text
     assert page.text.index("Registered as") < page.text.index("Metrics")
     assert page.text.count("0.94 meets the threshold >= 0.6") == 1  # not again as the reason
-    assert "A word of its own." in page.text
+    assert "A word of its own; and another." in page.text
+    assert "Met: it is not worse than version 2; not at all" in page.text
+    assert "prose" not in page.text
     facts["model"]["version"] = None
     facts["decision"]["checks"][0] |= {"passed": False, "words": "roc_auc 0.94 misses it"}
-    facts["decision"]["reason"] = "not registered: roc_auc 0.94 misses it"
+    facts["decision"]["notes"] = []
     page = write(tmp_path, facts)
     assert "Not registered" in page.text and "Registered as" not in page.text
     assert "Missed: roc_auc 0.94 misses it" in page.text and "✕" in page.text
@@ -251,17 +257,20 @@ def test_metrics_stand_beside_threshold_and_champion(tmp_path: Path, facts: dict
     assert head == "Metric This model Bar from 0 to 1 Champion, version 2 Difference Threshold"
     assert first == "roc_auc primary higher is better 0.9400 0.9200 +0.0200 better ≥ 0.6 ✓ met"
     assert second == f"rmse lower is better 1,235 1,200 +34.57 worse {DASH}"
-    facts["decision"]["checks"][0] |= {"bound": ">= 0.95", "passed": False}
+    facts["decision"]["checks"][0] |= {"least": 0.95, "passed": False}
     facts["metrics"]["metrics"]["rmse"] = 1100.0
     _, first, second = write(tmp_path, facts).table("held-out rows")
     assert first.endswith("≥ 0.95 ✕ missed")
     assert second == f"rmse lower is better 1,100 1,200 {MINUS}100.0 better {DASH}"
+    facts["decision"]["checks"][0] |= {"least": -1.5, "most": 2.0, "passed": True}
+    _, first, _ = write(tmp_path, facts).table("held-out rows")
+    assert first.endswith(f"≥ {MINUS}1.5 and ≤ 2 ✓ met")
 
 
 def test_says_why_the_champion_was_not_compared(tmp_path: Path, facts: dict[str, Any]) -> None:
     facts["decision"]["champion"] = {"version": "2", "error": "it wants another schema"}
     page = write(tmp_path, facts)
-    assert "The champion version 2 could not be compared: it wants another schema." in page.text
+    assert "The champion, version 2, could not be compared: it wants another schema." in page.text
     assert "Difference" not in page.text
 
 
@@ -338,7 +347,7 @@ def test_a_page_is_put_in_place_whole_or_not_at_all(tmp_path: Path, facts: dict[
 @pytest.mark.parametrize("text, value", [
     ("0.9412", 0.94119), ("0.0123", 0.01234), ("12,346", 12345.678), ("123.5", 123.456), ("7", 7),
     (f"{MINUS}0.5000", -0.5), (f"1.234e{MINUS}07", 1.2341e-7), ("0", 0.0), ("1,234,567", 1234567),
-    (DASH, None), ("not a number", float("nan")), ("∞", float("inf")), ("&lt;b&gt;", "<b>"),
+    (DASH, None), ("not a number", float("nan")), ("∞", float("inf")), ("<b>", "<b>"),
 ])  # fmt: skip
 def test_numbers_are_written_for_readers(text: str, value: Any) -> None:
     assert number(value) == text
@@ -349,6 +358,8 @@ def test_times_are_written_for_readers() -> None:
     assert ">3 June 2025, 08:12 UTC<" in moment("2025-06-03T10:12:01+02:00")
     assert ">3 June 2025, 10:12 UTC<" in moment("2025-06-03T10:12:01Z")
     assert moment("<yesterday>") == "&lt;yesterday&gt;"
+    assert code("a_b<c>/dE") == "<code>a_<wbr>b&lt;c&gt;/<wbr>d<wbr>E</code>" and code("") == ""
+    assert sentence("there was no champion") == "There was no champion."
 
 
 def luminance(colour: str) -> float:

@@ -1,24 +1,32 @@
-"""The report of a run: one HTML page that needs nothing but itself.
+"""Prepares what `report.html` shows of a run, and writes the page.
 
-The page comes from `report.html` and `report.css` beside this file. It holds no script and asks for
-nothing from outside, which its content security policy enforces.
+The page holds no script and asks for nothing from outside, which its content security policy
+enforces. Every value is escaped by the template; what is `Markup` was made by us.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from amlkit.report.inputs import inputs, reproduce
-from amlkit.report.parts import DASH, code, duration, embed, esc, fold, moment, part, section, whole
-from amlkit.report.tables import metrics_table, profile_table
+from jinja2 import ChainableUndefined, Environment
+from markupsafe import Markup
 
-MOST_COLUMNS = 15  # of a data profile that is shown unfolded
+from amlkit.gate import less_is_better
+from amlkit.report import words
+from amlkit.report.embed import embed
+
+_MORE_IS_BETTER = re.compile(
+    r"(auc|accuracy|precision|recall|f1|r2|score|kappa|mcc|jaccard|explained)"
+)
+_SHARE = re.compile(r"(auc|accuracy|precision|recall|f1|r2|brier|jaccard)")
 
 
 def write_report(path: Path, facts: Mapping[str, Any]) -> None:
@@ -29,37 +37,61 @@ def write_report(path: Path, facts: Mapping[str, Any]) -> None:
         facts: what is known of the run. Only `metrics["metrics"]` is expected, everything else is
             shown where it is given.
     """
-    folder = Path(__file__).parent
-    template = Template((folder / "report.html").read_text(encoding="utf-8"))
     facts = {key: value for key, value in facts.items() if value is not None}
-    sections = [
-        _verdict(facts),
-        metrics_table(part(facts, "metrics"), part(facts, "decision")),
-        inputs(facts),
-        _figures(facts),
-        _profile(part(facts, "profile")),
-        reproduce(facts),
-        _log(facts),
-    ]
-    name = str(part(facts, "model").get("name") or "model")
-    sub = [
-        facts.get("experiment") and f"Experiment {esc(facts['experiment'])}",
-        moment(facts.get("created")),
-    ]
-    sub += [duration(facts.get("seconds"))]
-    page = template.substitute(
-        title=esc(f"{_outcome(facts)[1]} · {name}"),
-        css=(folder / "report.css").read_text(encoding="utf-8"),
-        heading=esc(name),
-        sub=" · ".join(filter(None, sub)),
-        sections="\n".join(filter(None, sections)),
-        foot=f"Run {code(facts['run_id'])}" if facts.get("run_id") else "",
+    used = {"content"}
+    kind, headline = _outcome(facts)
+    page = _template("report.html").render(
+        **facts,
+        css=Markup(_source("report.css")),  # noqa: S704 - our own
+        kind=kind,
+        headline=headline,
+        table=_metrics(_part(facts, "metrics"), _part(facts, "decision")),
+        serving=_serving(_part(_part(facts, "metrics"), "serving")),
+        commands=_commands(facts),
+        drawn=[
+            {"title": title, "alt": alt, "caption": caption}
+            | {"body": embed(str(svg), str(alt or title), used)}
+            for svg, title, alt, caption in facts.get("figures") or ()
+        ],
     )
-    _replace(path, page)
+    _replace(path, page.strip() + "\n")
+
+
+def _source(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _template(name: str) -> Any:
+    """The template; what is not known of a run is empty in it."""
+    environment = Environment(
+        autoescape=True,
+        undefined=ChainableUndefined,
+        finalize=words.clean,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for each in (
+        words.code,
+        words.number,
+        words.whole,
+        words.end,
+        words.duration,
+        words.moment,
+        words.sentence,
+        words.plain,
+    ):
+        environment.filters[each.__name__] = each
+    return environment.from_string(_source(name))
+
+
+def _part(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """A part of the facts; empty where it is missing or of another form."""
+    value = facts.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _replace(path: Path, text: str) -> None:
-    """."""
+    """Writes the page whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-", suffix=".html")
     try:
@@ -74,76 +106,124 @@ def _replace(path: Path, text: str) -> None:
 
 def _outcome(facts: Mapping[str, Any]) -> tuple[str, str]:
     """Kind ("good", "bad" or "") and headline."""
-    model, decision = part(facts, "model"), part(facts, "decision")
+    model, status = _part(facts, "model"), str(facts.get("status") or "")
     if model.get("version") is not None:
         return "good", f"Registered as {model.get('name')} version {model['version']}"
-    if decision:
+    if _part(facts, "decision"):
         return "bad", "Not registered"
-    status = str(facts.get("status") or "")
     if status in ("Failed", "Canceled"):
         return "bad", f"Run {status.lower()}"
     return "", "Not judged"
 
 
-def _verdict(facts: Mapping[str, Any]) -> str:
-    """What became of the run, in the gate's words."""
-    kind, headline = _outcome(facts)
-    decision = part(facts, "decision")
-    checks = [check for check in decision.get("checks") or () if isinstance(check, Mapping)]
-    reason = re.sub(r"^(not )?registered: ", "", str(decision.get("reason") or ""))
-    items = []
-    for check in checks:
-        words = str(check.get("words") or f"{check.get('metric')} {check.get('bound')}")
-        reason = reason.replace(words, "")
-        mark, side, said = ("✓", "yes", "Met") if check.get("passed") else ("✕", "no", "Missed")
-        items.append(
-            f'<li><span class="mark {side}" aria-hidden="true">{mark}</span>'
-            f'<span><span class="hidden">{said}: </span>{esc(words)}</span></li>'
+def _metrics(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of metrics: this model, the champion, the difference, the threshold."""
+    values = _part(metrics, "metrics")
+    champion = _part(decision, "champion") or _part(metrics, "champion")
+    others = _part(champion, "metrics")
+    checks = {
+        str(check["metric"]): check
+        for check in decision.get("checks") or ()
+        if check.get("kind") == "threshold"
+    }
+    primary = str(decision.get("primary_metric") or "")
+    rows = []
+    for name in sorted({**values, **checks}, key=lambda name: name != primary):  # else as measured
+        value, other, check = values.get(name), others.get(name), checks.get(name, {})
+        least, most = check.get("least"), check.get("most")
+        way = _way(name, least, most)
+        rows.append(
+            {
+                "name": name,
+                "primary": name == primary,
+                "way": way,
+                "value": value,
+                "meter": _meter(name, value, other, most if least is None else least),
+                "other": other,
+                "change": _change(value, other, way),
+                "bound": " and ".join(
+                    f"{sign} {bound:.4g}".replace("-", words.MINUS)
+                    for sign, bound in (("≥", least), ("≤", most))
+                    if bound is not None
+                ),
+                "passed": bool(check.get("passed")),
+            }
         )
-    reason = "; ".join(filter(None, re.split(r"\s*;\s*", reason))).strip()
-    icon = {"good": "✓", "bad": "✕"}.get(kind, DASH)
-    return (
-        f'<section class="verdict {kind}" aria-labelledby="section-verdict">'
-        f'<h2 id="section-verdict"><span class="icon" aria-hidden="true">{icon}</span>'
-        f"<span>{esc(headline)}</span></h2>"
-        + (f'<ul class="checks">{"".join(items)}</ul>' if items else "")
-        + (f"<p>{esc(reason[:1].upper() + reason[1:])}.</p>" if reason else "")
-        + "</section>"
-    )
+    return {
+        "rows": rows,
+        "bars": any(row["meter"] for row in rows),
+        "thresholds": bool(checks),
+        "champion": champion,
+        "compared": bool(others),
+        "chance": _part(metrics, "chance"),
+    }
 
 
-def _figures(facts: Mapping[str, Any]) -> str:
-    used: set[str] = {"content"}
-    boxes = []
-    for svg, title, alt, caption in facts.get("figures") or ():
-        body = embed(str(svg), str(alt or title), used)
-        words = fold("In words", f"<p>{esc(alt)}</p>") if alt else ""
-        caption = f"<figcaption>{esc(caption)}{words}</figcaption>"
-        boxes.append(f"<figure><h3>{esc(title)}</h3>{body}{caption}</figure>")
-    if not boxes:
+def _way(name: str, least: float | None, most: float | None) -> str:
+    """Which way is better; nothing where neither the bound nor the name tells."""
+    if (least is None) != (most is None):
+        return "higher is better" if most is None else "lower is better"
+    if less_is_better(name):
+        return "lower is better"
+    return "higher is better" if _MORE_IS_BETTER.search(name) else ""
+
+
+def _change(value: Any, other: Any, way: str) -> dict[str, Any]:
+    """The difference to the champion, signed, and in a word whether it is for the better."""
+    if not isinstance(value, int | float) or not isinstance(other, int | float):
+        return {"text": words.DASH}
+    change = float(value) - float(other)
+    if change == 0:
+        return {"text": "0", "word": "equal"}
+    text = words.number(change, signed=True)
+    if not way:
+        return {"text": text}
+    better = (change > 0) == (way == "higher is better")
+    return {
+        "text": text,
+        "word": "better" if better else "worse",
+        "side": "yes" if better else "no",
+    }
+
+
+def _meter(name: str, value: Any, other: Any, bound: Any) -> dict[str, float]:
+    """A bar for metrics from 0 to 1, in per cent; empty for any other."""
+    marks = {"value": value, "other": other, "bound": bound}
+    shares = {
+        mark: round(100 * share, 1)
+        for mark, share in marks.items()
+        if isinstance(share, int | float) and 0 <= share <= 1
+    }
+    return shares if _SHARE.search(name) and "value" in shares else {}
+
+
+def _serving(serving: Mapping[str, Any]) -> str:
+    """Whether an ONNX copy answers requests, and how near it comes; or why none does."""
+    if not serving:
         return ""
-    return section("figures", "Figures", f'<div class="figures">{chr(10).join(boxes)}</div>')
+    if not serving.get("onnx_copy"):
+        reason = serving.get("reason")
+        return "the scikit-learn model" + (f"; no ONNX copy because {reason}" if reason else "")
+    text, difference = "ONNX copy", serving.get("largest_difference")
+    if isinstance(difference, int | float):
+        text += f", agrees within {difference:.0e}".replace("e-0", "e-") if difference else ""
+        text += "" if difference else ", agrees exactly"
+    return text + (f" on {words.whole(serving['rows'])} rows" if serving.get("rows") else "")
 
 
-def _profile(profile: Mapping[str, Any]) -> str:
-    body, columns = profile_table(profile)
-    if not body:
-        return ""
-    if columns > MOST_COLUMNS:
-        body = fold(f"{whole(columns)} columns", body)
-    notes = [f"<li>{esc(note)}</li>" for note in profile.get("notes") or ()]
-    return section(
-        "profile", "The data", body + (f'<ul class="note">{"".join(notes)}</ul>' if notes else "")
-    )
-
-
-def _log(facts: Mapping[str, Any]) -> str:
-    log = str(facts.get("log_tail") or "").rstrip()
-    if not log:
-        return ""
-    count = len(log.splitlines())
-    body = fold(
-        f"The last {count} lines" if count > 1 else "The last line",
-        f'<pre tabindex="0" aria-label="Log">{esc(log)}</pre>',
-    )
-    return section("log", "Log", body)
+def _commands(facts: Mapping[str, Any]) -> str:
+    """The command lines that lead here again."""
+    data, git = _part(facts, "data"), _part(facts, "git")
+    lines = []
+    if git.get("commit"):
+        lines.append(["git", "checkout", str(git["commit"])])
+    if data.get("name"):
+        lines.append(["python", "src/data.py", "--local", "--name", str(data["name"])])
+        lines[-1] += ["--target", str(data["target"])] if data.get("target") else []
+    last = ["python", "src/model.py", "--local"]
+    last += ["--experiment", str(facts["experiment"])] if facts.get("experiment") else []
+    last += ["--set", f"data.name={json.dumps(data['name'])}"] if data.get("name") else []
+    for key, value in _part(facts, "settings").items():
+        last += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
+    lines.append([*last, "--force"])
+    return "\n".join(shlex.join(re.sub(r"\s+", " ", word) for word in line) for line in lines)

@@ -64,7 +64,7 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[str])
     counts = confusion_matrix(truth, prediction, labels=classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(classes)
-    names = [short(name, 16 if size < 5 else 10) for name in classes]
+    names = [short(name, 16) for name in classes]
     with drawing("confusion", height=min(1.8 + 0.55 * size, 4.6)) as draw:
         axes = draw.canvas.subplots()
         axes.grid(False)
@@ -75,7 +75,7 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[str])
         if size <= 6:
             for place, text in np.ndenumerate(shown.text_):
                 text.set(text=f"{counts[place]:,}\n{shares[place]:.0%}", linespacing=1.4)
-        if size > 3:
+        if size * max(map(len, names)) > 36:  # they would run into each other
             axes.tick_params(axis="x", rotation=35)
             for text in axes.get_xticklabels():
                 text.set(ha="right", rotation_mode="anchor")
@@ -206,7 +206,11 @@ def _draw_curves(
                 shown.line_.remove()
     axes.set(aspect="auto", xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
     if names:
-        axes.legend(loc="lower right" if display is RocCurveDisplay else "lower left")
+        axes.get_legend().remove()
+        # Below the plot, where no curve can run through it.
+        columns = 2 if len(classes) == 2 else 1
+        legend = axes.figure.legend(loc="outside lower center", ncols=columns)
+        axes.figure.set_figheight(3.3 + 0.19 * len(legend.get_texts()) / columns)
     return found[0], found[1]
 
 
