@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 
 from amlkit.ci import changes
 from conftest import Project
@@ -256,6 +260,27 @@ def test_outputs_are_set_for_every_stage(
     assert "##vso[task.setvariable variable=ci;isOutput=true]true" in said
     for stage in ALL - {"ci"}:
         assert f"##vso[task.setvariable variable={stage};isOutput=true]false" in said
+
+
+def test_it_runs_out_of_the_wheel_with_pyyaml_alone(repository: Repository, tmp_path: Path) -> None:
+    [wheel] = (repository.root / "wheels").glob("amlkit-*.whl")
+    shutil.copytree(Path(yaml.__file__).parent, tmp_path / "yaml")
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "amlkit.ci.changes", "--asked", "training"],
+        cwd=repository.root,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{wheel}{os.pathsep}{tmp_path}",
+            "BUILD_SOURCEBRANCH": "refs/heads/try",
+        },
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "training     runs: asked for" in done.stdout
+    assert "variable=training;isOutput=true]true" in done.stdout
+    assert "variable=data;isOutput=true]false" in done.stdout
 
 
 def test_a_wrong_config_is_one_line(
