@@ -254,7 +254,7 @@ def check(library: Path = LIBRARY, template: Path = TEMPLATE, record: Path = REC
         if built.name != wheel.name or not _same(built, wheel):
             raise WheelError(f"{wheel.name} is not what the source builds; `make wheel`")
     pin = f"amlkit=={version}"
-    if (template / "constraints.txt").read_text("utf-8").split().count(pin) != 1:
+    if (template / "constraints.txt").read_text("utf-8").splitlines().count(pin) != 1:
         raise WheelError(f"constraints.txt does not say {pin}; `make wheel`")
     entry = f"{pin} \\\n    --hash=sha256:{known[version]}\n"
     for lock in sorted(template.glob("requirements-*.txt")):
