@@ -5,167 +5,23 @@ The package is `other_model`, which knows nothing of amlkit; the inference serve
 
 from __future__ import annotations
 
-import csv
 import json
-import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import psutil
 import pytest
 
 from amlkit.content import environment_version, read_json
-from amlkit.local.endpoints import LocalEndpoints
-from amlkit.local.environments import LocalEnvironments
-from amlkit.local.server import request
-from amlkit.records import (
-    Deployment,
-    DeploymentDefinition,
-    Endpoint,
-    EnvironmentDefinition,
-    Model,
-    Scale,
-    TableRefused,
-    WorkError,
-)
-from amlkit.workspace import Say
-from conftest import PENGUINS, TESTS
+from amlkit.records import Endpoint, Scale, WorkError
+from conftest import TESTS
+from local.served import BODY, Served
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-ROWS = [{"Island": "Dream"}, {"Island": "Atlantis"}]
-BODY = json.dumps({"data": ROWS}).encode()
 SCORE = (TESTS / "other_model" / "score.py").read_text("utf-8")
-
-
-class OwnInterpreter(LocalEnvironments):
-    """No environment is made: this interpreter serves, with the double in place of the server."""
-
-    def interpreter(self, definition: EnvironmentDefinition, say: Say) -> Path:
-        """A command that runs this interpreter."""
-        double = self._folder / "double"
-        package = double / "azureml_inference_server_http"
-        package.mkdir(parents=True, exist_ok=True)
-        (package / "__init__.py").touch()
-        shutil.copy2(Path(__file__).with_name("inference_double.py"), package / "amlserver.py")
-        command = self._folder / "python"
-        found = f'PYTHONPATH="$PYTHONPATH:{double}" exec "{sys.executable}" "$@"'
-        command.write_text(f"#!/bin/sh\n{found}\n", encoding="utf-8")
-        command.chmod(0o755)
-        return command
-
-
-@dataclass
-class Served:
-    """An endpoint, and what its deployments are made of."""
-
-    endpoints: LocalEndpoints
-    definition: DeploymentDefinition
-    home: Path
-
-    def create(self, score: str | None = None, **changes: Any) -> Deployment:
-        """A deployment, its entry script changed; it is not started."""
-        code = self.home.parents[2] / f"code-{time.monotonic_ns()}"
-        shutil.copytree(self.definition.code, code)
-        if score is not None:
-            (code / "other_model" / "score.py").write_text(score, encoding="utf-8")
-        return self.endpoints.create_deployment(
-            replace(self.definition, code=code, **changes), lambda line: None
-        )
-
-    def deploy(self, score: str | None = None) -> Endpoint:
-        """A deployment that gets the traffic."""
-        with self.endpoints.hold("e"):
-            deployment = self.create(score)
-            started = self.endpoints.start("e", deployment)
-            assert started.status == "Ready", started.reason
-            return self.endpoints.set_traffic("e", {deployment.name: 100})
-
-    def get(self) -> Endpoint:
-        """The endpoint as it is now."""
-        found = self.endpoints.get("e")
-        assert found is not None
-        return found
-
-    def ask(self) -> Any:
-        """The answer at the endpoint's address."""
-        status, body = request(self.get().uri, "POST", "/score", BODY, 30)
-        assert status == 200, body
-        return json.loads(body)["predictions"]
-
-    def wait_for(self, status: str) -> Endpoint:
-        """The endpoint, once it has that status."""
-        limit = time.monotonic() + 30
-        while (found := self.get()).status != status:
-            assert time.monotonic() < limit, found
-            time.sleep(0.05)
-        return found
-
-    def state(self) -> dict[str, Any]:
-        """What the supervisor wrote down."""
-        value: dict[str, Any] = read_json(self.home / "state.json")
-        return value
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    """Nothing is deployed yet; in the end nothing runs."""
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "rule.json").write_text(json.dumps({"Dream": "Chinstrap"}), encoding="utf-8")
-    code = tmp_path / "snapshot"
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(TESTS / "other_model", code / "other_model", ignore=ignored)
-    lock = tmp_path / "requirements-serve.txt"
-    lock.write_text("x==1\n", encoding="utf-8")
-    workspace = tmp_path / "a workspace"
-    endpoints = LocalEndpoints(workspace, OwnInterpreter(workspace))
-    definition = DeploymentDefinition(
-        endpoint="e",
-        model=Model("m", "3", str(model)),
-        environment=EnvironmentDefinition("serve", lock, (), serving=True),
-        package="other_model",
-        code=code,
-        code_version="c",
-        port=0,
-        scale=Scale(workers=2),
-        identity="0123456789ab",
-    )
-    yield Served(endpoints, definition, workspace / "endpoints" / "e")
-    endpoints.delete("e")
-
-
-class Client:
-    """Asks all the time; keeps what was not as it should be."""
-
-    def __init__(self, served: Served) -> None:
-        self.uri, self.asked, self.failures = served.get().uri, 0, list[str]()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            try:
-                status, body = request(self.uri, "POST", "/score", BODY, 30)
-                if status != 200 or len(json.loads(body)["predictions"]) != len(ROWS):
-                    self.failures.append(f"{status}: {body!r}")
-            except Exception as error:
-                self.failures.append(repr(error))
-            self.asked += 1
-
-    def __enter__(self) -> Client:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
 
 def test_foreign_model_is_served_by_its_own_entry_script(served: Served) -> None:
@@ -196,7 +52,7 @@ def test_foreign_model_is_served_by_its_own_entry_script(served: Served) -> None
 def test_no_request_is_lost_in_switches_and_on_the_way_back(served: Served) -> None:
     first = served.deploy()
     assert first.serving is not None
-    with Client(served) as client:
+    with served.client() as client:
         second = served.deploy(SCORE.replace('RULE.get(row.get("Island"))', '"changed"'))
         assert second.serving is not None and second.previous is not None
         assert second.uri == first.uri
@@ -219,7 +75,7 @@ def test_no_request_is_lost_in_switches_and_on_the_way_back(served: Served) -> N
 def test_deployment_that_fails_tells_why_and_leaves_its_log(served: Served) -> None:
     before = served.deploy()
     assert before.serving is not None
-    with Client(served) as client, served.endpoints.hold("e"):
+    with served.client() as client, served.endpoints.hold("e"):
         broken = served.create(SCORE + "\nimport a_package_that_is_not_there\n")
         started = served.endpoints.start("e", broken)
         assert started.status == "Failed"
@@ -354,52 +210,3 @@ def test_where_no_socket_is_passed_on_a_switch_has_a_gap_and_says_so(served: Ser
     assert served.ask() == ["Chinstrap", None]
     assert served.endpoints.delete("e")
     assert supervisor.wait(30) == 0
-
-
-Score = Callable[..., int]
-
-
-@pytest.fixture
-def score(served: Served) -> Score:
-    """Scores a table with the definition's model and code."""
-
-    def scored(source: Path, target: Path, *keep: str, **changes: Any) -> int:
-        definition = replace(served.definition, **changes)
-        return served.endpoints.score(
-            definition, source, target, keep, print, lambda done, total: None
-        )
-
-    return scored
-
-
-def test_foreign_package_scores_tables_by_its_own_batch(score: Score, tmp_path: Path) -> None:
-    out = tmp_path / "out.csv"
-    assert score(PENGUINS, out, "Individual ID") == 344
-    with out.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["Individual ID", "prediction"]
-    assert {row["prediction"] for row in rows} == {"Chinstrap", ""}
-    other = tmp_path / "other.csv"
-    other.write_text("x\n1\n", encoding="utf-8")
-    with pytest.raises(TableRefused, match="there is no column 'Island'"):
-        score(other, out)
-
-
-def test_package_without_a_batch_is_scored_by_amlkit(
-    served: Served, score: Score, tmp_path: Path
-) -> None:
-    (served.definition.code / "other_model" / "batch.py").unlink()
-    with pytest.raises(TableRefused, match=r"no schema\.json.*batch\.py in its package"):
-        score(PENGUINS, tmp_path / "out.csv")
-
-
-def test_batch_that_breaks_is_an_error_in_a_line(
-    served: Served, score: Score, tmp_path: Path
-) -> None:
-    own = served.definition.code / "other_model" / "batch.py"
-    own.write_text("print('hello')\nprint(12)\n", encoding="utf-8")
-    with pytest.raises(WorkError, match="did not say its rows"):
-        score(PENGUINS, tmp_path / "out.csv")
-    own.write_text("raise KeyError('oh')\n", encoding="utf-8")
-    with pytest.raises(WorkError, match=r"code 1: KeyError: 'oh'"):
-        score(PENGUINS, tmp_path / "out.csv")

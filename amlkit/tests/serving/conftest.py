@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from amlkit.serving.answer import Answerer
+from amlkit.serving.predictor import Predictor
 from conftest import PACKAGE, PENGUINS
 
 Train = Callable[[str], Path]
@@ -55,3 +59,24 @@ def train(code: Path, tmp_path_factory: pytest.TempPathFactory) -> Train:
 def model(train: Train) -> Path:
     """A model of two classes."""
     return train("Sex")
+
+
+@pytest.fixture(scope="session")
+def trained(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of the carried table, with its ONNX copy, where the cloud puts it."""
+    place = tmp_path_factory.mktemp("served") / "azureml-models" / "penguins" / "3"
+    shutil.copytree(model, place / "model")
+    return place / "model"
+
+
+@pytest.fixture(scope="session")
+def examples(trained: Path) -> dict[str, Any]:
+    """Rows that the training left, and the model's answers."""
+    content: dict[str, Any] = json.loads((trained / "examples.json").read_text("utf-8"))
+    return content
+
+
+@pytest.fixture(scope="session")
+def answerer(trained: Path) -> Answerer:
+    """The model, ready for requests."""
+    return Answerer(Predictor(trained), "penguins", "3")

@@ -2,8 +2,8 @@
 
 The supervisor owns the endpoint's socket, so the address outlives every server behind it, and a
 request that arrives while servers change waits in the socket's queue. Drivers write what they want
-into `wanted.json`, the supervisor what is so into `state.json`. Either side may be killed at any
-moment: the other reads what is true.
+into `wanted.json`, the supervisor writes what runs into `state.json`. Either side may be killed at
+any moment: the other reads what is true.
 
 A switch: the candidate runs on an address of its own until its driver has tested it; then a server
 of the same deployment is started on the endpoint's socket; once it answers, the old one is told to
@@ -146,7 +146,7 @@ class Supervisor:
         return self.driver_lives
 
     def write(self) -> None:
-        """Writes down what is so, where it has changed."""
+        """Writes down what runs, where it has changed."""
         servers = {
             server.name: {"status": server.status(), "uri": server.uri, "pid": server.pid}
             for server in (self.candidate, self.next, self.serving)
