@@ -127,7 +127,7 @@ def test_probabilities_lie_row_by_row(own: list[str]) -> None:
 
 def test_a_metric_that_is_no_finite_number_counts_as_not_measured() -> None:
     """An owner's own, too; whatever numpy made of it, JSON takes it."""
-    metrics = {"mine": np.float32(0.5), "nan": math.nan, "inf": np.inf}
+    metrics: dict[str, Any] = {"mine": np.float32(0.5), "nan": math.nan, "inf": np.inf}
     assert json.dumps(Evaluation(metrics, np.zeros(1)).metrics) == '{"mine": 0.5}'
 
 

@@ -154,6 +154,7 @@ def test_an_onnx_copy_gives_the_models_answers(
         assert answers.tolist() == model.evaluation.prediction.tolist()
     assert facts["probabilities"] == (model.evaluation.probability is not None)
     if facts["probabilities"]:
+        assert shares is not None and model.evaluation.probability is not None
         np.testing.assert_allclose(shares, model.evaluation.probability, atol=1e-5)
 
 

@@ -36,7 +36,7 @@ def test_it_imports_nothing_else_of_amlkit() -> None:
     """Tables import nothing of serving either."""
     assert len(modules()) > 20
     for name, path in modules().items():
-        allowed = ("amlkit.tabular.",)
+        allowed: tuple[str, ...] = ("amlkit.tabular.",)
         if name.startswith("amlkit.serving"):
             allowed = ("amlkit.tabular.", "amlkit.serving.")
         for imported in imports(path):

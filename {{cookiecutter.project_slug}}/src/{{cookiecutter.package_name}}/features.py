@@ -18,7 +18,7 @@ from sklearn.utils import get_tags
 
 
 def build_pipeline(columns: Sequence[Column], model: Any) -> Pipeline:
-    """An unfitted Pipeline: dates become numbers, texts and numbers are made ready, then `model`.
+    """Make dates numbers, make texts and numbers ready, then `model`: an unfitted Pipeline.
 
     The ONNX copy, which serves faster, is made of just these steps and parts. With steps of your
     own the scikit-learn model serves, and the log says why.

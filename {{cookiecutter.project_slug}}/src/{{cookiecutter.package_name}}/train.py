@@ -1,7 +1,7 @@
 """Train, measure and write the model: `python -m <this package>.train --data PATH`.
 
-It runs in a folder of its own, on this machine as on Azure ML, and writes `outputs/model/` and, last
-of all, `outputs/metrics.json`. Any script that does so will do; amlkit only makes this one short.
+It runs in a folder of its own, here and on Azure ML, and writes `outputs/model/` and, last of all,
+`outputs/metrics.json`. Any script that does so will do; amlkit only makes this one short.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def train(job: Job) -> None:
     told = job.settings
     rows = job.read(told["task"], told["holdout"], told["drop_columns"], told["min_class_rows"])
 
-    # The line that picks the estimator: auto is histogram gradient boosting.
+    # `training.estimator` of config.yml picks the estimator; auto is histogram gradient boosting.
     estimator = make_estimator(told["estimator"], told["parameters"], rows.task, told["seed"])
     pipeline = build_pipeline(rows.columns, estimator)
 
@@ -44,7 +44,7 @@ def train(job: Job) -> None:
         evaluation = evaluate(pipeline, rows.X_test, rows.y_test, rows.task, rows.classes)
         job.say(in_words(evaluation.metrics))
 
-    # Writes the model, its ONNX copy, figures and metrics; measures the champion, by `evaluate` too.
+    # The model, its ONNX copy, figures, metrics; and the champion, measured by `evaluate` too.
     job.write(rows, pipeline, evaluation, evaluate)
 
 
