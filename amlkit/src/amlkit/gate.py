@@ -201,7 +201,7 @@ def _chance(metric: str, value: Any, chance: float) -> Check:
 def _comparison(metric: str, value: Any, score: Score, tolerance: float) -> Check:
     """The primary metric against the champion's, within the tolerance."""
     name, other = f"version {score.version}", score.metrics.get(metric)
-    if score.error or not _is_number(other) or not math.isfinite(other):
+    if score.error or other is None or not _is_number(other) or not math.isfinite(other):
         why = score.error or f"it has no {metric}"
         words = (
             f"the champion, {name}, cannot be compared: {why}; "

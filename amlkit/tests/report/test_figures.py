@@ -264,6 +264,18 @@ def test_regression_in_words_points_and_hexagons(tmp_path: Path) -> None:
     assert "5,000 held-out rows" in many["residuals"]["alt"]
 
 
+def test_a_constant_prediction_is_drawn_without_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    case = line_case(40)
+    figures = case.write(tmp_path, prediction=np.full(40, 7.0))
+    assert (
+        "correlation of their size with the prediction not defined" in figures["residuals"]["alt"]
+    )
+    assert not capsys.readouterr().out
+    assert not list(recwarn)
+
+
 class Broken:
     """A model that fails when it is asked again."""
 

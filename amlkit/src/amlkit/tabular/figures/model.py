@@ -81,8 +81,8 @@ def confusion(truth: np.ndarray, prediction: np.ndarray, classes: Sequence[str])
                 text.set(ha="right", rotation_mode="anchor")
         axes.set(xlabel="predicted", ylabel="true class")
         found = [
-            f"of {counts[i].sum():,} {short(name)}, {counts[i, i]:,} found ({shares[i, i]:.0%})"
-            for i, name in enumerate(classes)
+            f"of {row.sum():,} {short(name)}, {row[i]:,} found ({shares[i, i]:.0%})"
+            for i, (name, row) in enumerate(zip(classes, counts, strict=True))
         ]
         return draw.finish(
             "Confusion matrix",
@@ -129,9 +129,10 @@ def curves(
         if not drawn:
             return None
         few = f", the {len(drawn)} most frequent classes" if len(drawn) < len(classes) else ""
-        of = f"Each class against the rest{few}."
-        if len(classes) == 2:
-            of = f"Positive class: {short(classes[1])}."
+        two = len(classes) == 2
+        of = (
+            f"Positive class: {short(classes[1])}." if two else f"Each class against the rest{few}."
+        )
         if kind == "roc":
             axes.plot([0, 1], [0, 1], **GUESS)
             labels(axes, "false-positive rate", "true-positive rate")
@@ -208,9 +209,8 @@ def _draw_curves(
     if names:
         axes.get_legend().remove()
         # Below the plot, where no curve can run through it.
-        columns = 2 if len(classes) == 2 else 1
-        legend = axes.figure.legend(loc="outside lower center", ncols=columns)
-        axes.figure.set_figheight(3.3 + 0.19 * len(legend.get_texts()) / columns)
+        axes.figure.legend(loc="outside lower center", ncols=2 if len(classes) == 2 else 1)
+        axes.figure.set_figheight(3.4 + (0.19 * len(names) if len(classes) > 2 else 0.1))
     return found[0], found[1]
 
 
@@ -301,7 +301,7 @@ def predicted_actual(
 def residuals(truth: np.ndarray, prediction: np.ndarray, target: str) -> Figure:
     """Actual less predicted over predicted, both of shape (rows,), and how the residuals spread."""
     residual = truth - prediction
-    with drawing("residuals") as draw:
+    with drawing("residuals") as draw, np.errstate(invalid="ignore"):
         axes, side = draw.canvas.subplots(1, 2, sharey=True, width_ratios=[3, 1])
         _points(axes, truth, prediction, "residual_vs_predicted", SERIES[0])
         axes.set(xlim=_limits(prediction), ylim=_limits(residual))
@@ -313,18 +313,19 @@ def residuals(truth: np.ndarray, prediction: np.ndarray, target: str) -> Figure:
         labels(side, "rows", "")
         side.xaxis.set_major_locator(MaxNLocator(3, integer=True))
         inner = np.quantile(residual, [0.05, 0.95])
+        growth = pd.Series(np.abs(residual)).corr(pd.Series(prediction))
         return draw.finish(
             "Residuals",
             f"Residuals, actual less predicted, of {len(truth):,} held-out rows: mean "
             f"{number(residual.mean())}, standard deviation {number(residual.std())}, nine in ten "
             f"between {number(inner[0])} and {number(inner[1])}; correlation of their size with "
-            f"the prediction {_correlation(prediction, np.abs(residual)):.2f}.",
+            f"the prediction {number(growth)}.",
             f"Without a pattern around zero nothing is left to explain.{_sample(len(truth))}",
         )
 
 
 def _points(axes: Any, truth: np.ndarray, values: np.ndarray, kind: str, color: str) -> None:
-    """A point for each row, of many rows for a sample."""
+    """A point for each row; of many rows for some."""
     PredictionErrorDisplay.from_predictions(
         truth,
         values,
@@ -347,8 +348,3 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
     low, high = float(np.min(values)), float(np.max(values))
     room = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
     return low - room, high + room
-
-
-def _correlation(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's; 0 where one of them does not vary."""
-    return float(np.corrcoef(x, y)[0, 1]) if np.ptp(x) and np.ptp(y) else 0.0
