@@ -1,0 +1,25 @@
+"""A rendered repository is read in one sitting: how many files and lines it has."""
+
+from __future__ import annotations
+
+import re
+
+from tests.conftest import BakedProject
+
+# Nobody reads these: locks, the sample's rows, the licence, the library.
+UNREAD = re.compile(r"requirements-.*\.txt|data/.*|LICENSE|wheels/.*\.whl")
+LONGEST = {r"src/\w+\.py": 100, r"src/\w+/\w+\.py": 120, r"infra/\w+\.py": 25}
+
+
+def test_a_rendered_repository_is_small(default: BakedProject) -> None:
+    assert len(default.files) <= 60
+    lines = {
+        name: len(default.text(name).splitlines())
+        for name in sorted(default.files)
+        if not UNREAD.fullmatch(name)
+    }
+    assert sum(lines.values()) <= 2500, lines
+    for pattern, most in LONGEST.items():
+        seen = {name: count for name, count in lines.items() if re.fullmatch(pattern, name)}
+        assert seen, pattern
+        assert max(seen.values()) <= most, seen
