@@ -101,6 +101,8 @@ class OnnxModel:
     """
 
     def __init__(self, model: Path | bytes, facts: Mapping[str, Any], threads: int = 1) -> None:
+        # It sends usage to Microsoft from 1.29 on, as soon as it is imported.
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
         import onnxruntime as ort
 
         options = ort.SessionOptions()
