@@ -7,6 +7,7 @@ return labels or numbers (rows,), and scores (rows, classes) or None.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
