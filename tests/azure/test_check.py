@@ -11,9 +11,9 @@ from tests.azure.test_drivers import changes
 def test_the_transcript_names_nobody(project: AzureProject) -> None:
     mark = project.standin.journal.mark()
     done = subprocess.run(
-        [project.python, "-m", "aml.azure_check"],
+        [project.python, "-m", "amlkit.azureml_v1.check"],
         cwd=project.path,
-        env=project.environment(PYTHONPATH=str(project.path / "src")),
+        env=project.environment(),
         capture_output=True,
         encoding="utf-8",
         check=False,

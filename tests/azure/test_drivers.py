@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.azure.conftest import AzureProject
+from tests.conftest import environment
 from tests.generated.test_readme import commands
 
 CHANGES = ("PUT", "POST", "PATCH", "DELETE")
@@ -17,10 +20,18 @@ CHANGES = ("PUT", "POST", "PATCH", "DELETE")
 @pytest.fixture(scope="module")
 def first(project: AzureProject) -> dict[str, dict[str, Any]]:
     """What the four drivers answered when nothing was there yet, run as the README has it."""
+    commit(project.path)
     lines = [line for line in commands(project.path / "README.md") if "--local" not in line]
     drivers = [re.fullmatch(r"python src/(\w+)\.py", line) for line in lines]
     assert len(drivers) == 4
     return {driver[1]: project.done(driver[1]) for driver in drivers if driver}
+
+
+def commit(folder: Path) -> None:
+    """Has git know the repository as it was rendered."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    for words in (("init", "-q"), ("add", "-A"), (*who, "commit", "-q", "-m", "Start")):
+        subprocess.run(["git", *words], cwd=folder, env=environment(), check=True)
 
 
 def test_the_first_run_does_all_of_it(first: dict[str, dict[str, Any]]) -> None:
@@ -60,6 +71,28 @@ def test_metrics_tags_and_figures_are_with_the_run(
     assert json.loads(seen["model"]["schema"])
 
 
+def test_a_job_is_sent_the_owners_package_alone(
+    project: AzureProject, first: dict[str, dict[str, Any]]
+) -> None:
+    snapshot = project.sdk(
+        """
+        from azureml.core import Run
+        run = Run.get(workspace, sys.argv[1])
+        print(json.dumps(run.get_details()["properties"]["ContentSnapshotId"]))
+        """,
+        first["model"]["run_id"],
+    )
+    package = next(project.path.glob("src/*/train.py")).parent
+    sent = set(project.standin.azure.snapshots.get(snapshot).files)
+    code = {path.relative_to(package.parent).as_posix() for path in package.rglob("*.py")}
+    assert sent == {"folders.txt", *code}
+
+
+def test_amlkit_is_sent_once(project: AzureProject, first: dict[str, dict[str, Any]]) -> None:
+    sent = project.standin.journal.find(method="PUT", host=r"\.blob\.", path_regex=r"\.whl")
+    assert len([entry.path for entry in sent if "/amlkit-" in entry.path]) == 1
+
+
 def test_the_second_run_changes_nothing(
     project: AzureProject, first: dict[str, dict[str, Any]]
 ) -> None:
@@ -89,8 +122,8 @@ def test_a_changed_line_trains_again_and_builds_no_image(
     journal = project.standin.journal
     sent = journal.find(method="PUT", host=r"\.blob\.", path_regex="snapshot", since=mark)
     assert len(sent) == 1, [entry.path for entry in sent]
-    # Compared with the reigning model by the job itself, on the same held-out rows.
-    assert trained["decision"]["reigning"]["metrics"]["roc_auc"] > 0.9
+    # Compared with the champion by the job itself, on the same held-out rows.
+    assert trained["decision"]["champion"]["metrics"]["roc_auc"] > 0.9
 
 
 def test_dry_runs_only_read(project: AzureProject, first: dict[str, dict[str, Any]]) -> None:

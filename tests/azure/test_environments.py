@@ -88,8 +88,6 @@ def pips(definition: dict[str, Any]) -> list[str]:
 
 
 def test_the_definition_says_all_that_config_yml_asks_for(project: AzureProject) -> None:
-    for left in (project.path / "wheels").glob("*.whl"):
-        left.unlink()
     flags = small(project, "asked")
     flags += ["--set", "azure.environment.python='3.12'"]
     flags += ["--set", "azure.environment.conda_packages=[libgomp=14.2]"]
@@ -102,7 +100,10 @@ def test_the_definition_says_all_that_config_yml_asks_for(project: AzureProject)
     assert "python=3.12" in parts
     assert "libgomp=14.2" in parts
     assert "conda-forge" in found["conda"]["channels"]
-    assert pips(found) == ["six==1.17.0", "--index-url https://pypi.example.com/simple"]
+    pinned, *addresses, index = pips(found)
+    assert (pinned, index) == ("six==1.17.0", "--index-url https://pypi.example.com/simple")
+    names = [wheel.stem.split("-")[0] for wheel in sorted(project.path.glob("wheels/*.whl"))]
+    assert [address.rsplit("/", 1)[1].split("-")[0] for address in addresses] == names
     assert found["image"] == "mcr.microsoft.com/azureml/minimal:1"
 
 
@@ -116,6 +117,52 @@ def test_a_ready_made_image_is_used_as_it_is(project: AzureProject, standin: Sta
     assert found["image"] == "registry.example.com/train:7"
     assert found["managed"]
     assert len(standin.builds) == builds
+
+
+def test_a_line_of_the_environment_function_builds_once(
+    project: AzureProject, standin: StandIn
+) -> None:
+    driver = project.path / "src" / "environment.py"
+    before, end = driver.read_text(encoding="utf-8"), "    return env\n\n\ndef private_wheel"
+    assert end in before
+    flags = small(project, "changed")
+    first = project.done("environment", *flags)["environment"]
+    try:
+        driver.write_text(before.replace(end, "    # a comment\n" + end), encoding="utf-8")
+        same = project.done("environment", *flags)["environment"]
+        assert (same["version"], same["created"]) == (first["version"], False)
+        builds = len(standin.builds)
+        added = '    env.python.conda_dependencies.add_pip_package("idna==3.10")\n'
+        driver.write_text(before.replace(end, added + end), encoding="utf-8")
+        second = project.done("environment", *flags)["environment"]
+        again = project.done("environment", *flags)["environment"]
+    finally:
+        driver.write_text(before, encoding="utf-8")
+    assert second["created"]
+    assert (again["version"], again["created"]) == (second["version"], False)
+    assert len(standin.builds) == builds + 1  # one image for two environments of one content
+    assert "idna==3.10" in pips(registered(project, "changed"))
+
+
+def test_an_upload_of_a_wheel_that_was_cut_off_is_mended(
+    project: AzureProject, standin: StandIn
+) -> None:
+    flags = small(project, "cut-off")
+    added = wheel(project.path / "wheels", "cut_off", "whole")
+    try:
+        standin.fault(
+            path=r"cut_off.*\.whl", method="PUT", host=r"\.blob\.", status=403, code="AuthFailure"
+        )
+        answer = project.drive("environment", *flags)
+        assert answer.code == 1, answer.said
+        mended = project.drive("environment", *flags)
+        assert mended.code == 0, mended.said
+        assert "had been cut off" in mended.said
+        (address,) = [pip for pip in pips(registered(project, "cut-off")) if "cut_off" in pip]
+        blob = address.split("/azureml/", 1)[1]
+        assert standin.blobs.get("azureml", blob) == added.read_bytes()
+    finally:
+        added.unlink()
 
 
 def test_an_image_that_cannot_be_built_shows_why(project: AzureProject, standin: StandIn) -> None:

@@ -1,4 +1,4 @@
-"""Long waits on Azure ML: outages, interrupts, and steps that take a run up again."""
+"""Long waits on Azure ML: outages, interrupts, and steps that resume a run."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def ready(project: AzureProject) -> AzureProject:
     project.done("data")
     train = next(project.path.glob("src/*/train.py"))
     text = train.read_text(encoding="utf-8")
-    slow = "    settings_seconds = 6\n    import time\n\n    time.sleep(settings_seconds)\n"
-    head = '    outputs, seed = args.outputs, settings["seed"]\n'
+    head = "    told = job.settings\n"
+    slow = "    import time\n\n    time.sleep(6)\n"
     assert head in text
     train.write_text(text.replace(head, head + slow), encoding="utf-8")
     return project
@@ -73,7 +73,7 @@ def test_an_interrupt_leaves_the_run_going(ready: AzureProject) -> None:
     assert answer.record["status"] == "Completed"
 
 
-def test_a_later_step_takes_the_run_up(ready: AzureProject) -> None:
+def test_a_later_step_resumes_the_run(ready: AzureProject) -> None:
     started = ready.done("model", "--no-wait", *seed(11))
     assert started["status"] not in ("Completed", "Failed")
     finished = ready.done("model", "--resume", started["run_id"])

@@ -141,14 +141,16 @@ def watch(
     is_over: Callable[[str], bool],
     limit: float = float("inf"),
 ) -> str:
-    """Looks every `pause` seconds until it is over, `limit` seconds at most; the last state seen.
+    """Looks until it is over, `limit` seconds at most; returns the last state seen.
 
-    Outages are outlived: `LOOKS` in a row may fail by what may pass.
+    Soon at first, then every `pause` seconds. Outages are outlived: `LOOKS` in a row may fail by
+    what may pass.
     """
-    began, failures, state = time.monotonic(), 0, ""
+    began, failures, state, soon = time.monotonic(), 0, "", FIRST_PAUSE
     with waiting() as wait:
         while not is_over(state) and time.monotonic() - began < limit:
-            wait.sleep(pause)
+            wait.sleep(soon)
+            soon = min(soon * 1.5, pause)
             try:
                 state, failures = look(), 0
             except Exception as error:
