@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -137,3 +139,28 @@ def _at_start(node: ast.AST) -> Iterator[ast.AST]:
             continue
         yield child
         yield from _at_start(child)
+
+
+def test_the_readme_names_what_the_template_imports() -> None:
+    """It is the interface that a release keeps."""
+    readme = (SOURCE.parent / "README.md").read_text(encoding="utf-8")
+    table = [row.split("|")[1:-1] for row in readme.splitlines() if row.startswith("|")]
+    named: set[str] = set()
+    for _, names, *_ in table:
+        module, _, members = names.partition(":")
+        for member in re.findall(r"`(\w+)`", members):
+            named.add(f"{module.strip().strip('`')}.{member}")
+    flow = {f"amlkit.flow.{driver}" for driver in DRIVERS}
+    imported = {
+        f"{node.module}.{alias.name}"
+        for path in TEMPLATE.rglob("*.py")
+        if "tests" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("amlkit")
+        for alias in node.names
+    }
+    assert imported - flow <= named
+    for name in named:
+        module, _, member = name.rpartition(".")
+        if module.startswith("amlkit"):
+            assert hasattr(importlib.import_module(module), member), name
