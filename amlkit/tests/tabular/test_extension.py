@@ -21,7 +21,7 @@ from amlkit.serving.rows import RowReader
 from amlkit.settings import load_settings
 from amlkit.tabular.estimators import make_estimator
 from amlkit.tabular.table import TableError
-from amlkit.tabular.training import main
+from amlkit.tabular.training import main, save
 from conftest import PACKAGE, PENGUINS, SAMPLE, TEMPLATE
 
 # The code of the docs. `my_package` stands there for the package's own name.
@@ -178,6 +178,15 @@ def build_pipeline(columns, model):
     assert not record["serving"]["onnx_copy"]
     assert "(columntransformer, histgradientboostingclassifier)" in record["serving"]["reason"]
     assert record["training"]["estimator"].endswith(".HistGradientBoostingClassifier")
+
+
+def test_a_class_of_train_py_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`python -m` runs that file as __main__, and the model would name its class so."""
+    own = type("Own", (), {"__module__": "__main__"})
+    monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
+    with pytest.raises(TableError, match=r"another module of the package, such as features\.py"):
+        save(own(), tmp_path / "model.joblib")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_second_metric_and_its_threshold(owner: Make, tmp_path: Path) -> None:

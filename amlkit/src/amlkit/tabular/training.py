@@ -155,7 +155,7 @@ class Job:
         with self.stage("write", f"write {self.outputs}"):
             folder = self.outputs / "model"
             folder.mkdir(parents=True, exist_ok=True)
-            joblib.dump(model, folder / "model.joblib")
+            save(model, folder / "model.joblib")
             write_json(folder / "schema.json", described)
             answers = (evaluation.prediction, evaluation.probability)
             shown = examples(rows.held_out, rows.schema, names, *answers)
@@ -266,6 +266,18 @@ class Job:
         sizes = {f"rows_{side}": str(count) for side, count in record["rows"].items()}
         tags = {"holdout": record["holdout"], **sizes}
         self.say(track(parameters, record["metrics"], tags, self.outputs))
+
+
+def save(model: Any, path: Path) -> None:
+    """Pickle the model; TableError if nobody but this process could load it."""
+    joblib.dump(model, path)
+    if b"__main__" in path.read_bytes():  # the module of what `python -m` runs, uncompressed
+        path.unlink()
+        raise TableError(
+            "the model holds a class or a function of train.py, which is known as __main__ in this "
+            "job and not at all to an endpoint; move it to another module of the package, such as "
+            "features.py"
+        )
 
 
 def in_words(metrics: Mapping[str, float]) -> str:
