@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
@@ -380,11 +383,18 @@ def test_a_figure_of_ones_own_is_written_with_the_others(tmp_path: Path) -> None
     assert "var(--series-1,#" in figures["gain"]["svg"]
 
 
-def test_neither_a_matplotlibrc_nor_a_backend_has_a_say(tmp_path: Path) -> None:
+def test_a_matplotlibrc_has_no_say(tmp_path: Path) -> None:
     case = classes_case(["a", "b"])
     usual = case.write(tmp_path / "usual")
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "text.usetex": True}):
         assert case.write(tmp_path / "other") == usual
+
+
+def test_a_job_that_a_notebook_starts_draws_too() -> None:
+    backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    command = [sys.executable, "-c", "import amlkit.tabular.figures"]
+    done = subprocess.run(command, env={**os.environ, **backend}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_name_that_begins_with_an_underscore_is_in_the_legend(tmp_path: Path) -> None:

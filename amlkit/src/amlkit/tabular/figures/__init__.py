@@ -16,10 +16,15 @@ Importing this package imports matplotlib and scikit-learn: do it where figures 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+# A job that is started from a notebook inherits the notebook's, which matplotlib does not find
+# here, and fails on import. No backend is used: a figure is written as SVG by itself.
+os.environ["MPLBACKEND"] = "agg"
 
 import numpy as np
 import pandas as pd
