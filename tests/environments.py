@@ -56,9 +56,50 @@ def _forget_unused(kind: str) -> None:
             shutil.rmtree(made.parent, ignore_errors=True)
 
 
-def install(project: BakedProject, target: str = "setup") -> Path:
-    """The virtual environment that `make TARGET` makes in a rendered repository, made once."""
+class NoPython(Exception):
+    """There is no interpreter of a version, and uv cannot bring one: its last line says why."""
+
+
+def interpreter(version: str) -> str:
+    """A Python of this version: this machine's, or one that uv brings.
+
+    Raises:
+        NoPython: neither is to be had.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv", "versions")
+    found = [path for path in pyenv.glob(f"{version}.*/bin/python") if path.is_file()]
+    if found:  # its commands on PATH are there for the chosen version alone
+        return str(found[-1])
+    for words in (["find"], ["install"], ["find"]):
+        done = subprocess.run(
+            [find_uv_bin(), "python", *words, version],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        if words == ["find"] and done.returncode == 0:
+            return done.stdout.strip()
+        if words == ["install"] and done.returncode != 0:
+            said = (done.stderr.strip() or "uv says nothing").splitlines()
+            raise NoPython(f"no Python {version} here, and uv brings none: {said[-1].strip()}")
+    raise NoPython(f"no Python {version} here")
+
+
+def install(project: BakedProject, target: str = "setup", python: str = "") -> Path:
+    """The virtual environment that `make TARGET` makes in a rendered repository, made once.
+
+    Args:
+        project: whose lock is installed.
+        target: of its Makefile.
+        python: a version, where it is not to be the Makefile's own choice.
+
+    Raises:
+        NoPython: there is no interpreter of that version.
+    """
     folder, lock = TARGETS[target]
+    chosen = interpreter(python) if python else ""
 
     def make(home: Path) -> None:
         for name in (lock, *READ):
@@ -67,6 +108,9 @@ def install(project: BakedProject, target: str = "setup") -> Path:
                 shutil.copytree(source, home / name)
             elif source.exists():
                 shutil.copy2(source, home / name)
+        if chosen:  # make takes the one that is there
+            words = [find_uv_bin(), "venv", "--quiet", "--python", chosen, str(home / folder)]
+            subprocess.run(words, check=True)
         # Bytecode is written for what a test imports, when it does: most of it is never asked for.
         made = subprocess.run(
             ["make", target, "BYTECODE="],
@@ -78,7 +122,8 @@ def install(project: BakedProject, target: str = "setup") -> Path:
         )
         assert made.returncode == 0, made.stdout + made.stderr
 
-    return once(target, (project.path / lock).read_bytes(), make) / folder
+    kind = f"{target}-{python}" if python else target
+    return once(kind, (project.path / lock).read_bytes() + chosen.encode(), make) / folder
 
 
 def give(project: BakedProject, target: str = "setup") -> None:
@@ -89,17 +134,23 @@ def give(project: BakedProject, target: str = "setup") -> None:
         os.utime(stamp)  # make compares it with the lock, which was rendered just now
 
 
-def sync(project: Path, kind: str) -> Path:
-    """The interpreter of a `uv.lock` of our own, with this Python."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+def sync(project: Path, kind: str, version: str = "", *, compiled: bool = False) -> Path:
+    """The interpreter of a `uv.lock` of our own, with this Python or one of another version.
+
+    Raises:
+        NoPython: there is no interpreter of that version.
+        RuntimeError: it cannot be installed, with what uv said.
+    """
+    python = interpreter(version) if version else sys.executable
+    version = version or f"{sys.version_info.major}.{sys.version_info.minor}"
 
     def make(home: Path) -> None:
         done = subprocess.run(
             [
                 *(find_uv_bin(), "sync", "--project", str(project), "--locked"),
-                *("--python", sys.executable, "--compile-bytecode"),
+                *("--python", python, *(["--compile-bytecode"] if compiled else [])),
             ],
-            env=environment(UV_PROJECT_ENVIRONMENT=str(home / "venv")),
+            env=environment(UV_PROJECT_ENVIRONMENT=str(home / "venv"), UV_COMPILE_BYTECODE="0"),
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -107,5 +158,5 @@ def sync(project: Path, kind: str) -> Path:
         if done.returncode != 0:
             raise RuntimeError(f"{kind} could not be installed:\n{done.stderr}")
 
-    home = once(kind, (project / "uv.lock").read_bytes() + version.encode(), make)
+    home = once(f"{kind}-{version}", (project / "uv.lock").read_bytes() + version.encode(), make)
     return home / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"

@@ -13,4 +13,4 @@ def az_python() -> Path:
     Raises:
         RuntimeError: it cannot be installed, with what uv said.
     """
-    return sync(Path(__file__).parent, "az")
+    return sync(Path(__file__).parent, "az", compiled=True)  # importing is what a call costs

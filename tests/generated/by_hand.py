@@ -1,17 +1,18 @@
 """What a person would write for each table instead of the template: plain pandas and scikit-learn.
 
-Run by the rendered repository's interpreter: `by_hand.py NAME FILE ASSET_FOLDER PACKAGE`. Only the
-held-out rows are the template's, so that both are scored on the same ones. Prints the score.
+Run by the rendered repository's interpreter: `by_hand.py NAME FILE ASSET_FOLDER`. Only the held-out
+rows are amlkit's, so that both are scored on the same ones. Prints the score.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 from pathlib import Path
 
 import pandas as pd
+from amlkit.tabular.holdout import holdout_mask
+from amlkit.tabular.table import Schema, read_table
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import r2_score, roc_auc_score
@@ -45,13 +46,11 @@ def subscriptions(path: str) -> tuple[pd.DataFrame, pd.Series, list[str]]:
 
 def main() -> None:
     """Fit on the rows that are not held out, score on those that are."""
-    name, path, asset, package = sys.argv[1:]
+    name, path, asset = sys.argv[1:]
     X, y, texts = {"cars": cars, "weather": weather, "subscriptions": subscriptions}[name](path)
-    schema = importlib.import_module(f"{package}.table").Schema.from_dict(
-        json.loads(Path(asset, "schema.json").read_text(encoding="utf-8"))
-    )
-    table = importlib.import_module(f"{package}.table").read_table(Path(path), schema)
-    mask, _ = importlib.import_module(f"{package}.holdout").holdout_mask(table, schema.target, 0.2)
+    schema = Schema.from_dict(json.loads(Path(asset, "schema.json").read_text(encoding="utf-8")))
+    table = read_table(Path(path), schema)
+    mask, _ = holdout_mask(table, schema.target, 0.2)
     encode = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
         remainder="passthrough",

@@ -57,11 +57,7 @@ def test_from_table_to_model_about_as_well_as_by_hand(
     answer = drive(project, "model")
     assert answer["registered"], answer["reason"]
     assert "<html" in Path(answer["report"]).read_text(encoding="utf-8")
-    done = project.run(
-        *(project.python, BY_HAND, name, str(table.path)),
-        *(data["source"], "penguins_model"),
-        PYTHONPATH=str(project.path / "src"),
-    )
+    done = project.run(project.python, BY_HAND, name, str(table.path), data["source"])
     assert done.returncode == 0, done.stderr
     ours, by_hand = answer["metrics"][table.metric], float(done.stdout)
     with capsys.disabled():
@@ -114,25 +110,25 @@ def test_model_without_the_leak_does_not_displace_the_one_with_it_unseen(
         tmp_path / "leaky.csv",
         lambda rows: [{**row, "Code": row["Sex"].lower()[:2]} for row in rows],
     )
-    with_leak = judged(project, leaky, "--replace-reigning")
+    with_leak = judged(project, leaky, "--replace-champion")
     assert with_leak["registered"]
     assert with_leak["metrics"]["roc_auc"] > 0.999
     # Left out in the settings: the table is the same, so both are scored, and the leak wins.
     dropped = drive(project, "model", "--set", "training.drop_columns=[Code]")
     assert not dropped["registered"]
-    assert "worse than the reigning" in dropped["reason"]
+    assert "worse than the champion" in dropped["reason"]
     # Taken out of the table: another schema, so they cannot be compared.
     without = judged(project, sample, "--force")
     assert not without["registered"]
     assert "Code" in without["reason"]
-    assert drive(project, "model", "--replace-reigning")["registered"]
+    assert drive(project, "model", "--replace-champion")["registered"]
 
 
 def test_weaker_estimator_is_refused(project: ReadyProject) -> None:
     answer = drive(project, "model", "--set", "training.estimator=sklearn.dummy.DummyClassifier")
     assert not answer["registered"]
     assert "misses the threshold" in answer["reason"]
-    assert "worse than the reigning" in answer["reason"]
+    assert "worse than the champion" in answer["reason"]
 
 
 def test_another_estimator_by_its_name(project: ReadyProject) -> None:
@@ -189,5 +185,5 @@ def test_moved_repository_still_knows_its_models(project: ReadyProject, tmp_path
     before = drive(project, "model", "--dry-run")["model"]
     assert drive(moved, "model", "--dry-run")["model"] == before
     answer = drive(moved, "model", "--force")
-    assert answer["decision"]["reigning"]["version"] == before["version"]
-    assert "metrics" in answer["decision"]["reigning"], answer["reason"]
+    assert answer["decision"]["champion"]["version"] == before["version"]
+    assert "metrics" in answer["decision"]["champion"], answer["reason"]

@@ -6,21 +6,59 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from local_extensions import rules
-from tests.conftest import environment
+from tests.conftest import ROOT, Bake, environment
+from tests.environments import NoPython, install, sync
 from tests.generated.conftest import ReadyProject
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="set up with make"),
 ]
+OTHER_PYTHONS = ("3.12", "3.13", "3.14")
+"""Beside the one that runs everything: their fast tests."""
 
 
 def test_its_own_tests_pass(ready: ReadyProject) -> None:
     done = ready.run(ready.python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+
+
+@pytest.mark.parametrize("version", OTHER_PYTHONS)
+def test_its_fast_tests_pass_on_other_pythons(version: str, bake: Bake) -> None:
+    """Skipped, with what uv says, where there is no such interpreter and none can be had."""
+    project = ReadyProject(bake().path)
+    try:
+        python = install(project, python=version) / "bin" / "python"
+    except NoPython as error:
+        pytest.skip(str(error))
+    flags = ("-q", "-p", "no:cacheprovider", "-m", "not slow")
+    done = project.run(str(python), "-m", "pytest", *flags)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+
+
+@pytest.mark.parametrize("version", OTHER_PYTHONS)
+def test_amlkits_fast_tests_pass_on_other_pythons(version: str) -> None:
+    """With the packages of this repository's lock."""
+    try:
+        python = sync(ROOT, "development", version)
+    except NoPython as error:
+        pytest.skip(str(error))
+    done = subprocess.run(
+        [
+            *(str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-c", "amlkit/pyproject.toml", "amlkit/tests", "-m", "not slow and not sweep"),
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
 
 
@@ -51,23 +89,30 @@ def test_every_installed_module_is_refused_as_the_users_package(ready: ReadyProj
         "print(json.dumps(sorted(n for n in m.packages_distributions() if n.isidentifier())))"
     )
     names = json.loads(ready.run(ready.python, "-c", code).stdout)
-    assert {"numpy", "sklearn", "yaml", "mlflow"} <= set(names)
+    assert {"amlkit", "numpy", "sklearn", "yaml", "mlflow"} <= set(names)
     accepted = [name for name in names if rules.refusal("package_name", name) is None]
     assert accepted == []
 
 
-def test_its_first_commit_holds_every_file(ready: ReadyProject) -> None:
-    done = ready.run("git", "ls-files")
-    kept = {name for name in done.stdout.splitlines() if name}
-    assert "src/penguins_model/train.py" in kept
-    ignored = ready.run("git", "check-ignore", *sorted(kept)).stdout
-    assert ignored == ""
+def test_its_first_commit_holds_every_file(bake: Bake, tmp_path: Path) -> None:
+    project = ReadyProject(tmp_path / "repository")
+    shutil.copytree(bake().path, project.path)
+    for words in (["init", "--quiet"], ["add", "--all"]):
+        assert project.run("git", *words).returncode == 0
+    kept = {name for name in project.run("git", "ls-files").stdout.splitlines() if name}
+    assert {"src/penguins_model/train.py", "requirements-azure.txt"} <= kept
+    assert any(name.startswith("wheels/amlkit-") for name in kept)
+    assert kept == project.files
+
+
+INSTALLED_ON = [("requirements-dev.txt", version) for version in ("3.11", "3.12", "3.13", "3.14")]
+INSTALLED_ON += [("requirements-azure.txt", version) for version in ("3.11", "3.12")]
 
 
 @pytest.mark.parametrize("system", ["linux", "windows", "macos"])
-@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12"])
+@pytest.mark.parametrize(("lock", "version"), INSTALLED_ON)
 def test_the_lock_installs_everywhere_from_wheels(
-    version: str, system: str, ready: ReadyProject
+    lock: str, version: str, system: str, ready: ReadyProject
 ) -> None:
     uv = shutil.which("uv")
     assert uv, "make brings uv along and puts it on PATH"
@@ -76,10 +121,10 @@ def test_the_lock_installs_everywhere_from_wheels(
             *(uv, "pip", "install", "--dry-run", "--no-deps", "--only-binary=:all:"),
             *("--python", ready.python, "--python-version", version),
             *("--python-platform", system, "--target", str(ready.path / ".venv" / "nowhere")),
-            *("--require-hashes", "-r", "requirements-dev.txt"),
+            *("--require-hashes", "-r", lock),
         ],
         cwd=ready.path,
-        env=environment(),
+        env=environment(MACOSX_DEPLOYMENT_TARGET="14.0"),  # the oldest that onnxruntime is made for
         capture_output=True,
         encoding="utf-8",
         check=False,

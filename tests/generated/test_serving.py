@@ -25,9 +25,9 @@ BY_SKLEARN = """
 import json, sys
 from pathlib import Path
 import joblib
-from penguins_model.asset import open_asset
-from penguins_model.outputs import request_rows
-from penguins_model.table import read_table, to_frame
+from amlkit.tabular.asset import open_asset
+from amlkit.tabular.model_files import request_rows
+from amlkit.tabular.table import read_table, to_frame
 model, data = Path(sys.argv[1]), Path(sys.argv[2])
 asset = open_asset(data, None)
 table = read_table(asset.path, asset.schema)
@@ -64,7 +64,7 @@ def test_served_answers_are_those_of_the_registered_model(
         assert ours == pytest.approx(theirs, abs=1e-5)
     assert answer["model"] == {"name": "penguins-model-sex", "version": "1"}
     log = next(served.home.glob("deployments/*/server.log")).read_text(encoding="utf-8")
-    assert "the scikit-learn model serves" not in log  # so it was the twin that answered
+    assert "the scikit-learn model serves" not in log  # so it was the ONNX copy that answered
 
 
 def test_batch_says_the_same_in_the_same_order(

@@ -43,7 +43,7 @@ def steady(served: Served) -> Iterator[Counter[int]]:
     """Count statuses in it; afterwards the worker must be the same, and about as large."""
     (worker,) = served.server().children()
     row = json.loads((served.model / "examples.json").read_text(encoding="utf-8"))["data"][0]
-    # The one number has the scikit-learn model loaded beside its twin, once.
+    # The one number has the scikit-learn model loaded beside its ONNX copy, once.
     assert served.score([row | {"Body Mass (g)": 1e300}])
     for _ in range(1_000):
         served.score([row])

@@ -86,13 +86,13 @@ def test_no_request_is_lost_in_a_good_switch_a_bad_one_and_a_rollback(
 def test_model_that_fails_its_smoke_test_does_not_serve(served: Served, client: Client) -> None:
     serving = served.status()["model"]["version"]
     flags = "--set=training.estimator=sklearn.linear_model.LogisticRegression"
-    code, answer = served.drive("model", flags, "--replace-reigning")
+    code, answer = served.drive("model", flags, "--replace-champion")
     assert code == 0, answer
     version = answer["model"]["version"]
     assert version != serving
     runs = served.project.path / ".local-workspace" / "runs"
     model = runs / answer["run_id"] / "outputs" / "model"
-    # The files of a model are swapped: schema.json still tells of the other twin's content.
+    # The files of a model are swapped: schema.json still tells of the other ONNX copy's content.
     first = next(path for path in runs.glob("*/outputs/model") if path != model)
     own = {name: (model / name).read_bytes() for name in ("model.joblib", "model.onnx")}
     for name in own:
@@ -144,20 +144,20 @@ def test_driver_killed_in_the_middle_of_a_switch(
     assert client.failures == []
     assert again["deployment"] == served.status()["deployment"]
     limit = time.monotonic() + 30  # what the killed driver had started is ended
-    while len(served.processes("local_server.py")) > 2:
-        assert time.monotonic() < limit, served.processes("local_server.py")
+    while len(served.processes("start_server.py")) > 2:
+        assert time.monotonic() < limit, served.processes("start_server.py")
         time.sleep(0.1)
 
 
 def test_killed_supervisor_is_told_and_the_next_deployment_works(
     served: Served, client: Client
 ) -> None:
-    (supervisor,) = served.processes("aml.local_serving")
+    (supervisor,) = served.processes("amlkit.local.supervisor")
     supervisor.send_signal(signal.SIGKILL)
     supervisor.wait(10)
     assert served.status()["status"] == "Stopped"
     limit = time.monotonic() + 30
-    while served.processes("local_server.py"):
+    while served.processes("start_server.py"):
         assert time.monotonic() < limit, "a server outlives its supervisor"
         time.sleep(0.1)
     before = served.uri
@@ -189,12 +189,13 @@ def test_where_no_socket_is_passed_on_a_switch_has_a_gap_and_says_so(
     """As on Windows: the supervisor is started by hand, told that it cannot pass sockets on."""
     served = serve(ready, tmp_path)
     home = served.home
-    (supervisor,) = served.processes("aml.local_serving")
+    (supervisor,) = served.processes("amlkit.local.supervisor")
     supervisor.kill()
     supervisor.wait(10)
     script = (
-        "import sys; from pathlib import Path; import aml.local_process, aml.local_serving as s;"
-        "aml.local_process.PASSES_SOCKETS = s.PASSES_SOCKETS = False; s.main(Path(sys.argv[1]))"
+        "import sys; from pathlib import Path; import amlkit.local.server as a, "
+        "amlkit.local.supervisor as b; a.PASSES_SOCKETS = b.PASSES_SOCKETS = False; "
+        "b.main(Path(sys.argv[1]))"
     )
     other = subprocess.Popen(
         [served.project.python, "-c", script, str(home)], cwd=served.project.path / "src"
