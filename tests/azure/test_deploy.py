@@ -11,6 +11,7 @@ import pytest
 
 from standin import StandIn
 from tests.azure.conftest import AzureProject
+from tests.azure.test_jobs import run
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,21 @@ def test_the_service_answers_those_who_have_its_key(
 
 def test_it_is_called_what_it_is(project: AzureProject, deployed: dict[str, Any]) -> None:
     assert "test deployment" in project.drive("deploy").said
+
+
+def test_the_end_of_a_servers_log_is_read(project: AzureProject, deployed: dict[str, Any]) -> None:
+    script = """
+    found = workspace.endpoints.get(settings.endpoint.name)
+    lines = workspace.endpoints.logs(found.name, found.serving, 3)
+    gone = replace(found.serving, name="nowhere-1")
+    of_none = workspace.endpoints.logs(found.name, gone)
+    print(json.dumps([lines, of_none, dict(found.traffic), len(found.deployments)]))
+    """
+    lines, of_none, traffic, count = run(project, script)
+    assert 1 <= len(lines) <= 3
+    assert of_none == []
+    assert traffic == {deployed["deployment"]: 100}
+    assert count == 1
 
 
 def test_a_broken_model_does_not_replace_the_one_that_serves(

@@ -243,6 +243,35 @@ def test_a_ready_made_image_needs_no_lock_and_no_wheel(repository: Repository) -
     assert repository.version() == version
 
 
+def test_addresses_instead_of_names_change_nothing_else(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(function: Callable[[EnvironmentParts], Any]) -> Any:
+        environments = repository.environments(environment=function)
+        monkeypatch.setattr(
+            environments, "_address", lambda wheel: f"https://x.blob/{wheels.content_name(wheel)}"
+        )
+        return environments._made(repository.definition())
+
+    function = repository.calls.environment
+    assert function is not None
+    (address,) = [
+        package
+        for package in made(function).python.conda_dependencies.pip_packages
+        if "amlkit" in package
+    ]
+    assert address.startswith("https://x.blob/amlkit-")
+
+    def other(parts: EnvironmentParts) -> Any:
+        found = function(parts)
+        if parts.wheels[0].startswith("https://"):
+            found.python.conda_dependencies.add_pip_package("six==1.17.0")
+        return found
+
+    with pytest.raises(WorkError, match="addresses than when it is given their names"):
+        made(other)
+
+
 # Jobs.
 
 
