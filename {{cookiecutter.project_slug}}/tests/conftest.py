@@ -11,23 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlkit.settings import ENVIRONMENT_VARIABLES
 from amlkit.tabular.table import Column
 
 ROOT = Path(__file__).resolve().parents[1]
-AZURE = "TENANT_ID SPN_ID SPN_PASSWORD SUBSCRIPTION_ID RESOURCE_GROUP AML_WORKSPACE_NAME".split()
+PACKAGE = "{{ cookiecutter.package_name }}"
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "pipelines")
 
 # A small table of each kind of column; `bought` is to be predicted.
 COLUMNS = [Column("age", "number"), Column("city", "category"), Column("since", "date", "%Y-%m-%d")]
 CSV = "age,city,since,bought\n" + "".join(
-    f"{20 + n % 40},{'Bern' if n % 3 else 'Rome'},2024-0{1 + n % 9}-15,{'yes' if n % 40 > 19 else 'no'}\n"
+    f"{20 + n % 40},{('Rome', 'Bern')[n % 2]},2024-0{1 + n % 9}-15,{('no', 'yes')[n % 40 > 19]}\n"
     for n in range(200)
 )
 
 
 def environment() -> dict[str, str]:
     """This process's variables but Azure's, and with `src` on the path."""
-    kept = {name: value for name, value in os.environ.items() if name not in AZURE}
+    kept = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT_VARIABLES}
     return {**kept, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"}
 
 
@@ -36,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which train.py ran over the small table."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "table.csv").write_text(CSV, encoding="utf-8")
-    command = ["-m", "{{ cookiecutter.package_name }}.train", "--data", "table.csv", "--target", "bought"]
+    command = ["-m", f"{PACKAGE}.train", "--data", "table.csv", "--target", "bought"]
     subprocess.run([sys.executable, *command], cwd=folder, env=environment(), check=True)
     return folder
 

@@ -1,4 +1,4 @@
-"""The drivers: the whole way on this machine; and, with SDK v1 installed, what Azure ML is asked for."""
+"""The drivers: the whole way on this machine; with SDK v1 installed, what Azure ML is asked for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from amlkit.calls import DeploymentParts, EnvironmentParts, JobParts, Named
 from conftest import Repository
 
 sdk = pytest.mark.skipif(
-    importlib.util.find_spec("azureml") is None, reason="make setup-azure; make test runs them there"
+    importlib.util.find_spec("azureml") is None,
+    reason="make setup-azure; make test runs them there",
 )
 local = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="training needs what make setup installs"
@@ -35,7 +36,9 @@ def test_a_model_is_trained_once_judged_and_registered(repository: Repository) -
     assert first["registered"], first["reason"]
     assert first["metrics"]["roc_auc"] > 0.8
     assert repository.run("model", "--local")["run_id"] == first["run_id"]
-    refused = repository.run("model", "--local", "--force", "--set", "gate.rules.classification.thresholds.roc_auc=1.1")
+    refused = repository.run(
+        "model", "--local", "--force", "--set", "gate.rules.classification.thresholds.roc_auc=1.1"
+    )
     assert not refused["registered"]
     assert "roc_auc" in refused["reason"]
 
@@ -59,7 +62,7 @@ def test_a_job_is_given_the_data_and_the_champion() -> None:
     import model
 
     config = model.training_job(job(champion=Named("champion")))
-    assert ["--champion", "champion as champion by download"] == config.command[5:7]
+    assert config.command[5:7] == ["--champion", "champion as champion by download"]
     assert config.run_config.target == "cpu-cluster"
     assert "--champion" not in model.training_job(job(champion=None)).command
 
@@ -68,7 +71,7 @@ def test_a_job_is_given_the_data_and_the_champion() -> None:
 def test_a_deployment_asks_for_a_key() -> None:
     import deploy
 
-    parts = DeploymentParts("src", "{{ cookiecutter.package_name }}/score.py", made(), 1, 2)
+    parts = DeploymentParts("src", "my_package/score.py", made(), 1, 2)
     inference, container = deploy.deployment(parts)
     assert container.auth_enabled
     assert inference.entry_script == parts.entry_script
@@ -76,7 +79,9 @@ def test_a_deployment_asks_for_a_key() -> None:
 
 def job(champion: Any) -> JobParts:
     """What a job is made of, with names in place of what only a workspace has."""
-    return JobParts("src", "m.train", Named("data"), champion, ("--target", "y"), "cpu-cluster", made())
+    return JobParts(
+        "src", "m.train", Named("data"), champion, ("--target", "y"), "cpu-cluster", made()
+    )
 
 
 def made() -> Any:

@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from conftest import PACKAGE
 
 Ask = Callable[[Any], tuple[int, Any]]
 
@@ -22,7 +23,10 @@ def ask(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
 
     The server itself lives in the endpoint's environment: two names of it are stood in for.
     """
-    for name, content in (("request", {"rawhttp": lambda f: f}), ("response", {"AMLResponse": SimpleNamespace})):
+    for name, content in (
+        ("request", {"rawhttp": lambda f: f}),
+        ("response", {"AMLResponse": SimpleNamespace}),
+    ):
         module = ModuleType(name)
         vars(module).update(content)
         monkeypatch.setitem(sys.modules, f"azureml_inference_server_http.api.aml_{name}", module)
@@ -32,12 +36,14 @@ def ask(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(trained / "outputs" / "model"))
     monkeypatch.setenv("AML_APP_ROOT", str(tmp_path))
     monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "src"))
-    score = importlib.import_module("{{ cookiecutter.package_name }}.score")
+    score = importlib.import_module(f"{PACKAGE}.score")
     score.init()
 
     def send(body: Any) -> tuple[int, Any]:
         stream = io.BytesIO(json.dumps(body).encode())
-        answer: tuple[int, Any] = score.run(SimpleNamespace(method="POST", headers={}, stream=stream))
+        answer: tuple[int, Any] = score.run(
+            SimpleNamespace(method="POST", headers={}, stream=stream)
+        )
         return answer
 
     return send

@@ -47,6 +47,12 @@ def test_classes_are_measured_as_expected() -> None:
 
 
 def test_numbers_are_measured_as_expected() -> None:
-    found = evaluate(predicting([1.0, 3.0]), pd.DataFrame(index=range(2)), np.array([1.0, 5.0]), "regression", None)
+    found = evaluate(
+        predicting([1.0, 3.0]),
+        pd.DataFrame(index=range(2)),
+        np.array([1.0, 5.0]),
+        "regression",
+        None,
+    )
     assert found.metrics["mae"] == 1.0
     assert found.metrics["r2"] == pytest.approx(0.5)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from amlkit.flow.serving_words import request_line
+from amlkit.flow.deploy import request_line
 from amlkit.flow.smoke import smoke_test
 from amlkit.local import open_local
 from amlkit.records import Deployment, WorkError
@@ -81,7 +81,7 @@ def test_good_answer_passes(service: Service, deployment: Deployment, tmp_path: 
         (b"<html>", 502, "HTTP 502: <html>"),
         (b"<html>", 200, "not JSON"),
         ([1, 2], 200, "no predictions"),
-        ({"predictions": ["a"]}, 200, "answered with 1 predictions"),
+        ({"predictions": ["a"]}, 200, "returned 1 predictions"),
         ({"predictions": ["a", None]}, 200, "row 1 is None"),
         (b'{"predictions": [1.0, NaN]}', 200, "row 1 is nan"),
         ({"predictions": ["a", "b"]}, 200, "no probabilities"),

@@ -12,9 +12,9 @@ from typing import Any
 # A model may be saved by the name of a class or function of this package, and is loaded by it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from amlkit.serving.service import start  # noqa: E402
-from azureml_inference_server_http.api.aml_request import rawhttp  # noqa: E402
-from azureml_inference_server_http.api.aml_response import AMLResponse  # noqa: E402
+from amlkit.serving.service import start
+from azureml_inference_server_http.api.aml_request import rawhttp
+from azureml_inference_server_http.api.aml_response import AMLResponse
 
 model: dict[str, Any] = {}
 
