@@ -134,11 +134,7 @@ class AzureEndpoints:
         if not started:
             late = f"it did not start in {START_LIMIT / 60:.0f} minutes"
             return replace(deployment, status="Failed", reason=late)
-        found = _deployment(service)
-        if found.status != "Ready":
-            for line in _log(service, 30):
-                self.connection.say(f"  {line}")
-        return found
+        return _deployment(service)
 
     @on_azure
     def logs(self, endpoint: str, deployment: Deployment, lines: int = 50) -> list[str]:

@@ -192,7 +192,11 @@ def _test_and_switch(
     beside = f" beside version {old.model_version}" if old else ""
     say(f"starting {deployment.name} with {deployment.model}:{deployment.model_version}{beside}")
     started = endpoints.start(name, deployment)
-    problem = started.reason or "it does not start" if started.status != "Ready" else ""
+    problem = ""
+    if started.status != "Ready":
+        problem = started.reason or "it does not start"
+        for line in endpoints.logs(name, started, 30):
+            say(f"  {line}")
     if not problem:
         say(f"smoke test: asking it for {len(examples['data'])} rows")
         problem = smoke_test(workspace, started, examples)
