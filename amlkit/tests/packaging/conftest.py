@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +29,14 @@ def _tool() -> ModuleType:
 def wheel() -> Path:
     """The wheel of the source as it is."""
     built: Path = _tool().current_wheel()
+    return built
+
+
+@pytest.fixture(scope="session")
+def installed_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same under the version that is installed here: nothing differs from it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    built: Path = _tool().build(folder, metadata.version("amlkit"))
     return built
 
 
