@@ -207,15 +207,16 @@ class AzureData:
         """
         from azureml.core import Datastore
 
-        workspace, name = (
-            self.connection.workspace,
-            name or self.connection.settings.azure.datastore,
-        )
+        connection = self.connection
+        name = name or connection.settings.azure.datastore
 
         def ask() -> Any:
-            return Datastore.get(workspace, name) if name else workspace.get_default_datastore()
+            if name:
+                return Datastore.get(connection.workspace, name)
+            return connection.workspace.get_default_datastore()
 
-        found = self.connection.kept(("datastore", name), ask)
+        found = connection.kept(("datastore", name), ask)
+        connection.kept(("datastore", found.name), lambda: found)
         if found.datastore_type != "AzureBlob":
             raise SettingsError(
                 f"datastore {found.name} is of type {found.datastore_type}; "
