@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def test_a_fault_at_every_request_is_survived(
     machine: Machine,
     bake: Bake,
     tmp_path: Path,
+    record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each request is struck once, each run by one fault; the next run takes up what it left.
@@ -31,6 +33,7 @@ def test_a_fault_at_every_request_is_survived(
     """
     outcomes = Sweep(machine, bake().path, tmp_path).chain(first)
     tried = outcomes[:-1]
+    record_property("tried", len(tried))
     failed = [str(one) for one in outcomes if one.wrong]
     with capsys.disabled():
         print(f"\nfaults tried {len(tried)}, survived {sum(not one.wrong for one in tried)}")

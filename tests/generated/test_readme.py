@@ -110,9 +110,10 @@ def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
     assert "az ml workspace create -n mlw-penguins-model" in done.stdout
 
 
-def test_the_demo(tmp_path: Path) -> None:
+def test_the_demo(template: Path, tmp_path: Path) -> None:
+    words = ["tools/demo.py", str(tmp_path), "--template", str(template)]
     done = subprocess.run(
-        ["uv", "run", "--no-sync", "python", "tools/demo.py", str(tmp_path)],
+        ["uv", "run", "--no-sync", "python", *words],
         cwd=ROOT,
         env=environment(),
         capture_output=True,

@@ -121,7 +121,10 @@ def test_killed_worker_and_server_are_replaced(served: Served, client: Client) -
     assert served.server().pid != server.pid
 
 
-@pytest.mark.parametrize("after", [0.2, 0.5, 0.8, 1.2, 2.0])
+@pytest.mark.parametrize(
+    "after",
+    [0.5, 1.2, *(pytest.param(n / 10, marks=pytest.mark.sweep) for n in range(2, 32, 3))],
+)
 def test_driver_killed_in_the_middle_of_a_switch(
     served: Served, score: Path, client: Client, after: float
 ) -> None:
