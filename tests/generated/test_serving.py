@@ -188,8 +188,8 @@ def test_unknown_missing_and_extreme_values_are_served(
         (b'{"rows": [{}]}', 400),
         (b'{"data": [{"Body Mass (g)": NaN}]}', 400),
         (b'{"data": [{"Body Mass (g)": 1e999}]}', 400),
-        (b"[" * 100_000, 400),
-        (b'{"data": "' + b"x" * (50 << 20) + b'"}', 413),
+        pytest.param(b"[" * 100_000, 400, id="deep"),
+        pytest.param(b'{"data": "' + b"x" * (50 << 20) + b'"}', 413, id="large"),
     ],
 )
 def test_body_that_is_no_request_is_refused(served: Served, body: bytes, status: int) -> None:

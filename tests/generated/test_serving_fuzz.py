@@ -1,7 +1,8 @@
 """Requests that nobody would write by hand: no 5xx, no crash, memory steady.
 
-`make sweep` sends 10,000, `make test` the first tenth of them. One half is made by schemathesis from the endpoint's own OpenAPI description, right and wrong ones;
-the other by changing real requests, down to single bytes.
+`make sweep` sends 10,000, `make test` a tenth of them. One half is made by schemathesis from the
+endpoint's own OpenAPI description, right and wrong ones; the other by changing real requests, down
+to single bytes.
 """
 
 from __future__ import annotations
