@@ -19,7 +19,7 @@ from amlkit.calls import Calls
 from amlkit.flow.environment import environment_definition
 from amlkit.records import Job, Resources, WorkError
 from amlkit.settings import load_settings
-from amlkit.workspace import open_workspace
+from amlkit.platforms import open_workspace
 from environment import environment, private_wheel
 
 flags = [word.partition("=") for word in sys.argv[1:] if word != "--set"]

@@ -70,9 +70,9 @@ class Context:
 
 def shell_line(*words: str) -> str:
     """Words as a shell takes them; on Windows as PowerShell and cmd both do."""
-    if sys.platform != "win32":
-        return shlex.join(words)
-    return " ".join(word if _PLAIN.issuperset(word) else f'"{word}"' for word in words)
+    if sys.platform == "win32":
+        return " ".join(word if _PLAIN.issuperset(word) else f'"{word}"' for word in words)
+    return shlex.join(words)
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./\\:=,+@")
@@ -187,8 +187,8 @@ def _context(
 ) -> Context:
     """Settings and workspace as the flags ask for them."""
     from amlkit.interpreter import use_azure_interpreter
+    from amlkit.platforms import open_workspace
     from amlkit.settings import load_settings
-    from amlkit.workspace import open_workspace
 
     overrides = [assignment(text) for text in args.set]
     given = {

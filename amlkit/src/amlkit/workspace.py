@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from amlkit.records import (
     DataAsset,
@@ -25,10 +25,6 @@ from amlkit.records import (
     Run,
     StoredData,
 )
-
-if TYPE_CHECKING:
-    from amlkit.calls import Calls
-    from amlkit.settings import Settings
 
 Say = Callable[[str], None]
 """Hears a line."""
@@ -218,19 +214,3 @@ class Workspace:
     jobs: Jobs
     models: Models
     endpoints: Endpoints
-
-
-def open_workspace(settings: Settings, calls: Calls, *, local: bool, say: Say) -> Workspace:
-    """This machine if it is asked for, Azure ML otherwise: the one place that opens either.
-
-    `calls` are the owner's functions, for what Azure ML is asked for. `say` hears of what takes its
-    time there. Nothing is asked of Azure before the first verb.
-    """
-    folder = settings.root / ".local-workspace"
-    if local:
-        from amlkit.local import open_local
-
-        return open_local(folder)
-    from amlkit.azureml_v1 import open_azure
-
-    return open_azure(settings, calls, say, folder / "azure")
