@@ -23,6 +23,8 @@ from amlkit.local.models import Registry, import_mlflow
 from amlkit.workspace import Workspace
 from conftest import Answer, Project
 
+pytestmark = pytest.mark.slow  # jobs are processes that train
+
 FLAGS = ("--local", "--env", "test")
 
 

@@ -62,7 +62,7 @@ def says(python: Path, name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("installer", ["uv", pytest.param("pip", marks=pytest.mark.slow)])
 def test_serving_environment_is_made_of_lock_and_private_wheels(
     serving: EnvironmentDefinition,
     tmp_path: Path,

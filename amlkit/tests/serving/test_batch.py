@@ -22,6 +22,8 @@ from amlkit.serving.predictor import Predictor
 from amlkit.serving.rows import RowReader
 from conftest import PENGUINS
 
+pytestmark = pytest.mark.slow  # each trains
+
 Train = Callable[[str], Path]
 
 

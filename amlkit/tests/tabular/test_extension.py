@@ -24,6 +24,8 @@ from amlkit.tabular.table import TableError
 from amlkit.tabular.training import main, save
 from conftest import PACKAGE, PENGUINS, SAMPLE, TEMPLATE
 
+pytestmark = pytest.mark.slow  # each trains
+
 # The code of the docs. `my_package` stands there for the package's own name.
 FEATURE = '''
 import pandas as pd

@@ -27,6 +27,8 @@ from amlkit.tabular.saved_model import OnnxModel, SklearnModel, from_table
 from amlkit.tabular.table import Schema, read_table, to_frame
 from amlkit.tabular.table.profile import profile_table
 
+pytestmark = pytest.mark.slow  # each trains and converts
+
 ROWS = 500
 LINEAR, TREES = "sklearn.linear_model.", "sklearn.ensemble."
 

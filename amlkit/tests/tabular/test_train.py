@@ -34,6 +34,8 @@ from amlkit.tabular.table import read_table, to_frame
 from amlkit.tabular.training import main
 from conftest import PENGUINS
 
+pytestmark = pytest.mark.slow  # each trains
+
 SOURCE = Path(sample_model.__file__).parents[1]
 
 
