@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,14 @@ import pytest
 from amlkit.provision import cli
 from conftest import SAMPLE, TEMPLATE, write_wheel
 
+Main = Callable[[list[str]], int]
 
-def main(arguments: list[str]) -> int:
-    """The exit code of a command in the sample's repository."""
-    return cli.main(SAMPLE, arguments)
+
+@pytest.fixture()
+def main(tmp_path: Path) -> Main:
+    """Runs a command in a copy of the sample's repository, which it writes to: its exit code."""
+    root = shutil.copytree(SAMPLE, tmp_path / "sample")
+    return lambda arguments: cli.main(root, arguments)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +31,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setenv("PATH", str(tmp_path))
 
 
-def test_plan_prints_every_command_without_az(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_prints_every_command_without_az(
+    main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["plan", "--set", "azure.subscription_id=''"]) == 0
     out = capsys.readouterr().out
     for words in ("az group create", "az ml workspace create", "az role assignment create"):
@@ -34,7 +41,7 @@ def test_plan_prints_every_command_without_az(capsys: pytest.CaptureFixture[str]
     assert "azure.subscription_id is not set" in out
 
 
-def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_on_stdout(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json", "--set", "azure.subscription_id=''"]) == 0
     record = json.loads(capsys.readouterr().out)
     steps = {each["step"]: each for each in record["steps"]}
@@ -63,7 +70,11 @@ NO_ID = "azure.subscription_id=mine"
     ],
 )
 def test_an_error_is_one_line_and_a_code(
-    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    main: Main,
+    arguments: list[str],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     given = arguments[-1:] in ([HAS], [NO_ID])
     more = ["--set", "azure.subscription_id=''"] if arguments and not given else []
