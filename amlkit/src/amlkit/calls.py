@@ -52,8 +52,8 @@ class JobParts:
     """The champion's files, a `FileDataset`; None where there is no champion."""
     arguments: tuple[str, ...]
     """What train.py is told beside its inputs, quoted for the shell that joins a command."""
-    compute: Any
-    """The compute target, `azure.compute.name` of config.yml."""
+    compute: str
+    """The name of the compute target, `azure.compute.name` of config.yml."""
     environment: Any
     """The SDK's `Environment`, as it is registered."""
     resources: Resources = field(default_factory=Resources)
@@ -98,10 +98,16 @@ class Named:
         """The dataset under the name that the job knows it by."""
         return Named(f"{self.name} as {name}")
 
-    def as_download(self, *_: Any, **__: Any) -> str:
+    def as_download(self, *arguments: Any, **named: Any) -> str:
         """Copied to the compute target before the job starts."""
-        return f"{self.name} by download"
+        return f"{self.name} by download{_words(arguments, named)}"
 
-    def as_mount(self, *_: Any, **__: Any) -> str:
+    def as_mount(self, *arguments: Any, **named: Any) -> str:
         """Read over the network while the job runs."""
-        return f"{self.name} by mount"
+        return f"{self.name} by mount{_words(arguments, named)}"
+
+
+def _words(arguments: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+    """What a call was given, as a part of the identity."""
+    given = [*map(repr, arguments), *(f"{key}={named[key]!r}" for key in sorted(named))]
+    return f" ({', '.join(given)})" if given else ""
