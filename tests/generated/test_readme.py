@@ -21,6 +21,12 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the POSIX side of the READMEs"),
 ]
 
+AUTHOR = {
+    f"GIT_{who}_{what}": text
+    for who in ("AUTHOR", "COMMITTER")
+    for what, text in (("NAME", "A developer"), ("EMAIL", "dev@example.com"))
+}
+
 
 def commands(readme: Path) -> list[str]:
     """The lines of the ```console blocks; those for Azure ML are run by tests/azure."""
@@ -99,7 +105,7 @@ def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-euc", "\n".join(script)],
         cwd=tmp_path,
-        env=environment(),
+        env=environment(**AUTHOR),
         capture_output=True,
         encoding="utf-8",
         check=False,
