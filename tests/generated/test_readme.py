@@ -92,14 +92,15 @@ def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
     customers(tmp_path)
     lines = commands(ROOT / "README.md")
     start = lines.index("cookiecutter gh:org/aml-template")
+    first = next(n for n, line in enumerate(lines) if "src/" in line)
     script = [
         # What the lines take from the machine: the command, and the answers to its questions.
         f"cookiecutter() {{ uv run --no-sync --project {shlex.quote(str(ROOT))} "
         f"cookiecutter --no-input --default-config {shlex.quote(str(template))}; }}",
-        *lines[start : start + 3],
+        *lines[start:first],
         "cp ../customers.csv .",
         "trap '.venv/bin/python src/deploy.py --local --delete' EXIT",
-        *[line for line in lines[start + 3 :] if "src/" in line or line.endswith(" plan")],
+        *[line for line in lines[first:] if "src/" in line or line.endswith(" plan")],
         "test -s scored.parquet",
     ]
     done = subprocess.run(
