@@ -565,3 +565,41 @@ def test_nothing_outlives_a_killed_stand_in(tmp_path: Path) -> None:
     process.kill()
     process.wait()
     assert children and gone(children)
+
+
+CHECKED = """
+import sys
+import standin.specifications.witness as witness
+from standin.__main__ import main
+from standin.specification import find
+
+assert find("GET", "management.azure.com", "/subscriptions")
+assert "mlflow" not in sys.modules, "mlflow is imported where nobody asks for it"
+witness.check = lambda *given: ["a key that was not published"]
+sys.argv = ["standin", "--check", "--empty"]
+sys.exit(main())
+"""
+
+
+def test_answers_that_are_not_as_published_are_named_at_the_end() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHECKED],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    details = json.loads(process.stdout.readline())
+    login = f"https://login.microsoftonline.com/{details['tenant_id']}/v2.0"
+    asked = f"{login}/.well-known/openid-configuration"
+    curl = ["curl", "-sS", "--proxy", details["env"]["HTTPS_PROXY"]]
+    subprocess.run(
+        [*curl, "--cacert", details["env"]["CURL_CA_BUNDLE"], asked],
+        capture_output=True,
+        check=True,
+    )
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 1, said
+    assert "not as published: GET" in said and "a key that was not published" in said
