@@ -22,6 +22,8 @@ from tools.wheel import current_wheel, install_into
 
 ROOT = Path(__file__).parents[1]
 FOLDER = "{{cookiecutter.project_slug}}"
+# Where it is set, every process compiles all that it imports anew: most of what a test would cost.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A build that was started in the background ignores Ctrl-C, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -25,6 +25,8 @@ __all__ = ["az", "opened"]  # fixtures, for every test that asks for them
 
 # Threads that wait for each other spin only shortly: tests share their cores with others.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+# Where it is set, every process compiles all that it imports anew: most of what a test would cost.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # What a shell runs in the background ignores Ctrl-C, and so would all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -55,6 +55,10 @@ class Repository:
         shutil.copy(ROOT / ".amlignore", root)
         self.config = yaml.safe_load((root / "config.yml").read_text(encoding="utf-8"))
 
+    def files(self) -> list[Path]:
+        """All there is but bytecode, which Python writes for what it imports."""
+        return [path for path in sorted(self.root.rglob("*")) if "__pycache__" not in path.parts]
+
     def run(self, driver: str, *flags: str, code: int = 0) -> dict[str, Any]:
         """Run a driver with --json; it must end with this exit code. What it reports."""
         command = [sys.executable, str(self.root / "src" / f"{driver}.py"), "--json", *flags]

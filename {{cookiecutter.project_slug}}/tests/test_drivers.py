@@ -22,12 +22,12 @@ PARTS = EnvironmentParts("train", "3.11", ("numpy==2.3.2",), ("amlkit-0.2.0-py3-
 
 @local
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(repository: Repository) -> None:
-    before = sorted(repository.root.rglob("*"))
+    before = repository.files()
     assert repository.run("data", "--local", "--dry-run")["data"]["created"]
     assert repository.run("environment", "--local", "--dry-run")["dry_run"]
     assert repository.run("model", "--local", "--dry-run")["model"]["version"] is None
     assert "src/model.py" in repository.run("deploy", "--local", "--dry-run", code=2)["error"]
-    assert [path for path in sorted(repository.root.rglob("*")) if path.suffix != ".pyc"] == before
+    assert repository.files() == before
 
 
 @local
