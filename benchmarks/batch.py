@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import Cost, compare, cost, line
-from benchmarks.rendered import PACKAGE, drive, make_table, python, render, train_on_big_table
+from benchmarks.rendered import drive, make_table, python, render, train_on_big_table
 
 ROWS, ROUNDS = 2_000_000, 3
 PLAIN = Path(__file__).with_name("plain_batch.py")
@@ -27,7 +27,7 @@ def main() -> None:
             """The driver and the process that scores."""
             command = [python(repository), "src/deploy.py", "--local", "--json"]
             command += ["--batch", str(table), "--out", str(out)]
-            return cost(command, repository, mark=f"{PACKAGE}.batch")[0]
+            return cost(command, repository, mark="amlkit.serving.batch")[0]
 
         def theirs() -> Cost:
             """The plain loop."""

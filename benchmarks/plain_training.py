@@ -11,15 +11,16 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from amlkit.tabular.estimators import make_estimator
+from amlkit.tabular.table import Schema
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 package = sys.argv[4]
 features = importlib.import_module(f"{package}.features")
-schema_module = importlib.import_module(f"{package}.table")
 
 table, target = sys.argv[1], sys.argv[2]
-schema = schema_module.Schema.from_dict(json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")))
+schema = Schema.from_dict(json.loads(Path(sys.argv[3]).read_text(encoding="utf-8")))
 dates = [column.name for column in schema.features if column.type == "date"]
 frame = pd.read_csv(table, parse_dates=dates)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -27,7 +28,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 del frame
 names = [column.name for column in schema.features]
-pipeline = features.build_pipeline(schema, names, "auto", {}, "classification", 0)
+estimator = make_estimator("auto", {}, "classification", 0)
+pipeline = features.build_pipeline(schema.features, estimator)
 pipeline.fit(X_train[names], y_train)
 probability = pipeline.predict_proba(X_test[names])[:, 1]
 print("roc_auc", roc_auc_score(y_test == pipeline.classes_[1], probability))

@@ -30,7 +30,7 @@ config = ScriptRunConfig(
     compute_target=ComputeTarget(workspace, "cpu-cluster"),
     environment=Environment.get(workspace, environment, version),
 )
-run = Experiment(workspace, name).submit(config)
+run = Experiment(workspace, "plain").submit(config)
 run.wait_for_completion(show_output=True)
 metrics = run.get_metrics()
 model = run.register_model(name, "outputs/model", tags={"roc_auc": str(metrics["roc_auc"])})

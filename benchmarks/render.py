@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from benchmarks.measure import line, paired
-from benchmarks.rendered import ROOT, render_command
+from benchmarks.rendered import render_command
+from tests.conftest import clone
 
 ROUNDS = 15
 
@@ -22,14 +23,7 @@ def main() -> None:
         (empty / "{{cookiecutter.name}}").mkdir(parents=True)
         (empty / "cookiecutter.json").write_text('{"name": "empty"}', encoding="utf-8")
         (empty / "{{cookiecutter.name}}" / "README.md").write_text("empty\n", encoding="utf-8")
-        ours = work / "template"
-        shutil.copytree(
-            ROOT,
-            ours,
-            ignore=shutil.ignore_patterns(
-                ".git", ".venv*", ".tools", ".cache", ".*_cache", "__pycache__"
-            ),
-        )
+        ours = clone(work / "ours")
 
         def render(template: Path) -> float:
             target = Path(tempfile.mkdtemp(dir=work))

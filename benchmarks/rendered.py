@@ -7,20 +7,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.conftest import clone
+
 SLUG, PACKAGE = "penguins-model", "penguins_model"
 
 
-def render(folder: Path) -> Path:
-    """The defaults rendered below `folder`, `make setup` done."""
+def render(folder: Path, *targets: str) -> Path:
+    """The defaults rendered below `folder`; `make setup` done, and what else of its Makefile."""
     repository = render_only(folder)
-    subprocess.run(["make", "setup"], cwd=repository, check=True, capture_output=True)
+    subprocess.run(["make", "setup", *targets], cwd=repository, check=True, capture_output=True)
     return repository
 
 
 def render_only(folder: Path) -> Path:
-    """The defaults rendered below `folder`."""
-    subprocess.run(render_command(ROOT, folder), check=True, capture_output=True)
+    """The defaults rendered below `folder`, with the wheel that amlkit's source makes."""
+    template = clone(folder / "template")
+    subprocess.run(render_command(template, folder), check=True, capture_output=True)
     return folder / SLUG
 
 
@@ -30,10 +32,10 @@ def render_command(template: Path, folder: Path) -> list[str]:
     return [sys.executable, "-m", "cookiecutter", *flags, str(template)]
 
 
-def python(repository: Path) -> str:
-    """The repository's own interpreter."""
+def python(repository: Path, environment: str = ".venv") -> str:
+    """The repository's own interpreter; that of `.venv-azure` reaches Azure ML."""
     scripts = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
-    return str(repository / ".venv" / scripts)
+    return str(repository / environment / scripts)
 
 
 def make_table(repository: Path, path: Path, rows: int) -> None:

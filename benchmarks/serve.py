@@ -21,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.measure import line
 from benchmarks.rendered import PACKAGE, drive, render, train_on_big_table
+from tests.conftest import ROOT
 
 ROUNDS, SECONDS = 7, 2.0
 GOALS = {1: 5.0, 1_000: 2.0}
@@ -91,9 +92,9 @@ def server(repository: Path, model: Path, script: Path, core: int) -> Iterator[i
         **os.environ,
         "AZUREML_MODEL_DIR": str(model),
         "AML_APP_ROOT": str(home),
-        "PYTHONPATH": str(repository / "src") if script == PLAIN else "",
+        "PYTHONPATH": str(repository / "src"),
     }
-    starter = repository / "src" / "aml" / "local_server.py"
+    starter = ROOT / "amlkit" / "src" / "amlkit" / "local" / "start_server.py"
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             [str(python), str(starter), "-", str(port), str(script)],

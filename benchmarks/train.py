@@ -25,20 +25,20 @@ def main() -> None:
         schema = Path(str(data["source"]), "schema.json")  # type: ignore[index]
 
         def ours() -> Cost:
-            """The driver and its job; figures, the ONNX twin and the reigning model apart."""
+            """The driver and its job; figures, the ONNX copy and the champion apart."""
             command = [
                 python(repository),
                 "src/model.py",
                 "--local",
                 "--json",
                 "--force",
-                "--replace-reigning",
+                "--replace-champion",
             ]
             whole, out = cost(command, repository, mark=f"{PACKAGE}.train")
             run = repository / ".local-workspace" / "runs" / json.loads(out)["run_id"]
             metrics = json.loads((run / "outputs" / "metrics.json").read_text(encoding="utf-8"))
             stages = metrics["training"]["seconds"]
-            apart = sum(stages.get(stage, 0.0) for stage in ("figures", "twin", "reigning"))
+            apart = sum(stages.get(stage, 0.0) for stage in ("figures", "onnx_copy", "champion"))
             return Cost(whole.seconds - apart, whole.peak)
 
         def theirs() -> Cost:
