@@ -55,8 +55,8 @@ def steady(served: Served) -> Iterator[Counter[int]]:
     assert worker.status() != psutil.STATUS_ZOMBIE
     assert worker.memory_info().rss - before < GROWTH
     assert not [status for status in statuses if status >= 500], statuses
-    assert statuses[200] > 20, statuses
-    assert statuses[400] > 20, statuses
+    share = sum(statuses.values()) // 25  # of good and of bad requests: both are met often
+    assert min(statuses[200], statuses[400]) >= share, statuses
 
 
 @pytest.mark.parametrize("how_many", HOW_MANY)

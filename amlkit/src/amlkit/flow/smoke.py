@@ -26,7 +26,7 @@ def smoke_test(workspace: Workspace, deployment: Deployment, examples: Mapping[s
     rows = examples["data"]
     status, raw = workspace.endpoints.invoke(deployment, json.dumps({"data": rows}).encode())
     if status != 200:
-        return f"it returned HTTP {status} for {len(rows)} rows: {_message(raw)}"
+        return f"asked for {len(rows)} rows, it returned HTTP {status}: {_message(raw)}"
     try:
         answer = json.loads(raw)
     except ValueError:

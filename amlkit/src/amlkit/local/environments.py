@@ -26,6 +26,15 @@ from amlkit.content import (
 from amlkit.records import Environment, EnvironmentDefinition, WorkError
 from amlkit.workspace import Say
 
+# Where Linux and macOS keep the certificates that this machine trusts.
+SYSTEM_CERTIFICATES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
 _COMPLETE = ".made-from-lock"
 _LINKS = "--find-links"
 
@@ -131,6 +140,8 @@ def find_uv(root: Path) -> str | None:
 def _run(command: Sequence[str]) -> None:
     # The environment that runs this driver is not the one to be made.
     variables = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    if sys.platform == "win32" or any(map(os.path.isfile, SYSTEM_CERTIFICATES)):
+        variables.setdefault("UV_SYSTEM_CERTS", "1")  # a company's proxy has its own authority
     done = subprocess.run(
         list(command), env=variables, capture_output=True, text=True, errors="replace"
     )
