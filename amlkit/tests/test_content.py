@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from amlkit import content
+from amlkit.records import WorkError
 from conftest import write_wheel
 
 
@@ -76,6 +77,42 @@ def test_snapshot_is_made_once_and_a_changed_line_makes_another(tmp_path: Path) 
     assert (folder / "b").read_text(encoding="utf-8") == "2"
 
 
+def test_snapshot_of_code_that_changes_meanwhile_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = write(tmp_path, a="1")
+
+    def saved_by_an_editor(source: Path, target: Path) -> None:
+        source.write_text("2", encoding="utf-8")
+        target.write_bytes(source.read_bytes())
+
+    monkeypatch.setattr("amlkit.content.shutil.copyfile", saved_by_an_editor)
+    with pytest.raises(WorkError, match="changed while it was copied"):
+        content.snapshot(files, tmp_path / "code")
+    assert list((tmp_path / "code").iterdir()) == []
+
+
+def test_a_file_that_is_held_on_windows_is_written_and_read_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, refused = tmp_path / "state.json", [PermissionError(), PermissionError()]
+    replace = os.replace
+
+    def held(*names: Path) -> None:
+        if refused:
+            raise refused.pop()
+        replace(*names)
+
+    monkeypatch.setattr("amlkit.content.os.replace", held)
+    with pytest.raises(PermissionError):
+        content.write_json(path, {"a": 1})
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("amlkit.content.WINDOWS", True)
+    content.write_json(path, {"a": 1})
+    assert not refused
+    assert content.read_json(path) == {"a": 1}
+
+
 def test_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     def interrupted() -> None:
         with content.new_folder(tmp_path / "x") as half:
@@ -93,6 +130,7 @@ def test_what_a_killed_process_left_is_removed_in_time(tmp_path: Path) -> None:
     fresh.mkdir()
     past = time.time() - content.ABANDONED - 1
     os.utime(old, (past, past))
+    (tmp_path / ".gone.half").symlink_to(tmp_path / "renamed")  # listed, then renamed by its maker
     with content.new_folder(tmp_path / "x"):
         pass
     assert not old.exists()

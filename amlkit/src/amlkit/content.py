@@ -8,12 +8,16 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
+
+from amlkit.records import WorkError
 
 DIGITS = 12
 # The part of amlkit that runs in jobs and endpoints; it imports nothing else of amlkit.
@@ -22,6 +26,9 @@ FOLDERS_FILE = "folders.txt"
 _CHUNK = 1 << 20
 # A half-made folder of this age (s) was left by a process that was killed.
 ABANDONED = 24 * 3600
+WINDOWS = sys.platform == "win32"
+# How long another process may hold a file that is replaced or read there (s).
+SHARED = 2.0
 
 
 def file_hash(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
@@ -126,6 +133,8 @@ def snapshot(files: Mapping[str, Path], folder: Path) -> tuple[str, Path]:
                 shutil.copyfile(path, half / name)
             folders = sorted({parent.as_posix() for name in files for parent in Path(name).parents})
             (half / FOLDERS_FILE).write_text("\n".join(folders) + "\n", encoding="utf-8")
+            if files_identity({name: half / name for name in files}) != version:
+                raise WorkError("the code changed while it was copied; run this again")
     return version, target
 
 
@@ -138,8 +147,9 @@ class new_folder:
 
     def __enter__(self) -> Path:
         for left in self.target.parent.glob(".*.half"):
-            if time.time() - left.stat().st_mtime > ABANDONED:
-                shutil.rmtree(left, ignore_errors=True)
+            with suppress(FileNotFoundError):  # whoever makes it may be done by now
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(left, ignore_errors=True)
         self.half.mkdir(parents=True)
         return self.half
 
@@ -162,16 +172,34 @@ def write_json(path: Path, value: Any) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes text in the same way: whole or not at all."""
     half = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    half.write_text(text, encoding="utf-8")
-    os.replace(half, path)
+    try:
+        half.write_text(text, encoding="utf-8", newline="\n")
+        _unshared(lambda: os.replace(half, path))
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:
     """A JSON file's value; None where there is no such file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(_unshared(lambda: path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
+
+
+def _unshared(act: Callable[[], Any]) -> Any:
+    """Does something with a file, and again where another process is about to let go of it.
+
+    On Windows a file that is being read cannot be replaced, nor read while it is.
+    """
+    until = time.monotonic() + SHARED
+    while True:
+        try:
+            return act()
+        except PermissionError:
+            if not WINDOWS or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
 
 
 def git_state(root: Path) -> dict[str, Any] | None:

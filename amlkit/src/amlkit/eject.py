@@ -62,7 +62,7 @@ def shipped_wheel(folder: Path) -> Path:
     return found[0]
 
 
-def ejected_path(root: Path, folder: Path | None = None) -> Path | None:
+def ejected_path(root: Path) -> Path | None:
     """What comes first on the PYTHONPATH of a local job where amlkit was ejected; else None.
 
     A folder that holds nothing but this content of `src/amlkit`: a change made while the job runs
@@ -70,7 +70,7 @@ def ejected_path(root: Path, folder: Path | None = None) -> Path | None:
     """
     if not (root / COPY).is_dir():
         return None
-    return _unpacked(_built(root, shipped_wheel(folder or root / "wheels")))
+    return _unpacked(_built(root, shipped_wheel(root / "wheels")))
 
 
 def eject(root: Path, *, force: bool = False) -> Path:
@@ -129,7 +129,8 @@ def _built(root: Path, shipped: Path) -> Path:
     from filelock import FileLock
 
     files = _files(root)
-    content = identity([files_identity(files), file_hash(shipped)])
+    source = files_identity(files)
+    content = identity([source, file_hash(shipped)])
     public = shipped.name.split("-")[1].split("+")[0]
     version = f"{public}+{EJECTED}.{content}"
     folder = root / BUILT
@@ -141,6 +142,9 @@ def _built(root: Path, shipped: Path) -> Path:
             with new_folder(_unpacked(wheel)) as half:
                 _unpack(shipped, half)
                 _replace(half, files, version)
+                if files_identity({name: half / name for name in files}) != source:
+                    changed = f"{COPY.as_posix()} changed while it was copied"
+                    raise WorkError(f"{changed}; run this again")
             _pack(_unpacked(wheel), wheel)
     return wheel
 
