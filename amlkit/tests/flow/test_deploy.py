@@ -8,16 +8,26 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from amlkit.flow.deploy import request_line
+from amlkit.flow.serving import Outcome, deploy
 from amlkit.flow.smoke import smoke_test
 from amlkit.local import open_local
-from amlkit.records import Deployment, WorkError
+from amlkit.records import (
+    Deployment,
+    DeploymentDefinition,
+    Endpoint,
+    EnvironmentDefinition,
+    Model,
+    WorkError,
+)
 from conftest import Project
 
 ROWS = [{"x": 1.0}, {"x": 2.0}]
@@ -119,6 +129,62 @@ def test_service_that_is_gone_is_an_error_in_words(tmp_path: Path, deployment: D
     gone = Deployment(*("v1", "m", "1", "c", "e", "i", "now", "Ready"), "http://127.0.0.1:9")
     with pytest.raises(WorkError, match="v1 does not answer"):
         smoke_test(open_local(tmp_path), gone, EXAMPLES)
+
+
+class Beside:
+    """A double of `Endpoints` whose new deployment starts and then does not answer."""
+
+    def __init__(self, raised: BaseException) -> None:
+        self.raised = raised
+        self.deleted: list[str] = []
+
+    def get(self, name: str) -> Endpoint | None:
+        """Nothing serves."""
+        return None
+
+    def hold(self, name: str) -> nullcontext[None]:
+        """Nobody is in the way."""
+        return nullcontext()
+
+    def create_deployment(self, definition: object, say: object) -> Deployment:
+        """One that has a name."""
+        return Deployment(*("v3-x", "m", "3", "code", "env", "identity", "now"))
+
+    def start(self, endpoint: str, deployment: Deployment) -> Deployment:
+        """It starts."""
+        return replace(deployment, status="Ready")
+
+    def invoke(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
+        """It does not answer."""
+        raise self.raised
+
+    def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
+        """Noted."""
+        self.deleted.append(deployment.name)
+
+
+def put_beside(endpoints: Beside, folder: Path) -> Outcome:
+    """What becomes of a deployment to these endpoints."""
+    workspace: Any = replace(open_local(folder), endpoints=cast(Any, endpoints))
+    model = Model("m", "3", "there")
+    environment = EnvironmentDefinition("e", folder / "lock.txt", ())
+    definition = DeploymentDefinition("x", model, environment, "p", folder, "code", 0)
+    return deploy(workspace, definition, EXAMPLES, lambda line: None)
+
+
+def test_deployment_that_does_not_answer_is_taken_back(tmp_path: Path) -> None:
+    endpoints = Beside(WorkError("v3-x does not answer"))
+    outcome = put_beside(endpoints, tmp_path)
+    assert outcome.rolled_back and not outcome.switched
+    assert outcome.reason == "m:3 is not deployed: v3-x does not answer"
+    assert endpoints.deleted == ["v3-x"]
+
+
+def test_deployment_that_is_interrupted_is_not_left_running(tmp_path: Path) -> None:
+    endpoints = Beside(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        put_beside(endpoints, tmp_path)
+    assert endpoints.deleted == ["v3-x"]
 
 
 def test_nothing_deployed_is_an_answer(shared: Project) -> None:

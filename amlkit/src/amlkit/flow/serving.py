@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -191,22 +192,39 @@ def _test_and_switch(
     endpoints, old = workspace.endpoints, before.serving if before else None
     beside = f" beside version {old.model_version}" if old else ""
     say(f"starting {deployment.name} with {deployment.model}:{deployment.model_version}{beside}")
-    started = endpoints.start(name, deployment)
-    problem = ""
-    if started.status != "Ready":
-        problem = started.reason or "it does not start"
-        for line in endpoints.logs(name, started, 30):
-            say(f"  {line}")
-    if not problem:
-        say(f"smoke test: asking it for {len(examples['data'])} rows")
-        problem = smoke_test(workspace, started, examples)
+    try:
+        problem = _start_and_test(workspace, name, deployment, examples, say)
+    except KeyboardInterrupt:
+        with suppress(WorkError):  # left to itself it would run on, and cost
+            endpoints.delete_deployment(name, deployment)
+        raise
     if not problem:
         say("smoke test passed; switching")
         try:
-            return Outcome(endpoints.set_traffic(name, {started.name: 100}), True, False, "")
+            return Outcome(endpoints.set_traffic(name, {deployment.name: 100}), True, False, "")
         except WorkError as error:
             problem = str(error)
     endpoints.delete_deployment(name, deployment)
     after = endpoints.get(name)
     reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}"
     return Outcome(after, False, True, reason)
+
+
+def _start_and_test(
+    workspace: Workspace,
+    name: str,
+    deployment: Deployment,
+    examples: Mapping[str, Any],
+    say: Say,
+) -> str:
+    """What is wrong with a deployment that is started now, in a line; empty if nothing is."""
+    started = workspace.endpoints.start(name, deployment)
+    if started.status != "Ready":
+        for line in workspace.endpoints.logs(name, started, 30):
+            say(f"  {line}")
+        return started.reason or "it does not start"
+    say(f"smoke test: asking it for {len(examples['data'])} rows")
+    try:
+        return smoke_test(workspace, started, examples)
+    except WorkError as error:  # it does not answer
+        return str(error)
