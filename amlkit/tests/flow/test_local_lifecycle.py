@@ -102,6 +102,8 @@ def test_no_wait_then_resume(shared: Project) -> None:
     started = train(shared, "--no-wait", parameters(sleep=2, accuracy=0.92))
     assert started.code == 0
     assert started.json["status"] == "Running"
+    looked = train(shared, "--resume", started.json["run_id"], "--dry-run")
+    assert (looked.code, looked.json["run_id"]) == (0, started.json["run_id"])
     done = train(shared, "--resume", started.json["run_id"])
     assert done.json["status"] == "Completed"
     assert done.json["registered"], done.json["reason"]
@@ -113,11 +115,12 @@ def test_no_wait_then_resume(shared: Project) -> None:
 
 
 def test_a_wait_has_an_end_and_the_run_goes_on(shared: Project) -> None:
-    going = train(shared, "--wait-minutes", "0.01", parameters(sleep=5, accuracy=0.91))
+    flags = ("--wait-minutes", "0.01", "--replace-champion")
+    going = train(shared, *flags, parameters(sleep=5, accuracy=0.91))
     assert going.code == 0, going.err
     assert going.json["status"] == "Running"
     assert not going.json["registered"]
-    assert f"--resume {going.json['run_id']}" in going.err
+    assert f"--resume {going.json['run_id']} --replace-champion" in going.err
     done = train(shared, "--resume", going.json["run_id"], "--wait-minutes", "5")
     assert done.json["status"] == "Completed"
 

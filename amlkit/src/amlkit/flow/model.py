@@ -121,6 +121,9 @@ def train(context: cli.Context) -> Trained | WouldTrain:
         return Trained(run, f"the run {run.status.lower()}")
     if args.resume is not None:
         run = jobs.get(args.resume)
+        if args.dry_run:
+            say(f"run {run.id}: {run.status}; would be waited for and judged")
+            return Trained(run, "a dry run judges nothing")
     else:
         job, equal = prepare(context)
         if args.dry_run:
@@ -130,7 +133,7 @@ def train(context: cli.Context) -> Trained | WouldTrain:
             say(f"run {run.id}, {run.status}, has the same inputs; --force trains again")
         else:
             say(f"run {run.id} in experiment {run.experiment}: {run.url}")
-    resume = context.command("model", "--resume", run.id)
+    resume = resume_command(context, run)
     if args.no_wait:
         say(f"not waiting; next: {resume}")
         return Trained(run, "the run was not waited for")
@@ -200,12 +203,16 @@ def follow(context: cli.Context, run: Run) -> Run:
             seconds=None if minutes is None else minutes * 60,
         )
     except KeyboardInterrupt:
-        resume, cancel = (
-            context.command("model", f"--{way}", run.id) for way in ("resume", "cancel")
-        )
+        resume, cancel = resume_command(context, run), context.command("model", "--cancel", run.id)
         raise KeyboardInterrupt(
             f"run {run.id} goes on; `{resume}` waits for it, `{cancel}` ends it"
         ) from None
+
+
+def resume_command(context: cli.Context, run: Run) -> str:
+    """What a person types to wait for a run, and have it judged as this call would."""
+    flags = ["--replace-champion"] if context.args.replace_champion else []
+    return context.command("model", "--resume", run.id, *flags)
 
 
 def conclude(context: cli.Context, run: Run) -> Trained:
