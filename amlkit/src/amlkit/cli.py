@@ -9,7 +9,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -60,7 +60,7 @@ class Context:
     calls: Calls
     say: Callable[[str], None]
     """Says a line while the work is done: stdout, or stderr with `--json`."""
-    repeated: tuple[str, ...] = field(default=())
+    repeated: tuple[str, ...] = ()
     """The flags of this call that a next call needs too."""
 
     def command(self, driver: str, *flags: str) -> str:
@@ -164,9 +164,9 @@ def _run(
             )
         context = _context(root, parser.parse_args(argv), calls, flags)
         result = step(context)
-        for line in result.words():
-            context.say(line)
         record = result.record()
+        for line in () if context.args.json else result.words():
+            context.say(line)
         if not result.failure:
             return 0, record
         record |= {"error": without_secrets(result.failure)}
