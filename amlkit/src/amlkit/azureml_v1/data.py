@@ -16,7 +16,7 @@ from typing import Any
 from amlkit.azureml_v1 import blobs
 from amlkit.azureml_v1.connection import Connection, on_azure
 from amlkit.azureml_v1.errors import words_of
-from amlkit.content import identity
+from amlkit.content import identity, write_json
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError
 from amlkit.workspace import Progress
@@ -129,14 +129,22 @@ class AzureData:
     @on_azure
     def profile(self, asset: DataAsset) -> Mapping[str, Any]:
         """See `Data.profile`."""
+        kept = self._home(asset) / "profile.json"
+        if kept.is_file():  # of this content, which is the version
+            return dict(json.loads(kept.read_bytes()))
         datastore, path = _place(asset.source)
         raw = blobs.read(self._container(datastore), f"{path}/profile.json")
-        return dict(json.loads(raw)) if raw else {}
+        if raw is None:
+            return {}
+        profile = dict(json.loads(raw))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, profile)
+        return profile
 
     @on_azure
     def download(self, asset: DataAsset) -> Path:
         """See `Data.download`: a copy below `folder`, made once."""
-        home = self.connection.folder / "data" / asset.name / asset.version
+        home = self._home(asset)
         datastore, path = _place(asset.source)
         container = self._container(datastore)
         home.mkdir(parents=True, exist_ok=True)
@@ -145,6 +153,10 @@ class AzureData:
             if not target.exists():
                 blobs.download(container, blob.name, target, lambda done, total: None)
         return home
+
+    def _home(self, asset: DataAsset) -> Path:
+        """Where what was read of a data asset is kept."""
+        return self.connection.folder / "data" / asset.name / asset.version
 
     def _asset(self, name: str, record: Mapping[str, str]) -> DataAsset:
         """A data asset from what its tags or its record say."""

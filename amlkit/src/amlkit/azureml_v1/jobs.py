@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from amlkit.azureml_v1 import commands, compute, shapes
+from amlkit.azureml_v1 import artifacts, commands, compute, shapes
 from amlkit.azureml_v1.connection import Connection, on_azure, quiet
 from amlkit.azureml_v1.data import AzureData, sdk_dataset
 from amlkit.azureml_v1.environments import AzureEnvironments
-from amlkit.azureml_v1.errors import status_of, words_of
 from amlkit.azureml_v1.log import RunLog
 from amlkit.calls import Named
-from amlkit.content import new_folder
 from amlkit.interrupts import waiting
 from amlkit.records import FINISHED, DataAsset, Job, Model, Run, WorkError
 from amlkit.workspace import Say
 
-# Seconds between two looks at a run: often at first and at its end, else as is worth it.
-FIRST_POLL, USUAL_POLL, SLOWEST_POLL = 0.5, 2.0, 15.0
+# Seconds between two looks at a run: often at first and at its end, else as is worth it. The SDK
+# looks every 2 s at first, every minute later, with four requests each time; here it takes one, and
+# one more for the log.
+FIRST_POLL, USUAL_POLL, SLOWEST_POLL, SLOWEST_LOG = 1.0, 2.0, 15.0, 60.0
 FIRST_MINUTE = 60.0
+KEPT_LINES = 1000  # of a log that was read to its end
+# States in which a log grows.
+WRITING = ("Running", "Finalizing")
 LONGEST_TAG = 1000  # Azure ML's limit for a run's tags
 # The datastore of every workspace where the outputs of runs lie.
 ARTIFACT_STORE = "workspaceartifactstore"
-# Kept together, so that one call reads them all.
+# Read together: whoever asks for one asks for all.
 FOLDERS = ("figures/",)
 
 
@@ -41,6 +45,8 @@ class AzureJobs:
         self.connection = connection
         self._data = data
         self._environments = environments
+        self._started: set[str] = set()
+        self._logs: dict[str, deque[str]] = {}
 
     @on_azure
     def target(self) -> str:
@@ -120,7 +126,9 @@ class AzureJobs:
         }
         run_id = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
         experiment = Experiment(self.connection.workspace, job.experiment)
-        return _record(experiment.submit(config, tags=_short(tags), run_id=run_id))
+        run = experiment.submit(config, tags=_short(tags), run_id=run_id)
+        self._started.add(run.id)
+        return _record(self.connection.kept(("run", run.id), lambda: run))
 
     @on_azure
     def get(self, run_id: str) -> Run:
@@ -131,31 +139,43 @@ class AzureJobs:
     def stream(self, run_id: str, on_log: Say, *, seconds: float | None = None) -> Run:
         """See `Jobs.stream`: outlives throttling, outages and tokens that end."""
         connection = self.connection
-        log = RunLog(lambda: connection.run(run_id), on_log)
-        connection.patiently(log.read)
+        lines: deque[str] = deque(maxlen=KEPT_LINES)
+
+        def hear(line: str) -> None:
+            lines.append(line)
+            on_log(line)
+
+        log = RunLog(lambda: connection.run(run_id), hear)
         import azure.storage.blob  # noqa: F401  what comes after is imported while the job is busy
         import azureml.core.model  # noqa: F401
 
         pause, last, began = FIRST_POLL, "", time.monotonic()
+        log_pause, log_due = USUAL_POLL, 0.0
         with waiting() as wait:
             while True:
-                status = self._status(run_id)
-                connection.patiently(log.read)
+                status, grew = self._status(run_id), False
+                passed = time.monotonic() - began
                 if status in FINISHED:
                     connection.patiently(log.finish)
+                    self._logs[run_id] = lines
                     break
-                if seconds is not None and time.monotonic() - began > seconds:
+                if status in WRITING and passed >= log_due:
+                    connection.patiently(log.read)
+                    grew = log.grew
+                    log_pause = USUAL_POLL if grew else min(log_pause * 1.3, SLOWEST_LOG)
+                    log_due = passed + log_pause
+                if seconds is not None and passed > seconds:
                     break
-                if status != last and status not in ("Running", "Finalizing"):
+                if status != last and status not in WRITING:
                     connection.say(f"run {run_id}: {status}")
                 # While there is something to see, and just after a change, it is looked at often.
-                young = time.monotonic() - began < FIRST_MINUTE
-                soon = FIRST_POLL if young or status == "Finalizing" else USUAL_POLL
-                seen = status != last or log.grew or status == "Finalizing"
+                soon = FIRST_POLL if passed < FIRST_MINUTE or status == "Finalizing" else USUAL_POLL
+                seen = status != last or grew or status == "Finalizing"
                 pause = soon if seen else min(pause * 1.3, SLOWEST_POLL)
                 last = status
                 wait.sleep(pause)
-        return _record(connection.patiently(lambda: connection.run(run_id, fresh=True)))
+        # The last look at its status brought all of it.
+        return _record(connection.patiently(lambda: connection.run(run_id)))
 
     @on_azure
     def cancel(self, run_id: str) -> Run:
@@ -174,34 +194,24 @@ class AzureJobs:
         file = home / path
         if file.is_file():
             return file.read_bytes()
-        together = next((prefix for prefix in FOLDERS if path.startswith(prefix)), None)
-        if together and (home / together).is_dir():
+        found = artifacts.outputs(self.connection, run_id)
+        if artifacts.OUTPUTS + path not in found:
             return None
-        run = self.connection.run(run_id)
-        if together:
-            prefix = f"outputs/{together}"
-            names = [name for name in run.get_file_names() if name.startswith(prefix)]
-            with new_folder(home / together.rstrip("/")) as half, ThreadPoolExecutor(6) as pool:
-                targets = [half / name.removeprefix(prefix) for name in names]
-                for target in targets:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                list(pool.map(run.download_file, names, map(str, targets)))
-        else:
-            half = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-            half.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                run.download_file(f"outputs/{path}", str(half))
-            except Exception as error:
-                half.unlink(missing_ok=True)
-                if status_of(error) == 404 or "was not found" in words_of(error):
-                    return None
-                raise
-            half.replace(file)
-        return file.read_bytes() if file.is_file() else None
+        names = {path}
+        for folder in filter(path.startswith, FOLDERS):
+            inside = (name.removeprefix(artifacts.OUTPUTS) for name in found)
+            names |= {name for name in inside if name.startswith(folder)}
+        missing = [name for name in names if not (home / name).is_file()]
+        with ThreadPoolExecutor(6) as pool:
+            addresses = [found[artifacts.OUTPUTS + name] for name in missing]
+            list(pool.map(artifacts.download, addresses, [home / name for name in missing]))
+        return file.read_bytes()
 
     @on_azure
     def log(self, run_id: str, lines: int = 20) -> list[str]:
         """See `Jobs.log`."""
+        if run_id in self._logs and lines <= KEPT_LINES:
+            return list(self._logs[run_id])[-lines:]
         read: list[str] = []
         RunLog(lambda: self.connection.run(run_id), read.append).finish()
         return read[-lines:]
@@ -213,7 +223,8 @@ class AzureJobs:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path)
         run = self.connection.run(run_id)
-        if "report.html" not in run.get_file_names():
+        if run_id in self._started or "report.html" not in run.get_file_names():
+            self._started.discard(run_id)
             run.upload_file("report.html", str(path))
         return str(path)
 

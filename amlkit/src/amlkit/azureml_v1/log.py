@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from amlkit.azureml_v1 import artifacts
 
 # Where the log of the training itself lies: today's runtime, and the one before.
 LOGS = (
@@ -25,11 +27,9 @@ class RunLog:
         """Hands over what is new."""
         import requests
 
-        if not self.url:
-            files = self.run().get_details()["logFiles"]
-            self.name = self.name or next((name for name in LOGS if name in files), "")
-            self.url = files.get(self.name, "")
         self.grew = False
+        if not self.url:
+            self._find(artifacts.listed(self.run(), "user_logs/"))
         if not self.url:
             return
         answer = requests.get(self.url, headers={"Range": f"bytes={self.place}-"}, timeout=60)
@@ -50,10 +50,14 @@ class RunLog:
         self.read()
         if not self.name:
             files = self.run().get_details()["logFiles"]
-            self.name = next((name for name in sorted(files) if name.startswith("user_logs")), "")
-            self.url = files.get(self.name, "")
+            self._find(files, *sorted(name for name in files if name.startswith("user_logs")))
             if self.url:
                 self.read()
         if self.rest:
             self.on_log(self.rest.decode("utf-8", "replace"))
             self.rest = b""
+
+    def _find(self, files: Mapping[str, str], *others: str) -> None:
+        """Takes the log among files, address by name: the first of `LOGS`, else of `others`."""
+        self.name = self.name or next((name for name in (*LOGS, *others) if name in files), "")
+        self.url = files.get(self.name, "")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from amlkit.azureml_v1 import artifacts
 from amlkit.azureml_v1.connection import Connection, on_azure
 from amlkit.content import new_folder
 from amlkit.records import Model, Run, WorkError
@@ -45,15 +46,17 @@ class AzureModels:
         is taken back where it would not have been accepted beside that one.
         """
         name = run.model_name
-        known = self._models(name, run_id=run.id)
-        if known:
-            return known[-1]
-        before = self._models(name, latest=True)
-        if not accept(before[-1] if before else None):
+        champion = self.champion(name)
+        # With the champion that the run began with, nothing was registered since, by it or another.
+        if champion is not None and champion.version != run.champion:
+            known = self._models(name, run_id=run.id)
+            if known:
+                return known[-1]
+        if not accept(champion):
             return None
         source = self.connection.run(run.id)
-        files = [file for file in source.get_file_names() if file.startswith(MODEL_PATH + "/")]
-        if not files:
+        files = artifacts.outputs(self.connection, run.id)
+        if not any(file.startswith(MODEL_PATH + "/") for file in files):
             raise WorkError(
                 f"run {run.id} wrote no outputs/model/, so there is nothing to register"
             )
@@ -69,9 +72,9 @@ class AzureModels:
                 properties={metric: f"{value:.6g}" for metric, value in measured.items()},
             )
         )
-        seen = int(before[-1].version) if before else 0
-        numbers = range(seen + 1, int(done.version))
-        between = [model for model in self._models(name) if int(model.version) in numbers]
+        numbers = range(int(champion.version) + 1 if champion else 1, int(done.version))
+        later = self._models(name) if numbers else []
+        between = [model for model in later if int(model.version) in numbers]
         if between and not accept(between[-1]):
             self.sdk(done).delete()
             return None
@@ -108,7 +111,8 @@ class AzureModels:
         """Registered versions, the oldest first: numbers, not texts."""
         from azureml.core import Model as SdkModel
 
-        found = SdkModel.list(self.connection.workspace, name=name, **query)
+        # Not expanded: the SDK would ask for experiment and run of each version.
+        found = SdkModel.list(self.connection.workspace, name=name, expand=False, **query)
         return sorted(map(_model, found), key=lambda model: int(model.version))
 
 
