@@ -207,6 +207,19 @@ def test_what_is_no_metrics_is_named(document: Any) -> None:
         gate.normalise(document)
 
 
+def test_what_is_null_in_metrics_is_not_there() -> None:
+    document = gate.normalise({"metrics": {"roc_auc": 0.9}, "chance": None, "champion": None})
+    assert gate.decide(document, RULES, None).registered
+
+
+@pytest.mark.parametrize(
+    "more", [{"chance": 0.5}, {"chance": {"roc_auc": "low"}}, {"champion": "3"}, {"champion": [1]}]
+)
+def test_what_is_not_as_the_contract_has_it_is_named(more: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f'"{next(iter(more))}" of outputs/metrics.json must'):
+        gate.normalise({"metrics": {"roc_auc": 0.9}, **more})
+
+
 @pytest.mark.parametrize(
     "name", ["rmse", "mae", "log_loss", "brier", "max_error", "median_absolute_error"]
 )
@@ -214,6 +227,8 @@ def test_names_of_errors_are_known(name: str) -> None:
     assert gate.less_is_better(name)
 
 
-@pytest.mark.parametrize("name", ["r2", "roc_auc", "accuracy", "f1_macro", "average_precision"])
+@pytest.mark.parametrize(
+    "name", ["r2", "roc_auc", "accuracy", "f1_macro", "average_precision", "neg_log_loss"]
+)
 def test_names_of_scores_are_known(name: str) -> None:
     assert not gate.less_is_better(name)

@@ -17,8 +17,11 @@ from amlkit.champion import Score
 from amlkit.records import Model
 from amlkit.settings import Bound, Gate, GateRules
 
-# Metrics of which less is better, by their scikit-learn names and the usual endings.
-_LESS_IS_BETTER = re.compile(r"(^|_)(rmse|mae|mse|mape|brier|loss|error|deviance|hamming)(_|$)")
+# Metrics of which less is better, by their scikit-learn names and the usual endings; not
+# scikit-learn's scorers, which turn an error's sign: neg_log_loss.
+_LESS_IS_BETTER = re.compile(
+    r"^(?!neg_)(.*_)?(rmse|mae|mse|mape|brier|loss|error|deviance|hamming)(_|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,22 @@ def normalise(document: Any) -> dict[str, Any]:
     """`metrics.json` in its full form; a bare `{"accuracy": 0.9}` is taken as its metrics.
 
     Raises:
-        ValueError: it holds no metrics; the message says what was expected.
+        ValueError: it holds no metrics, or is not as docs/contract.md has it; the message says what
+            was expected.
     """
     if isinstance(document, dict) and "metrics" not in document:
         document = {"metrics": document}
     metrics = document.get("metrics") if isinstance(document, dict) else None
     if not isinstance(metrics, dict) or not all(_is_number(v) for v in metrics.values()):
         raise ValueError('outputs/metrics.json must hold {"metrics": {name: number}}')
-    return {"task": None, "chance": {}, "champion": None, "holdout": None, **document}
+    usual: dict[str, Any] = {"task": None, "chance": {}, "champion": None, "holdout": None}
+    known = usual | {key: value for key, value in document.items() if value is not None}
+    for key in ("chance", "champion"):
+        if not isinstance(known[key], dict | None):
+            raise ValueError(f'"{key}" of outputs/metrics.json must be an object')
+    if not all(map(_is_number, known["chance"].values())):
+        raise ValueError('"chance" of outputs/metrics.json must hold {name: number}')
+    return known
 
 
 def decide(
