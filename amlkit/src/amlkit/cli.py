@@ -60,8 +60,10 @@ class Context:
     calls: Calls
     say: Callable[[str], None]
     """Says a line while the work is done: stdout, or stderr with `--json`."""
+    place: tuple[str, ...] = ()
+    """The flags of this call that say where: `--local`, `--env NAME`."""
     repeated: tuple[str, ...] = ()
-    """The flags of this call that a next call needs too."""
+    """The flags of this call that a next call needs too, `place` among them."""
 
     def command(self, driver: str, *flags: str) -> str:
         """What a person types to go on: a driver, with the flags of this call."""
@@ -209,13 +211,12 @@ def _context(
     def note(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    repeated = ["--local"] if args.local else []
-    repeated += ["--env", args.env] if args.env else []
-    for text in args.set:
-        repeated += ["--set", text]
+    place = ["--local"] if args.local else []
+    place += ["--env", args.env] if args.env else []
+    repeated = [*place, *(word for text in args.set for word in ("--set", text))]
     # What a workspace says on the way is no answer: --show-key prints a key and nothing else.
     workspace = open_workspace(settings, calls, local=args.local, say=note)
-    return Context(args, settings, workspace, calls, say, tuple(repeated))
+    return Context(args, settings, workspace, calls, say, tuple(place), tuple(repeated))
 
 
 def assignment(text: str) -> tuple[str, Any, str]:

@@ -191,6 +191,7 @@ def test_nothing_deployed_is_an_answer(shared: Project) -> None:
     answer = shared.call("deploy", "--local", "--env", "test", "--status", "--json")
     assert answer.code == 0
     assert answer.json["status"] == "NotDeployed"
+    assert "nothing is deployed" not in answer.err  # said once: as JSON
     assert answer.json["endpoint"]["uri"] is None
     gone = shared.call("deploy", "--local", "--env", "test", "--delete", "--json")
     assert (gone.code, gone.json["deleted"]) == (0, False)

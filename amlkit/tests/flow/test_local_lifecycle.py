@@ -144,6 +144,14 @@ def test_cancel_ends_the_run(shared: Project) -> None:
     assert answer.json["status"] == "Canceled"
 
 
+def test_figures_that_cannot_be_read_cost_the_report_alone(shared: Project) -> None:
+    done = train(shared, "--experiment", "figures").json
+    (Path(done["url"]) / "outputs" / "figures.json").write_text('["roc.svg"]', encoding="utf-8")
+    again = train(shared, "--resume", done["run_id"])
+    assert again.code == 0 and again.json["registered"] == done["registered"]
+    assert "without figures: outputs/figures.json is no list" in again.err
+
+
 @pytest.mark.parametrize("run_id", ["nothing", "../data", "", "."])
 def test_unknown_run_is_named(shared: Project, run_id: str) -> None:
     answer = train(shared, "--resume", run_id)

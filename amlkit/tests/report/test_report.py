@@ -303,6 +303,7 @@ def test_profile_is_a_table_that_folds(tmp_path: Path, facts: dict[str, Any]) ->
 def test_commands_are_quoted_for_the_shell(tmp_path: Path, facts: dict[str, Any]) -> None:
     facts["data"]["name"] = facts["experiment"] = "it's $(rm -rf x) <b>"
     facts["settings"] = {"training.parameters": {"max_iter": 300}}
+    facts["flags"] = ("--env", "prod")
     page = write(tmp_path, facts)
     text = re.search(r'aria-label="Commands">(.*?)</pre>', page.source, re.S)
     assert text is not None
@@ -311,7 +312,8 @@ def test_commands_are_quoted_for_the_shell(tmp_path: Path, facts: dict[str, Any]
     assert data[data.index("--name") + 1] == "it's $(rm -rf x) <b>"
     assert model[model.index("--experiment") + 1] == "it's $(rm -rf x) <b>"
     assert 'training.parameters={"max_iter": 300}' in model
-    assert model[:3] == ["python", "src/model.py", "--local"]
+    assert model[:4] == ["python", "src/model.py", "--env", "prod"]
+    assert data[:4] == ["python", "src/data.py", "--env", "prod"]
 
 
 def test_log_is_kept_without_its_colours(tmp_path: Path, facts: dict[str, Any]) -> None:

@@ -222,7 +222,11 @@ def conclude(context: cli.Context, run: Run) -> Trained:
 
     workspace, settings, args = context.workspace, context.settings, context.args
     verdict = training.judge(workspace, settings, run, replace_champion=args.replace_champion)
-    facts = training.report_facts(workspace, run, verdict)
+    facts = training.report_facts(workspace, run, verdict) | {"flags": context.place}
+    try:
+        facts["figures"] = training.read_figures(workspace, run)
+    except ValueError as error:  # the model is judged; only its page lacks them
+        context.say(f"warning: the report is without figures: {error}")
     report = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
     following = context.command("deploy") if verdict.model else ""
     return Trained(run, verdict.decision.reason, verdict, report, following, waited=True)

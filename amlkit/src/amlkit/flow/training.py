@@ -17,6 +17,7 @@ from amlkit.settings import Settings, SettingsError, Training
 from amlkit.workspace import Workspace
 
 METRICS = "metrics.json"
+FIGURES = "figures.json"
 LONGEST_SCHEMA = 5000  # characters of the tag that names a model's columns
 
 
@@ -174,15 +175,29 @@ def judge(workspace: Workspace, settings: Settings, run: Run, *, replace_champio
     return Verdict(metrics, decision, model, created=False)
 
 
+def read_figures(workspace: Workspace, run: Run) -> list[tuple[str, str, str, str]]:
+    """A run's figures: (SVG, title, what is seen, caption) of each that is there.
+
+    Raises:
+        ValueError: `outputs/figures.json` is no list of them.
+    """
+    raw = workspace.jobs.read(run.id, FIGURES)
+    found = []
+    try:
+        for figure in json.loads(raw) if raw else []:
+            svg = workspace.jobs.read(run.id, figure["file"])
+            if svg is not None:
+                words = (figure["title"], figure["alt"], figure.get("caption", ""))
+                found.append((svg.decode("utf-8", "replace"), *words))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(
+            f"outputs/{FIGURES} is no list of file, title and alt (see docs/contract.md)"
+        ) from None
+    return found
+
+
 def report_facts(workspace: Workspace, run: Run, verdict: Verdict) -> dict[str, Any]:
-    """What the report says of a run."""
-    raw = workspace.jobs.read(run.id, "figures.json")
-    figures = []
-    for figure in json.loads(raw) if raw else []:
-        svg = workspace.jobs.read(run.id, figure["file"])
-        if svg is not None:
-            text = svg.decode("utf-8", "replace")
-            figures.append((text, figure["title"], figure["alt"], figure.get("caption", "")))
+    """What the report says of a run beside its figures."""
     data = workspace.data.get(run.tags["data_name"], run.tags["data_version"])
     commit = run.tags.get("git_commit")
     return {
@@ -210,7 +225,6 @@ def report_facts(workspace: Workspace, run: Run, verdict: Verdict) -> dict[str, 
         },
         "decision": verdict.decision.to_dict(),
         "metrics": verdict.metrics,
-        "figures": figures,
         "profile": workspace.data.profile(data) or None if data else None,
         "log_tail": "\n".join(workspace.jobs.log(run.id, 40)),
     }

@@ -212,15 +212,16 @@ def _serving(serving: Mapping[str, Any]) -> str:
 
 
 def _commands(facts: Mapping[str, Any]) -> str:
-    """The command lines that lead here again."""
+    """The command lines that lead here again; `flags` of the facts say where."""
     data, git = _part(facts, "data"), _part(facts, "git")
+    where = [str(flag) for flag in facts.get("flags") or ()]
     lines = []
     if git.get("commit"):
         lines.append(["git", "checkout", str(git["commit"])])
     if data.get("name"):
-        lines.append(["python", "src/data.py", "--local", "--name", str(data["name"])])
+        lines.append(["python", "src/data.py", *where, "--name", str(data["name"])])
         lines[-1] += ["--target", str(data["target"])] if data.get("target") else []
-    last = ["python", "src/model.py", "--local"]
+    last = ["python", "src/model.py", *where]
     last += ["--experiment", str(facts["experiment"])] if facts.get("experiment") else []
     last += ["--set", f"data.name={json.dumps(data['name'])}"] if data.get("name") else []
     for key, value in _part(facts, "settings").items():
