@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{name}.yml" for name in (
-    "ci", "data", "environment", "training", "deployment"
-)))  # fmt: skip
+from amlkit.ci.changes import STAGES
+
+PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{stage}.yml" for stage in STAGES))
 # Azure DevOps, to Microsoft Entra: whom a token is for.
 AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
 API = "api-version=7.1"

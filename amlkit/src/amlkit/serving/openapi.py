@@ -43,7 +43,7 @@ def _document(
     """The whole description in one dialect."""
     place = "#/definitions/" if dialect == "2" else "#/components/schemas/"
     schemas = {
-        "ServiceInput": {**_input(schema, dialect, place), "example": asked},
+        "ServiceInput": {**_input(place), "example": asked},
         "Row": _row(schema, dialect),
         "ServiceOutput": _output(schema, dialect),
         "ErrorResponse": {
@@ -132,7 +132,8 @@ def _paths(dialect: str, place: str) -> dict[str, Any]:
     return {"/": {"get": alive}, "/score": {"post": score}, "/swagger.json": {"get": described}}
 
 
-def _input(schema: Mapping[str, Any], dialect: str, place: str) -> dict[str, Any]:
+def _input(place: str) -> dict[str, Any]:
+    """A request: its rows, at least one."""
     rows = {"type": "array", "minItems": 1, "items": {"$ref": place + "Row"}}
     return {
         "type": "object",

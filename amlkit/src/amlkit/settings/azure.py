@@ -79,7 +79,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Azure:
-    """Where Azure ML is, and who calls. Every field may come from the environment instead."""
+    """Where Azure ML is, who calls, and what is made there."""
 
     auth: str = field(
         default="service-principal",

@@ -87,12 +87,6 @@ def insert(tree: Tree, overlay: Tree) -> None:
         present = tree.get(key)
         if isinstance(value, dict) and isinstance(present, dict):
             insert(present, value)
-        elif (
-            isinstance(value, dict)
-            and isinstance(present, Leaf)
-            and isinstance(present.value, dict)
-        ):
-            tree[key] = value  # an empty mapping gains its first keys
         else:
             tree[key] = value
 

@@ -2,8 +2,8 @@
 
 The side of a row depends on its values alone. So a table that grows moves no row, rows that are
 equal fall on the same side, and rows that a champion was trained on never reach a challenger's
-test. There is no seed here on purpose: with one, each run would test on rows that
-another run trained on.
+test. There is no seed here on purpose: with one, each run would test on rows that another run
+trained on.
 """
 
 from __future__ import annotations

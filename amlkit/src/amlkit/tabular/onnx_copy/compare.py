@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from amlkit.tabular.evaluation import Array, Evaluation
 from amlkit.tabular.saved_model import (
     LIMIT,
+    Answers,
     Columns,
     OnnxModel,
     SklearnModel,
@@ -38,8 +39,6 @@ DATES = np.array(
     ["1970-01-01", "0001-01-01", "9999-12-31T23:59:59", "2000-02-29", "1969-12-31T23:00:00"],
     dtype="datetime64[s]",
 )
-
-Answers = tuple[Array, "Array | None"]
 
 
 class Differs(ValueError):

@@ -60,7 +60,7 @@ def check_steps(model: Any) -> None:
 
 
 def describe(pipeline: Pipeline, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns behind the inputs of ONNX, as `serving.onnx_model` feeds them; or Unknown."""
+    """The columns behind the inputs of ONNX, as `OnnxModel` feeds them; or Unknown."""
     check_steps(pipeline)
     dates = pipeline["dates"]
     parts = {name: list(columns) for name, _, columns in pipeline["columns"].transformers_}
