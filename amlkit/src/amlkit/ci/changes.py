@@ -8,6 +8,7 @@ asked for. It is run in the repository's folder, and needs nothing installed but
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import sys
@@ -112,7 +113,7 @@ def last_success(environ: Mapping[str, str]) -> str:
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             runs = json.load(answer)["value"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
         raise NoAnswer(f"Azure DevOps did not say which run was the last: {error}") from None
     if not runs:
         raise NoAnswer(f"no run on {branch} has succeeded yet")
