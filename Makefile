@@ -27,7 +27,7 @@ export UV_COMPILE_BYTECODE := 1
 WORKERS ?= auto
 
 .PHONY: help
-help: ## say what there is
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 .tools/uv/bin/uv:

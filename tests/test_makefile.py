@@ -84,7 +84,7 @@ def test_each_environment_is_made_from_its_lock(repository: Repository) -> None:
     for name in (".venv", ".venv-azure"):  # uv would make it
         (repository.root / name).mkdir()
     made, installed = repository.make("setup")
-    assert words(made) == "venv --quiet --clear --python >=3.11,<3.15 .venv"
+    assert words(made) == "venv --quiet --clear --python >=3.11,<3.14 .venv"
     assert words(installed) == (
         "pip sync --quiet --require-hashes --compile-bytecode --python .venv/bin/python "
         "requirements-dev.txt"
