@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import importlib.util
 import json
 import os
@@ -210,4 +211,5 @@ def _python_with_yaml(folder: Path) -> Path:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
     shutil.copytree(Path(found.origin).parent, packages / "yaml")
+    compileall.compile_dir(packages / "yaml", quiet=1)  # a machine writes no bytecode later
     return folder / "bin" / "python"

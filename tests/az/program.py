@@ -40,10 +40,18 @@ class Program:
         az.write_text(f"#!{sys.executable} -IS\n{source}", encoding="utf-8")
         az.chmod(0o755)
         self.log.touch()
-        socket = self._serve() if self.forked else ""
+        self._settle(self._serve() if self.forked else "")
+        return self
+
+    def fork(self) -> None:
+        """From here on calls are forks, where they were programs."""
+        if self._server is None:
+            self._settle(self._serve())
+
+    def _settle(self, socket: str) -> None:
+        """Tell the `az` on PATH how to make a call."""
         settings = {"log": str(self.log), "socket": socket, "python": str(az_python())}
         (self.folder / "shim.json").write_text(json.dumps(settings), encoding="utf-8")
-        return self
 
     def _serve(self) -> str:
         """Start the process that forks; the path of its socket."""
