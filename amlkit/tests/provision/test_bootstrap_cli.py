@@ -38,14 +38,15 @@ def test_plan_prints_every_command_without_az(
     out = capsys.readouterr().out
     for words in ("az group create", "az ml workspace create", "az role assignment create"):
         assert words in out
-    assert "azure.subscription_id is not set" in out
+    assert out.splitlines()[:2] == ["not checked:", "  the Azure CLI"]
+    assert "azure.subscription_id is not set" in out and out.count("not checked") == 1
 
 
 def test_json_is_one_object_on_stdout(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json", "--set", "azure.subscription_id=''"]) == 0
     record = json.loads(capsys.readouterr().out)
     steps = {each["step"]: each for each in record["steps"]}
-    assert steps["workspace"]["state"] == "not looked for"
+    assert steps["workspace"]["state"] == "not checked"
     assert steps["workspace"]["commands"][0].startswith("az ml workspace create -n mlw-")
 
 

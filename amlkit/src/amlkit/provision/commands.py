@@ -26,8 +26,8 @@ def plan(context: Context) -> dict[str, Any]:
             checks = preflight(context.settings, context.names, looked, context.reader)
     else:
         checks.unknown.append(
-            "azure.subscription_id is not set: nothing was looked at, and names that are unique in"
-            " all of Azure will be others"
+            "azure.subscription_id is not set: nothing was checked, and globally unique names"
+            " change once it is set"
         )
     record = _record(context, looked, checks)
     if context.args.for_admin:

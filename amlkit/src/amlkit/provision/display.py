@@ -51,7 +51,7 @@ def typed(command: Command, az: Az, facts: Facts) -> str:
 def state_of(finding: Finding | None) -> str:
     """What is known of a step, in a word."""
     if finding is None:
-        return "not looked for"
+        return "not checked"
     if finding.there:
         return "there"
     if finding.unknown:
@@ -70,11 +70,13 @@ def plan_text(
     steps: Iterable[Step], findings: dict[str, Finding], az: Az, facts: Facts
 ) -> Iterator[str]:
     """The plan in lines: what exists, what would be made, by which commands, at what cost."""
+    if not findings:  # said once, not for each
+        yield f"{state_of(None)}:"
     for step in steps:
         finding = findings.get(step.key)
         if finding and finding.proven and step.only_for:
             continue
-        yield f"{state_of(finding):<14} {step.title}"
+        yield f"{state_of(finding):<14} {step.title}" if findings else f"  {step.title}"
         if finding and (finding.there or step.mode == "existing"):
             continue
         for command in step.create:
