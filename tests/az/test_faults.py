@@ -26,7 +26,7 @@ def test_a_fault_at_every_request_is_survived(
     record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each request is struck once, each run by one fault; the next run takes up what it left.
+    """Each request is struck once, each run by one fault; the next run resumes from what it left.
 
     Printed: faults tried and survived. `python -m tests.az.faults` tries every kind at every
     request, each from an empty subscription.

@@ -59,7 +59,7 @@ def test_too_small_a_quota_is_said_first(cloud: Cloud) -> None:
 
 
 def test_throttling_is_waited_out(cloud: Cloud) -> None:
-    """On every service that is asked, in words; then everything stands."""
+    """On every service that is asked, in words; then everything is made."""
     throttled: dict[str, Any] = {
         "status": 429,
         "code": "TooManyRequests",
@@ -96,7 +96,7 @@ def test_settings_of_the_user_change_nothing(cloud: Cloud) -> None:
 
 
 def test_two_at_once_do_not_meet(cloud: Cloud) -> None:
-    """The second is refused or waits; what stands in the end stands once."""
+    """The second is refused or waits; what is there in the end is there once."""
     first = cloud.start("apply", "--yes", "--json")
     second = cloud.start("apply", "--yes", "--json")
     ended = []

@@ -226,7 +226,7 @@ class Endpoint:
     previous: Deployment | None = None
     """What served before: where `--rollback` goes."""
     deployments: tuple[Deployment, ...] = ()
-    """All that stand behind it, the newest first."""
+    """All that it has, the newest first."""
     traffic: Mapping[str, int] = field(default_factory=dict)
     """Shares in per cent by the deployments' names."""
     reason: str = ""

@@ -42,7 +42,7 @@ def state(settings: Settings, tmp_path: Path) -> State:
 
 @pytest.fixture(autouse=True)
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Puts the double on PATH; answers with where it writes what it is given."""
+    """Puts the double on PATH; returns where it writes what it is given."""
     program = tmp_path / "bin" / "gh"
     program.parent.mkdir()
     text = GH.format(python=sys.executable, log=str(tmp_path / "log"))

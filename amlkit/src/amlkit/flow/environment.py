@@ -68,8 +68,8 @@ def environment_definition(settings: Settings, *, serving: bool = False) -> Envi
 def arguments() -> cli.Parser:
     """The driver's flags."""
     return cli.parser(
-        "Make the environments of the locks and private wheels: the training's, and where images "
-        "are built ahead the endpoint's. With --local, check what is installed.",
+        "Make the environments of the locks and private wheels: the training's and, on Azure, the "
+        "endpoint's. With --local, check what is installed.",
         """python src/environment.py --local
         python src/environment.py --local --json""",
     )

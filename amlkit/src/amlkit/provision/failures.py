@@ -51,10 +51,10 @@ class Kind(Enum):
     UNAVAILABLE = "Azure has a problem (https://status.azure.com): run this again in some minutes"
     TIMEOUT = "Azure may be at work on it still: run this again, it looks before it creates"
     NETWORK = "check the network and the proxy (HTTPS_PROXY, REQUESTS_CA_BUNDLE), then run it again"
-    INTERRUPTED = "run this again, it takes up where it stopped"
+    INTERRUPTED = "run this again, it resumes where it stopped"
     CRASHED = "run it by hand with --debug; `az upgrade` brings the current version"
     INVALID = "check the value that it names in config.yml"
-    OTHER = "run this again, it takes up where it stopped; by hand, --debug says more"
+    OTHER = "run this again, it resumes where it stopped; by hand, --debug says more"
 
 
 def advice(kind: Kind) -> str:
