@@ -99,12 +99,12 @@ class Jobs(Protocol):
         """Starts a job; it outlives the caller."""
 
     def get(self, run_id: str) -> Run:
-        """A run as it stands."""
+        """A run as it is now."""
 
     def stream(self, run_id: str, on_log: Say, *, seconds: float | None = None) -> Run:
         """Waits for a run to finish; its log is handed over line by line as it grows.
 
-        After `seconds`, if given, it returns the run as it stands.
+        After `seconds`, if given, it returns the run as it is then.
         """
 
     def cancel(self, run_id: str) -> Run:
@@ -149,7 +149,7 @@ class Endpoints(Protocol):
     """Endpoints and the deployments behind them: new beside old, then the traffic moves."""
 
     def get(self, name: str) -> Endpoint | None:
-        """An endpoint as it stands, asked now; None if there is none of that name."""
+        """An endpoint as it is now; None if there is none of that name."""
 
     def shape(self, definition: DeploymentDefinition) -> str:
         """What a deployment runs in and on, as a content hash; part of its identity."""

@@ -20,6 +20,7 @@ import pytest
 import amlkit
 from amlkit.local import open_local
 from amlkit.local.jobs import local_command
+from amlkit.local.processes import inherited_variables, start_detached
 from amlkit.records import DataAsset, Environment, Job, Model, Resources, Run, WorkError
 from amlkit.workspace import Workspace
 
@@ -153,6 +154,13 @@ def test_secrets_do_not_reach_the_job(
     assert seen(workspace, run)["variables"]["SPN_PASSWORD"] is None
     files = [path for path in Path(run.url).rglob("*") if path.is_file()]
     assert files and not [path for path in files if b"s3cret" in path.read_bytes()]
+
+
+def test_process_that_does_not_begin_says_why_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with pytest.raises(WorkError, match=rf"it did not start \(exit code 1\); see .*{log.name}"):
+        start_detached("amlkit.nothing", [], inherited_variables(), lambda: False, "it", log)
+    assert "No module named amlkit.nothing" in log.read_text(encoding="utf-8")
 
 
 def test_shape_and_target_are_plain_here(workspace: Workspace, job: Job) -> None:

@@ -8,7 +8,7 @@
   code/<version>/          snapshots of the package
   ejected/                 amlkit's wheel, built of the repository's own copy
   runs/<run id>/           job.json, status.json, logs/std_log.txt, outputs/, report.html
-  endpoints/<name>/        wanted.json, state.json, deployments/<deployment>/
+  endpoints/<name>/        wanted.json, state.json, supervisor.log, deployments/<deployment>/
   mlflow.db, artifacts/    MLflow's tracking store and model registry
 ```
 Whatever appears there appears whole, so that a process may be killed at any moment.

@@ -37,6 +37,7 @@ from amlkit.workspace import Progress, Say
 POLL_INTERVAL = 0.05
 ASK_LIMIT = 60.0
 RECORD_FILE = "deployment.json"
+SUPERVISOR_LOG = "supervisor.log"
 
 
 class LocalEndpoints:
@@ -264,7 +265,7 @@ class LocalEndpoints:
             variables,
             lambda: (read_json(home / STATE_FILE) or {}).get("pid") not in (None, before),
             "the endpoint's supervisor",
-            home,
+            home / SUPERVISOR_LOG,
         )
 
     def _wait(
@@ -280,7 +281,8 @@ class LocalEndpoints:
                 if found is not None:
                     return found
             if not is_held(home / LOCK_FILE):
-                raise WorkError(f"the supervisor of {home.name} ended; run this again")
+                log = home / SUPERVISOR_LOG
+                raise WorkError(f"the supervisor of {home.name} ended; run this again (see {log})")
             if time.monotonic() > limit:
                 raise WorkError(f"{name} did not start in time; see {home}")
             time.sleep(POLL_INTERVAL)

@@ -23,6 +23,7 @@ from amlkit.content import (
     lock_entries,
     write_json,
 )
+from amlkit.local.processes import inherited_variables
 from amlkit.records import Environment, EnvironmentDefinition, WorkError
 from amlkit.workspace import Say
 
@@ -139,7 +140,7 @@ def find_uv(root: Path) -> str | None:
 
 def _run(command: Sequence[str]) -> None:
     # The environment that runs this driver is not the one to be made.
-    variables = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    variables = {key: value for key, value in inherited_variables().items() if key != "VIRTUAL_ENV"}
     if sys.platform == "win32" or any(map(os.path.isfile, SYSTEM_CERTIFICATES)):
         variables.setdefault("UV_SYSTEM_CERTS", "1")  # a company's proxy has its own authority
     done = subprocess.run(

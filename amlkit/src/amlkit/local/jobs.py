@@ -96,7 +96,7 @@ class LocalJobs:
             self._variables(job, run_id),
             (folder / STATUS_FILE).is_file,
             "the job's process",
-            folder,
+            folder / LOG_FILE,
         )
         # The registry is written to once the job is done: what that imports, it imports meanwhile,
         # but not while the job is busy with its own imports.

@@ -23,6 +23,7 @@ _NOT_INHERITED = (
     "SPN_PASSWORD",
     "SPN_ID",
     "TENANT_ID",
+    "SYSTEM_ACCESSTOKEN",
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONPATH",
     "PYTHONSAFEPATH",
@@ -46,7 +47,7 @@ def start_detached(
     variables: Mapping[str, str],
     has_begun: Callable[[], bool],
     what: str,
-    where: Path,
+    log: Path,
 ) -> None:
     """Starts a module of amlkit as a process that outlives this one; waits until it has begun.
 
@@ -56,7 +57,7 @@ def start_detached(
         variables: its environment variables, `module_path` among them.
         has_begun: asked until it says so.
         what: its name, for the error.
-        where: the folder to look into, for the error.
+        log: takes what it says.
 
     Raises:
         WorkError: it ended before it began, or did not begin in time.
@@ -65,20 +66,21 @@ def start_detached(
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         apart = {"creationflags": flags}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", module, *arguments],  # -P: nothing of where it is started
-        cwd=Path(__file__).parents[2],
-        env=dict(variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        **apart,
-    )
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments],  # -P: nothing of where it is started
+            cwd=Path(__file__).parents[2],
+            env=dict(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            **apart,
+        )
     limit = time.monotonic() + START_LIMIT
     while not has_begun():
         if process.poll() is not None or time.monotonic() > limit:
             code = process.poll()
-            raise WorkError(f"{what} did not start (exit code {code}); see {where}")
+            raise WorkError(f"{what} did not start (exit code {code}); see {log}")
         time.sleep(0.01)
     process.returncode = 0  # it is meant to outlive us: no warning that it was left behind
 
