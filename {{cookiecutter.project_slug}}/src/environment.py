@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def environment(parts: EnvironmentParts) -> Environment:
     """The environment of a training or, with `parts.serving`, of an endpoint.
 
-    What it returns is its version: add a package here, and a new image is built once.
+    What it returns is its version: a change here builds a new image, once. Packages come from
+    the requirements-*.in.
     """
     from azureml.core import Environment
     from azureml.core.conda_dependencies import CondaDependencies

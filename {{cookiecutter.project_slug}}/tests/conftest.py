@@ -1,4 +1,4 @@
-"""A trained model and copies of this repository, so that a test never touches your workspace."""
+"""The table of config.yml, a model trained on it, and copies of this repository to work in."""
 
 from __future__ import annotations
 
@@ -10,24 +10,22 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from amlkit.settings import ENVIRONMENT_VARIABLES
-from amlkit.tabular.table import Column
+from amlkit.tabular.table import Schema, iter_tables
+from amlkit.tabular.table.profile import profile_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "{{ cookiecutter.package_name }}"
+CONFIG = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "pipelines")
+ROWS = 1_000  # so many of a large table are enough to test with
 # A package of another kind (docs/contract.md) has nothing of what these test.
 if not (ROOT / "src" / PACKAGE / "features.py").is_file():
     collect_ignore = ["test_features.py", "test_train.py", "test_score.py"]
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "pipelines")
-
-# A small table of each kind of column; `bought` is to be predicted.
-COLUMNS = [Column("age", "number"), Column("city", "category"), Column("since", "date", "%Y-%m-%d")]
-CSV = "age,city,since,bought\n" + "".join(
-    f"{20 + n % 40},{('Rome', 'Bern')[n % 2]},2024-0{1 + n % 9}-15,{('no', 'yes')[n % 40 > 19]}\n"
-    for n in range(200)
-)
 
 
 def environment() -> dict[str, str]:
@@ -37,11 +35,24 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which train.py ran over the small table."""
+def schema() -> Schema:
+    """The columns of the table of config.yml."""
+    data = CONFIG["data"]
+    return profile_table(ROOT / data["path"], data["target"], types=data["types"]).schema
+
+
+@pytest.fixture(scope="session")
+def rows(schema: Schema) -> pa.Table:
+    """Its first rows."""
+    return next(iter_tables(ROOT / CONFIG["data"]["path"], schema, ROWS))
+
+
+@pytest.fixture(scope="session")
+def trained(schema: Schema, rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which train.py ran over these rows."""
     folder = tmp_path_factory.mktemp("trained")
-    (folder / "table.csv").write_text(CSV, encoding="utf-8")
-    command = ["-m", f"{PACKAGE}.train", "--data", "table.csv", "--target", "bought"]
+    pq.write_table(rows, folder / "table.parquet")
+    command = ["-m", f"{PACKAGE}.train", "--data", "table.parquet", "--target", schema.target]
     subprocess.run([sys.executable, *command], cwd=folder, env=environment(), check=True)
     return folder
 
@@ -53,7 +64,6 @@ class Repository:
         self.root = root
         shutil.copytree(ROOT, root, ignore=LEFT_OUT)
         shutil.copy(ROOT / ".amlignore", root)
-        self.config = yaml.safe_load((root / "config.yml").read_text(encoding="utf-8"))
 
     def files(self) -> list[Path]:
         """All there is but bytecode, which Python writes for what it imports."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from amlkit.calls import DeploymentParts, EnvironmentParts, JobParts, Named
-from conftest import Repository
+from conftest import CONFIG, Repository
 
 sdk = pytest.mark.skipif(
     importlib.util.find_spec("azureml") is None,
@@ -37,7 +37,7 @@ def test_a_model_is_trained_once_judged_and_registered(repository: Repository) -
     assert repository.run("model", "--local")["run_id"] == first["run_id"]
     out_of_reach = [
         f"--set=gate.rules.{task}.thresholds.{rules['primary_metric']}=" + "{min: 1000000}"
-        for task, rules in repository.config["gate"]["rules"].items()
+        for task, rules in CONFIG["gate"]["rules"].items()
     ]
     refused = repository.run("model", "--local", "--force", *out_of_reach)
     assert not refused["registered"]

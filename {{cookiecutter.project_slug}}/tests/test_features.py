@@ -1,4 +1,4 @@
-"""From the columns of a table to what an estimator takes."""
+"""From the columns of the table to what an estimator takes."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from conftest import COLUMNS
+from amlkit.tabular.table import Schema, to_frame
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from {{ cookiecutter.package_name }}.features import build_pipeline
 
-ESTIMATORS = [LogisticRegression(), HistGradientBoostingClassifier()]
+ESTIMATORS = [LogisticRegression(max_iter=1_000), HistGradientBoostingClassifier()]
 
 
-def rows(count: int = 60) -> pd.DataFrame:
-    """Rows of the small table."""
-    return pd.DataFrame(
-        {
-            "age": np.arange(count, dtype=float),
-            "city": np.resize(np.array(["Bern", "Rome"], dtype=object), count),
-            "since": pd.date_range("2024-01-01", periods=count, freq="D"),
-        }
-    )
+def fitted(schema: Schema, rows: pa.Table, estimator: Any) -> tuple[Any, pd.DataFrame]:
+    """The pipeline, fitted to two classes by turns, and the rows that it was fitted to."""
+    X = to_frame(rows)[[column.name for column in schema.features]]
+    return build_pipeline(schema.features, estimator).fit(X, np.arange(len(X)) % 2), X
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
-def test_missing_values_and_new_categories_get_an_answer(estimator: Any) -> None:
-    X = rows()
-    pipeline = build_pipeline(COLUMNS, estimator).fit(X, X["age"] > 30)
-    asked = rows(2)
-    asked.loc[0, ["age", "city"]] = [np.nan, np.nan]
-    asked.loc[1, "city"] = "Oslo"
+def test_missing_values_and_new_categories_get_an_answer(
+    schema: Schema, rows: pa.Table, estimator: Any
+) -> None:
+    pipeline, X = fitted(schema, rows, estimator)
+    asked = X.head(2).copy()
+    for column in schema.features:
+        missing = asked[column.name].astype(object)
+        missing.iloc[0] = np.nan
+        if column.type == "category":
+            missing.iloc[1] = "never seen before"
+        asked[column.name] = missing.astype(X[column.name].dtype)
     assert np.isfinite(pipeline.predict_proba(asked)).all()
 
 
-def test_every_column_is_learned_from() -> None:
-    X = rows()
-    pipeline = build_pipeline(COLUMNS, LogisticRegression()).fit(X, X["age"] > 30)
-    names = " ".join(pipeline[:-1].get_feature_names_out())
-    assert all(column.name in names for column in COLUMNS)
+def test_every_column_is_learned_from(schema: Schema, rows: pa.Table) -> None:
+    pipeline, _ = fitted(schema, rows, LogisticRegression(max_iter=1_000))
+    names = " ".join(pipeline["columns"].get_feature_names_out())
+    assert [column.name for column in schema.features if column.name not in names] == []

@@ -42,7 +42,7 @@ FEATURE_STEP = """\
     return Pipeline([own, ("dates", dates), ("columns", table), ("model", model)])
 """
 METRIC = """\
-    metrics["recall_worst"] = min(np.mean(predicted[codes == code] == code) for code in there)
+    metrics["recall_worst"] = min(np.mean(predicted[codes == code] == code) for code in present)
 """
 METRIC_RULES = """\
 gate:

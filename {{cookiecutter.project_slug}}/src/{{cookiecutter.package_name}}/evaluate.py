@@ -39,16 +39,16 @@ def regression_metrics(y: Any, prediction: Any) -> dict[str, float]:
 def classification_metrics(
     codes: Any, predicted: Any, probability: Any | None, scores: Any | None
 ) -> dict[str, float]:
-    """`codes` and `predicted`, (rows,), are places among the classes; -1 is no known class.
+    """`codes` and `predicted`, (rows,), are class indices; -1 is an unknown class.
 
     `probability` (rows, classes) and `scores`, which rank the rows, are None where the model gives
     none. Of two classes the second is the positive one.
     """
-    there = np.unique(codes)  # a class that the rows lack cannot be missed
+    present = np.unique(codes)  # a class that the rows lack cannot be missed
     metrics = {
         "accuracy": sk.accuracy_score(codes, predicted),
         "balanced_accuracy": sk.recall_score(
-            codes, predicted, labels=there, average="macro", zero_division=0
+            codes, predicted, labels=present, average="macro", zero_division=0
         ),
         "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0),
     }
@@ -57,7 +57,7 @@ def classification_metrics(
         metrics["log_loss"] = sk.log_loss(codes, probability, labels=range(number))
         if number == 2:
             metrics["brier"] = np.mean((probability[:, 1] - codes) ** 2)
-    if scores is not None and len(there) > 1:
+    if scores is not None and len(present) > 1:
         metrics["roc_auc"] = roc_auc(codes, scores)
         if scores.ndim == 1 or scores.shape[1] == 2:
             positive = scores if scores.ndim == 1 else scores[:, 1]

@@ -42,7 +42,7 @@ def for_texts(model: Any) -> Any:
 
     A missing text is a category of its own; one that was not there in training is none of them.
     """
-    if takes(model, "allow_nan"):
+    if supports(model, "allow_nan"):
         return OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
         )
@@ -52,7 +52,7 @@ def for_texts(model: Any) -> Any:
 def for_numbers(model: Any) -> Any:
     """Trees need no number scaled; others need numbers of one size, and none missing."""
     fill = SimpleImputer(strategy="median")
-    if not takes(model, "allow_nan"):
+    if not supports(model, "allow_nan"):
         return Pipeline([("fill", fill), ("scale", StandardScaler())])
     # ONNX gets missing values wrong in scikit-learn's trees other than histogram gradient boosting.
     kind = type(model)
@@ -60,6 +60,6 @@ def for_numbers(model: Any) -> Any:
     return fill if filled else "passthrough"
 
 
-def takes(model: Any, what: str) -> bool:
+def supports(model: Any, what: str) -> bool:
     """Whether an estimator says that it takes "sparse" rows, or missing numbers ("allow_nan")."""
     return hasattr(model, "__sklearn_tags__") and bool(getattr(get_tags(model).input_tags, what))

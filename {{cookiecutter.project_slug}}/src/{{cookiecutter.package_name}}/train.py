@@ -29,11 +29,15 @@ SETTINGS: dict[str, Any] = {
 
 def train(job: Job) -> None:
     """The job, top to bottom."""
-    told = job.settings
-    rows = job.read(told["task"], told["holdout"], told["drop_columns"], told["min_class_rows"])
+    settings = job.settings
+    rows = job.read(
+        settings["task"], settings["holdout"], settings["drop_columns"], settings["min_class_rows"]
+    )
 
     # `training.estimator` of config.yml picks the estimator; auto is histogram gradient boosting.
-    estimator = make_estimator(told["estimator"], told["parameters"], rows.task, told["seed"])
+    estimator = make_estimator(
+        settings["estimator"], settings["parameters"], rows.task, settings["seed"]
+    )
     pipeline = build_pipeline(rows.columns, estimator)
 
     size = f"{len(rows.X)} rows x {len(rows.columns)} features"

@@ -161,7 +161,7 @@ def run(context: cli.Context) -> cli.Result:
 def deploy(context: cli.Context) -> Served:
     """Puts the model behind the endpoint; if it fails its test, what serves serves on."""
     settings, workspace, say = context.settings, context.workspace, context.say
-    model = serving.find_model(settings, workspace, context.args.model_version)
+    model = _model(context)
     serving.require_score(settings)
     dry_run = context.args.dry_run
     definition = serving.deployment_definition(
@@ -271,7 +271,7 @@ def score(context: cli.Context) -> Scored:
     source, target = Path(args.batch), Path(args.out)
     if not source.is_file():
         raise cli.ArgumentError(f"--batch {source}: no such file")
-    model = serving.find_model(context.settings, workspace, args.model_version)
+    model = _model(context)
     definition = serving.deployment_definition(
         context.settings, workspace, context.calls, model, dry_run=args.dry_run
     )
@@ -282,6 +282,13 @@ def score(context: cli.Context) -> Scored:
     with Progress("score", source.stat().st_size) as progress:
         rows = workspace.endpoints.score(definition, source, target, args.keep, say, progress)
     return Scored(model, source, target, rows)
+
+
+def _model(context: cli.Context) -> Model:
+    """The model that is asked for."""
+    training = context.command("model")
+    version = context.args.model_version
+    return serving.find_model(context.settings, context.workspace, version, training)
 
 
 def words_of(deployment: Deployment) -> str:

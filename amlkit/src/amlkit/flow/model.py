@@ -177,6 +177,14 @@ def table(context: cli.Context) -> DataAsset:
     name = settings.data.name
     found = workspace.data.get(name)
     if found is not None:
+        context.say(f"data {name}:{found.version}, {found.rows:,} rows, target {found.target!r}")
+        asked = settings.origin("data.target")
+        if asked.startswith("--") and settings.data.target != found.target:
+            register = context.command("data")
+            raise SettingsError(
+                f"{asked}: {name} is registered with the target {found.target!r}; "
+                f"`{register}` registers it with another"
+            )
         return found
     origin = settings.origin("data.name")
     if origin.startswith("--"):

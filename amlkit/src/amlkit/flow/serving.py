@@ -31,8 +31,16 @@ class Outcome:
     """Why it was not switched to; empty if it was."""
 
 
-def find_model(settings: Settings, workspace: Workspace, version: str | None) -> Model:
+def find_model(
+    settings: Settings, workspace: Workspace, version: str | None, training: str
+) -> Model:
     """The model to serve: of the newest data asset's target, by default the newest version.
+
+    Args:
+        settings: they name the model and the data asset.
+        workspace: where.
+        version: None for the newest.
+        training: what a person types to register one.
 
     Raises:
         SettingsError: there is no such version, or no model at all.
@@ -43,7 +51,7 @@ def find_model(settings: Settings, workspace: Workspace, version: str | None) ->
     if not versions:
         raise SettingsError(
             f"{settings.origin('model.name')}: no model {name} is registered on {workspace.name}; "
-            "run `python src/model.py` with the same flags first"
+            f"`{training}` trains one"
         )
     if version is None:
         return versions[-1]
