@@ -127,12 +127,14 @@ def test_what_was_registered_earlier_stays_registered() -> None:
     decision = gate.registered_earlier(document, RULES, champion("4"))
     assert decision.registered
     assert decision.champion == champions.Score("3", {"roc_auc": 0.6})
-    assert decision.reason.endswith("; it was registered earlier as m:4")
+    assert decision.reason == f"registered earlier: {decision.checks[0].words}"
+    first = gate.registered_earlier(run({"roc_auc": 0.7}), RULES, champion("1"))
+    assert first.notes == ("there was no champion",)
     # The threshold was raised since: what misses it now is no reason for what was decided then.
     strict = Gate(rules={"classification": GateRules("roc_auc", {"roc_auc": 0.9})})
     now = gate.registered_earlier(document, strict, champion("4"))
     assert now.registered
-    assert now.reason == "registered: it was registered earlier as m:4"
+    assert now.reason == "registered earlier"
     gone = gate.registered_earlier(document, Gate(rules={}), champion("4"))
     assert gone.registered
     assert gone.checks == ()

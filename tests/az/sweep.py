@@ -86,7 +86,7 @@ class Sweep:
             return Outcome(number, kind, where, bad_manners(ended) or self._after(cloud, ended))
 
     def chain(self, first: int) -> list[Outcome]:
-        """Every request struck once, in one subscription: each run resumes from what the last one left.
+        """Every request struck once, in one subscription: each run resumes from the one before.
 
         The kinds take turns, from the one of the number `first` on. A run goes on to the next
         request, and the next fault, where az or the bootstrap try again by themselves.

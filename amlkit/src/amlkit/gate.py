@@ -23,6 +23,8 @@ _LESS_IS_BETTER = re.compile(
     r"^(?!neg_)(.*_)?(rmse|mae|mse|mape|brier|loss|error|deviance|hamming)(_|$)"
 )
 
+NO_CHAMPION = "there was no champion"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -52,12 +54,16 @@ class Decision:
     primary_metric: str
     champion: Score | None
     """The champion as it was measured on the run's held-out rows."""
+    earlier: bool = False
+    """Whether an earlier call registered the model: the gate agreed then."""
 
     @property
     def reason(self) -> str:
         """The decision in one line: the checks that led to it, and the notes."""
         words = [check.words for check in self.checks if check.passed == self.registered]
-        return f"{'' if self.registered else 'not '}registered: {'; '.join([*words, *self.notes])}"
+        outcome = "registered" if self.registered else "not registered"
+        outcome += " earlier" if self.earlier else ""
+        return ": ".join(filter(None, [outcome, "; ".join([*words, *self.notes])]))
 
     def to_dict(self) -> dict[str, Any]:
         """The decision as JSON values; `reason` is among them."""
@@ -125,7 +131,7 @@ def decide(
     registered = all(check.passed for check in checks)
     notes = []
     if registered and score is None:
-        notes.append("there was no champion")
+        notes.append(NO_CHAMPION)
     elif registered and score is not None and replace_champion:
         notes.append(f"it replaces version {score.version} as asked, whatever that one scored")
     return Decision(registered, tuple(checks), tuple(notes), rules.primary_metric, score)
@@ -136,14 +142,14 @@ def registered_earlier(document: Mapping[str, Any], gate: Gate, model: Model) ->
 
     Its checks are the run's own, by the settings of now; the champion is the one of then.
     """
-    note = f"it was registered earlier as {model.name}:{model.version}"
     score = champions.measured(document)
+    notes = (NO_CHAMPION,) if score is None and model.version == "1" else ()
     try:
         rules = _rules_for(document, gate)
     except ValueError:  # the rules have changed since
-        return Decision(True, (), (note,), "", score)
+        return Decision(True, (), notes, "", score, earlier=True)
     checks = tuple(_own_checks(document, gate, rules))
-    return Decision(True, checks, (note,), rules.primary_metric, score)
+    return Decision(True, checks, notes, rules.primary_metric, score, earlier=True)
 
 
 def _own_checks(document: Mapping[str, Any], gate: Gate, rules: GateRules) -> list[Check]:

@@ -236,7 +236,8 @@ def test_says_first_what_became_of_the_run(tmp_path: Path, facts: dict[str, Any]
     page = write(tmp_path, facts)
     assert "Registered as penguins-sex version 3" in page.text
     assert page.text.index("Registered as") < page.text.index("Metrics")
-    assert page.text.count("0.94 meets the threshold >= 0.6") == 1  # not again as the reason
+    assert page.text.count("0.94 meets the threshold ≥ 0.6") == 1  # not again as the reason
+    assert ">=" not in page.text  # one sign, here and in the table
     assert "A word of its own; and another." in page.text
     assert "Met: it is not worse than version 2; not at all" in page.text
     assert "prose" not in page.text
@@ -256,13 +257,15 @@ def test_metrics_stand_beside_threshold_and_champion(tmp_path: Path, facts: dict
     head, first, second = write(tmp_path, facts).table("held-out rows")
     assert head == "Metric This model Bar from 0 to 1 Champion, version 2 Difference Threshold"
     assert first == "roc_auc primary higher is better 0.9400 0.9200 +0.0200 better ≥ 0.6 ✓ met"
-    assert second == f"rmse lower is better 1,235 1,200 +34.57 worse {DASH}"
-    facts["decision"]["checks"][0] |= {"least": 0.95, "passed": False}
+    no_bar = "(no bar: no upper limit)"
+    assert second == f"rmse lower is better 1,235 {no_bar} 1,200 +34.57 worse {DASH}"
+    facts["decision"]["checks"][0] |= {"least": 0.95, "bound": ">= 0.95", "passed": False}
     facts["metrics"]["metrics"]["rmse"] = 1100.0
     _, first, second = write(tmp_path, facts).table("held-out rows")
     assert first.endswith("≥ 0.95 ✕ missed")
-    assert second == f"rmse lower is better 1,100 1,200 {MINUS}100.0 better {DASH}"
-    facts["decision"]["checks"][0] |= {"least": -1.5, "most": 2.0, "passed": True}
+    assert second == f"rmse lower is better 1,100 {no_bar} 1,200 {MINUS}100.0 better {DASH}"
+    bounds = {"least": -1.5, "most": 2.0, "bound": ">= -1.5 and <= 2"}
+    facts["decision"]["checks"][0] |= {**bounds, "passed": True}
     _, first, _ = write(tmp_path, facts).table("held-out rows")
     assert first.endswith(f"≥ {MINUS}1.5 and ≤ 2 ✓ met")
 
@@ -274,7 +277,7 @@ def test_says_why_the_champion_was_not_compared(tmp_path: Path, facts: dict[str,
     assert "Difference" not in page.text
 
 
-def test_says_what_was_trained_on_what(tmp_path: Path, facts: dict[str, Any]) -> None:
+def test_says_what_went_in(tmp_path: Path, facts: dict[str, Any]) -> None:
     text = " ".join(write(tmp_path, facts).text.split())
     for words in (
         "5f0c9a7be21d", "12,344", "9,876 train / 2,468 test", "b19d2f6a03ce", "77aa01c4e9d0",
@@ -285,6 +288,14 @@ def test_says_what_was_trained_on_what(tmp_path: Path, facts: dict[str, Any]) ->
         assert words in text
     facts["git"]["dirty"] = False
     assert "uncommitted" not in write(tmp_path, facts).text
+
+
+def test_rows_add_up(tmp_path: Path, facts: dict[str, Any]) -> None:
+    assert "9,876 train / 2,468 test<" in write(tmp_path, facts).source
+    facts["data"]["rows"] += 617  # as many as the profile says have no target
+    assert "2,468 test; 617 left out: no Sex<" in write(tmp_path, facts).source
+    facts["data"]["rows"] += 3  # and some that train.py left out for a reason of its own
+    assert "2,468 test; 620 left out<" in write(tmp_path, facts).source
 
 
 def test_profile_is_a_table_that_folds(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -304,16 +315,30 @@ def test_commands_are_quoted_for_the_shell(tmp_path: Path, facts: dict[str, Any]
     facts["data"]["name"] = facts["experiment"] = "it's $(rm -rf x) <b>"
     facts["settings"] = {"training.parameters": {"max_iter": 300}}
     facts["flags"] = ("--env", "prod")
+    facts["profile"]["file"] = "it's;\nls.csv"
     page = write(tmp_path, facts)
     text = re.search(r'aria-label="Commands">(.*?)</pre>', page.source, re.S)
     assert text is not None
-    checkout, data, model = (shlex.split(line) for line in html.unescape(text[1]).splitlines())
+    lines = html.unescape(text[1]).splitlines()
+    assert lines.pop(1) == (
+        "# it's; ls.csv of data asset it's $(rm -rf x) <b>, version 5f0c9a7be21d"
+    )
+    checkout, data, model = map(shlex.split, lines)
+    assert data[data.index("--path") + 1] == "it's; ls.csv"
     assert checkout == ["git", "checkout", "9fceb02d0ae598e95dc970b74767f19372d61af8"]
     assert data[data.index("--name") + 1] == "it's $(rm -rf x) <b>"
     assert model[model.index("--experiment") + 1] == "it's $(rm -rf x) <b>"
     assert 'training.parameters={"max_iter": 300}' in model
     assert model[:4] == ["python", "src/model.py", "--env", "prod"]
     assert data[:4] == ["python", "src/data.py", "--env", "prod"]
+
+
+def test_a_table_whose_file_is_not_known_is_named_by_its_asset(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    text = write(tmp_path, facts).text
+    assert "# data asset penguins, version 5f0c9a7be21d, is the table\npython src/model.py" in text
+    assert "src/data.py" not in text
 
 
 def test_log_is_kept_without_its_colours(tmp_path: Path, facts: dict[str, Any]) -> None:

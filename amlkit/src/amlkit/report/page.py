@@ -7,10 +7,8 @@ enforces. Every value is escaped by the template; what is `Markup` was made by u
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 from jinja2 import ChainableUndefined, Environment
 from markupsafe import Markup
 
+from amlkit.content import write_text
 from amlkit.gate import less_is_better
 from amlkit.report import words
 from amlkit.report.embed import embed
@@ -26,7 +25,7 @@ from amlkit.report.embed import embed
 _MORE_IS_BETTER = re.compile(
     r"(auc|accuracy|precision|recall|f1|r2|score|kappa|mcc|jaccard|explained)"
 )
-_SHARE = re.compile(r"(auc|accuracy|precision|recall|f1|r2|brier|jaccard)")
+_SHARE = re.compile(r"(auc|accuracy|precision|recall|f1|r2|brier|jaccard|hamming|zero_one)")
 
 
 def write_report(path: Path, facts: Mapping[str, Any]) -> None:
@@ -47,6 +46,7 @@ def write_report(path: Path, facts: Mapping[str, Any]) -> None:
         headline=headline,
         table=_metrics(_part(facts, "metrics"), _part(facts, "decision")),
         serving=_serving(_part(_part(facts, "metrics"), "serving")),
+        split=_split(facts),
         commands=_commands(facts),
         drawn=[
             {"title": title, "alt": alt, "caption": caption}
@@ -54,7 +54,8 @@ def write_report(path: Path, facts: Mapping[str, Any]) -> None:
             for svg, title, alt, caption in facts.get("figures") or ()
         ],
     )
-    _replace(path, page.strip() + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, page.strip().encode("utf-8", "replace").decode() + "\n")
 
 
 def _source(name: str) -> str:
@@ -79,6 +80,7 @@ def _template(name: str) -> Any:
         words.moment,
         words.sentence,
         words.plain,
+        words.signs,
     ):
         environment.filters[each.__name__] = each
     return environment.from_string(_source(name))
@@ -88,20 +90,6 @@ def _part(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """A part of the facts; empty where it is missing or of another form."""
     value = facts.get(key)
     return value if isinstance(value, Mapping) else {}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes the page whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-", suffix=".html")
-    try:
-        with open(handle, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(text)
-        os.chmod(name, 0o644)  # as any other file; mkstemp made it private
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _outcome(facts: Mapping[str, Any]) -> tuple[str, str]:
@@ -132,20 +120,18 @@ def _metrics(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> dict[st
         value, other, check = values.get(name), others.get(name), checks.get(name, {})
         least, most = check.get("least"), check.get("most")
         way = _way(name, least, most)
+        meter = _meter(name, value, other, most if least is None else least)
         rows.append(
             {
                 "name": name,
                 "primary": name == primary,
                 "way": way,
                 "value": value,
-                "meter": _meter(name, value, other, most if least is None else least),
+                "meter": meter,
+                "no_bar": "" if meter else _no_bar(name),
                 "other": other,
                 "change": _change(value, other, way),
-                "bound": " and ".join(
-                    f"{sign} {bound:.4g}".replace("-", words.MINUS)
-                    for sign, bound in (("≥", least), ("≤", most))
-                    if bound is not None
-                ),
+                "bound": words.signs(check.get("bound", "")).replace("-", words.MINUS),
                 "passed": bool(check.get("passed")),
             }
         )
@@ -197,6 +183,29 @@ def _meter(name: str, value: Any, other: Any, bound: Any) -> dict[str, float]:
     return shares if _SHARE.search(name) and "value" in shares else {}
 
 
+def _no_bar(name: str) -> str:
+    """Why a metric has none; nothing where its name does not tell."""
+    if _SHARE.search(name):
+        return "not from 0 to 1"
+    return "no upper limit" if less_is_better(name) else ""
+
+
+def _split(facts: Mapping[str, Any]) -> str:
+    """The rows of both sides, and those that neither got; empty where they are not known."""
+    rows, data = _part(_part(facts, "metrics"), "rows"), _part(facts, "data")
+    train, test = rows.get("train"), rows.get("test")
+    if not isinstance(train, int) or not isinstance(test, int):
+        return ""
+    text = f"{words.whole(train)} train / {words.whole(test)} test"
+    left = data["rows"] - train - test if isinstance(data.get("rows"), int) else 0
+    if left <= 0:
+        return text
+    target, profile = data.get("target"), _part(facts, "profile")
+    missing = [c.get("missing") for c in profile.get("columns") or () if c.get("name") == target]
+    why = f": no {target}" if missing == [left] else ""
+    return f"{text}; {words.whole(left)} left out{why}"
+
+
 def _serving(serving: Mapping[str, Any]) -> str:
     """Whether an ONNX copy answers requests, and how near it comes; or why none does."""
     if not serving:
@@ -212,19 +221,34 @@ def _serving(serving: Mapping[str, Any]) -> str:
 
 
 def _commands(facts: Mapping[str, Any]) -> str:
-    """The command lines that lead here again; `flags` of the facts say where."""
+    """The command lines that lead here again; `flags` of the facts say where.
+
+    Of the table no more than its file's name is known: a comment says which one is meant.
+    """
     data, git = _part(facts, "data"), _part(facts, "git")
     where = [str(flag) for flag in facts.get("flags") or ()]
     lines = []
     if git.get("commit"):
-        lines.append(["git", "checkout", str(git["commit"])])
+        lines.append(_typed(["git", "checkout", str(git["commit"])]))
     if data.get("name"):
-        lines.append(["python", "src/data.py", *where, "--name", str(data["name"])])
-        lines[-1] += ["--target", str(data["target"])] if data.get("target") else []
+        file = str(_part(facts, "profile").get("file") or "")
+        asset = f"data asset {data['name']}, version {data.get('version')}"
+        lines.append(_one_line(f"# {file} of {asset}" if file else f"# {asset}, is the table"))
+        call = ["python", "src/data.py", *where, "--path", file, "--name", str(data["name"])]
+        call += ["--target", str(data["target"])] if data.get("target") else []
+        lines += [_typed(call)] if file else []
     last = ["python", "src/model.py", *where]
     last += ["--experiment", str(facts["experiment"])] if facts.get("experiment") else []
     last += ["--set", f"data.name={json.dumps(data['name'])}"] if data.get("name") else []
     for key, value in _part(facts, "settings").items():
         last += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
-    lines.append([*last, "--force"])
-    return "\n".join(shlex.join(re.sub(r"\s+", " ", word) for word in line) for line in lines)
+    return "\n".join([*lines, _typed([*last, "--force"])])
+
+
+def _typed(words: list[str]) -> str:
+    """A command line as the shell takes it."""
+    return shlex.join(_one_line(word) for word in words)
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)

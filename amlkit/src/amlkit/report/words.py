@@ -84,6 +84,11 @@ def moment(text: Any) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(text, words)
 
 
+def signs(text: object) -> str:
+    """A text with the signs of comparison as they are set: ≥ and ≤."""
+    return str(text).replace(">=", "≥").replace("<=", "≤")
+
+
 def sentence(text: object) -> str:
     """A note as a sentence of its own."""
     words = str(text).strip()
