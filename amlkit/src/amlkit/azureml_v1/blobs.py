@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,14 +74,17 @@ def upload(
 
 def download(container: Any, name: str, path: Path, progress: Callable[[int, int], None]) -> None:
     """Writes a blob to a file, whole or not at all."""
-    half = path.with_name(f".{path.name}.half")
+    half = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # another process may fetch it, too
     stream, done = container.get_blob_client(name).download_blob(), 0
-    with half.open("wb") as file:
-        for chunk in stream.chunks():
-            file.write(chunk)
-            done += len(chunk)
-            progress(done, stream.size)
-    half.replace(path)
+    try:
+        with half.open("wb") as file:
+            for chunk in stream.chunks():
+                file.write(chunk)
+                done += len(chunk)
+                progress(done, stream.size)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def read(container: Any, name: str) -> bytes | None:
