@@ -138,14 +138,19 @@ def main(
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     path = Path(driver).resolve()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # Windows' consoles are not UTF-8 by themselves
-            stream.reconfigure(encoding="utf-8", errors="replace")
+    print_utf8()
     with ci.step(path.stem) as conclude:
         code, record = _run(path.parents[1], parser, step, calls or Calls(), flags or {}, argv)
         if "--json" in argv:
             print(ci.plain_json(record))
         return conclude(code, record)
+
+
+def print_utf8() -> None:
+    """Has stdout and stderr take any text: Windows' consoles are not UTF-8 by themselves."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
 
 
 def _run(
@@ -175,13 +180,13 @@ def _run(
         print(f"error: {record['error']}", file=sys.stderr)
         return 1, record
     except KeyboardInterrupt as interrupt:
-        return _fail(130, str(interrupt) or "interrupted", record), record
+        return fail(130, str(interrupt) or "interrupted", record), record
     except Exception as error:
         if "--verbose" in argv and not _says_it_all(error):
             import traceback
 
             print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
-        return _fail(*_explain(error), record), record
+        return fail(*_explain(error), record), record
 
 
 def _context(
@@ -264,7 +269,7 @@ def _says_it_all(error: Exception) -> bool:
     return ours and error.__cause__ is None
 
 
-def _fail(code: int, line: str, record: dict[str, Any]) -> int:
+def fail(code: int, line: str, record: dict[str, Any]) -> int:
     """Says an error in one line, on stderr and in the record."""
     line = without_secrets(" ".join(line.split()))
     record |= {"status": "interrupted" if code == 130 else "error", "error": line}

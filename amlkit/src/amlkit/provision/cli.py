@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from amlkit.cli import ArgumentError, Parser
+from amlkit.cli import ArgumentError, Parser, assignment, fail, print_utf8
 from amlkit.redaction import without_secrets
 
 
@@ -75,22 +75,20 @@ def main(root: Path, argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     as_json, verbose = "--json" in argv, "--verbose" in argv
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # Windows' consoles are not UTF-8 by themselves
-            stream.reconfigure(encoding="utf-8", errors="replace")
+    print_utf8()
     record: dict[str, Any] = {}
     code = 0
     try:
         record = _run(root, parser().parse_args(argv))
     except KeyboardInterrupt:
-        code = _fail(130, "interrupted; run it again to go on where it stopped", record)
+        code = fail(130, "interrupted; run it again to go on where it stopped", record)
     except Exception as error:
         record |= getattr(error, "record", {})
         if verbose:
             import traceback
 
             print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
-        code = _fail(*_explain(error), record)
+        code = fail(*_explain(error), record)
     if as_json:
         print(json.dumps(record, ensure_ascii=False, default=str))
     return code
@@ -98,7 +96,6 @@ def main(root: Path, argv: Sequence[str] | None = None) -> int:
 
 def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Reads the settings and runs the command."""
-    from amlkit.cli import assignment
     from amlkit.provision import commands, credentials, teardown
     from amlkit.provision.context import open_context
     from amlkit.settings import load_settings
@@ -133,11 +130,3 @@ def _explain(error: Exception) -> tuple[int, str]:
         return 1, "the package PyYAML is not installed; run `make setup`, or `pip install pyyaml`"
     words = " ".join(str(error).split())
     return 1, f"unexpected {type(error).__name__}: {words[:300]}; --verbose shows where"
-
-
-def _fail(code: int, line: str, record: dict[str, Any]) -> int:
-    """Says an error in one line, on stderr and in the record."""
-    line = without_secrets(" ".join(line.split()))
-    record |= {"status": "interrupted" if code == 130 else "error", "error": line}
-    print(f"error: {line}" if code != 130 else line, file=sys.stderr)
-    return code
