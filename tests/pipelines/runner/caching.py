@@ -26,8 +26,10 @@ def restore(agent: Agent, inputs: Mapping[str, str], result: StepResult) -> None
     wanted = [key, *(fingerprint(line, agent.sources) for line in others if line.strip())]
     found = next((one for one in (_find(store, prefix) for prefix in wanted) if one), None)
     hit = "true" if found == key else "inexact" if found else "false"
-    if found:
+    kept = agent.folder / f"cache-{_name(str(path))}"  # what an agent of one's own has there
+    if found and not (path.is_dir() and kept.is_file() and kept.read_text() == found):
         copy(store / _name(found), path)
+        kept.write_text(found, encoding="utf-8")
     if variable := inputs.get("cacheHitVar"):
         agent.variables.set(variable, hit)
     result.log += f"cache {key}: {hit}{f', from {found}' if found else ''}\n"

@@ -1,0 +1,175 @@
+"""What is run by hand: the pipelines in pipelines/, each on an agent that keeps its folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pipelines.chains.conftest import Found
+from tests.pipelines.chains.organisation import TRAINING_BEGINS, Organisation
+from tests.pipelines.runner.checkout import git
+from tests.pipelines.runner.coverage import KINDS
+
+# The stage of a pipeline that has jobs alone.
+ONLY = "__default"
+RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
+
+
+@pytest.fixture(scope="module")
+def team(found: Found) -> Organisation:
+    """A team with an agent of its own and few tests, in whose workspace there is nothing."""
+    team = found("Chain by hand")
+    team.use_own_agent()
+    team.keep_few_tests()
+    team.push("an agent of our own, few tests")
+    return team
+
+
+@pytest.fixture(scope="module")
+def first(team: Organisation) -> None:
+    """Version 1, from an empty workspace to both endpoints, one pipeline after the other."""
+    for name in ("data", "environment", "training", "deployment"):
+        run = team.run(f"pipelines/{name}.yml")
+        assert run.result == "Succeeded", run.failed
+    assert team.serving()[0] == team.serving("--env", "prod")[0] == "1"
+
+
+def test_a_second_version_by_hand_while_the_token_expires(team: Organisation, first: None) -> None:
+    fault = team.standin.fault(path=RUN, method="GET", after=2, expire_token=True)
+    run = team.run(
+        "pipelines/training.yml",
+        parameters={"force": True, "replaceChampion": True, "experiment": "by-hand"},
+    )
+    assert fault.hits == 1
+    assert run.result == "Succeeded", run.failed
+    assert run.job(ONLY, "train").outputs["model.new_version"] == "2"
+
+
+def test_a_run_that_outlives_its_pipeline_is_resumed(team: Organisation, first: None) -> None:
+    git(team.path, "checkout", "--quiet", "-b", "slow")
+    team.edit(
+        f"{team.package}/train.py",
+        TRAINING_BEGINS,
+        f"{TRAINING_BEGINS}    __import__('time').sleep(10)\n",
+    )
+    commit = team.push("a slow training")
+    git(team.path, "checkout", "--quiet", "main")
+    short = {"waitMinutes": "0.01"}
+    run = team.run(
+        "pipelines/training.yml", branch="refs/heads/slow", commit=commit, parameters=short
+    )
+    assert run.result == "Failed"
+    issues = [issue.text for step in run.steps for issue in step.issues]
+    assert any("still going and the wait is over" in text for text in issues), issues
+    outputs = run.job(ONLY, "train").outputs
+    assert "model.registered" not in outputs
+    run_id = outputs["model.run_id"]
+    assert f"with runId {run_id} " in " ".join(issues)
+    mark = team.standin.journal.mark()
+    resumed = team.run("pipelines/training.yml", parameters={"runId": run_id})
+    assert resumed.result == "Succeeded", resumed.failed
+    assert resumed.job(ONLY, "train").outputs["model.run_id"] == run_id
+    assert not [request for request in team.changes(mark) if "/execution/" in request]
+
+
+def test_a_rejected_approval_leaves_production_as_it_is(team: Organisation, first: None) -> None:
+    team.service.approvals[f"{team.slug}-prod"] = False
+    run = team.run("pipelines/deployment.yml", parameters={"modelVersion": "2"})
+    assert (run.stages["staging"].result, run.result) == ("Succeeded", "Failed"), run.failed
+    assert "rejected" in run.stages["production"].reason
+    assert (team.serving()[0], team.serving("--env", "prod")[0]) == ("2", "1")
+
+
+def test_an_approval_lets_production_have_what_staging_serves(
+    team: Organisation, first: None
+) -> None:
+    team.service.approvals[f"{team.slug}-prod"] = True
+    run = team.run("pipelines/deployment.yml", parameters={"modelVersion": "2"})
+    assert run.result == "Succeeded", run.failed
+    assert (team.serving()[0], team.serving("--env", "prod")[0]) == ("2", "2")
+
+
+def test_a_failed_smoke_test_stops_before_production(team: Organisation, first: None) -> None:
+    before = (team.serving(), team.serving("--env", "prod"))
+    git(team.path, "checkout", "--quiet", "-b", "broken-service")
+    score = team.path / team.package / "score.py"
+    broken = "\n\ndef init():\n    raise RuntimeError('broken on purpose')\n"
+    score.write_text(score.read_text(encoding="utf-8") + broken, encoding="utf-8")
+    commit = team.push("a service that does not start")
+    git(team.path, "checkout", "--quiet", "main")
+    run = team.run("pipelines/deployment.yml", branch="refs/heads/broken-service", commit=commit)
+    assert run.results == {"staging": "Failed", "production": "Skipped"}
+    assert "broken on purpose" in run.log
+    assert (team.serving(), team.serving("--env", "prod")) == before
+
+
+def test_back_by_hand(team: Organisation, first: None) -> None:
+    run = team.run("pipelines/deployment.yml", parameters={"rollback": True})
+    assert run.result == "Succeeded", run.failed
+    assert (team.serving()[0], team.serving("--env", "prod")[0]) == ("1", "1")
+
+
+@pytest.mark.parametrize(("target", "flags"), [("staging", ()), ("production", ("--env", "prod"))])
+def test_any_version_to_one_environment(
+    team: Organisation, first: None, target: str, flags: tuple[str, ...]
+) -> None:
+    run = team.run("pipelines/deployment.yml", parameters={"target": target, "modelVersion": "2"})
+    assert run.results == {target: "Succeeded"}, run.failed
+    assert team.serving(*flags)[0] == "2"
+
+
+def test_the_environment_by_hand_builds_nothing_again(team: Organisation, first: None) -> None:
+    mark, builds = team.standin.journal.mark(), len(team.standin.builds)
+    run = team.run("pipelines/environment.yml")
+    assert run.result == "Succeeded", run.failed
+    assert team.changes(mark) == []
+    assert len(team.standin.builds) == builds
+
+
+def test_a_known_vulnerability_stops_ci(team: Organisation, first: None) -> None:
+    team.advisories.vulnerable.add("numpy")
+    try:
+        run = team.run("pipelines/ci.yml")
+    finally:
+        team.advisories.vulnerable.clear()
+    assert run.result == "Failed"
+    [reason] = [job.reason for stage in run.stages.values() for job in stage.jobs.values()]
+    assert reason.startswith("Known vulnerabilities of locked packages: exit code ")
+    assert "GHSA-0000-0000-0000" in run.log
+    assert {"numpy", "ruff", "scikit-learn"} <= team.advisories.asked
+
+
+def test_ci_by_hand(team: Organisation, first: None) -> None:
+    run = team.run("pipelines/ci.yml")
+    assert run.result == "Succeeded", run.failed
+    assert run.tests["total"] >= 3
+
+
+def test_a_variable_that_the_group_lacks_is_named(team: Organisation, first: None) -> None:
+    password = team.service.groups[team.slug].pop("SpnPassword")
+    try:
+        run = team.run("pipelines/environment.yml")
+    finally:
+        team.service.groups[team.slug]["SpnPassword"] = password
+    assert run.result == "Failed"
+    issues = [issue.text for step in run.steps for issue in step.issues]
+    assert any("no variable SpnPassword" in text for text in issues), issues
+    assert any("SpnPassword" in unknown for unknown in run.unknown)
+    run.unknown.clear()
+
+
+def test_no_run_met_a_variable_that_nothing_defines(team: Organisation, first: None) -> None:
+    assert [unknown for run in team.service.runs for unknown in run.unknown] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_is_in_the_pipelines_was_met(team: Organisation, first: None, kind: str) -> None:
+    """By the tests above: it holds for the whole module alone."""
+    team.all_met(kind)
+
+
+def test_every_pipeline_was_run(team: Organisation, first: None) -> None:
+    """azure-pipelines.yml is that of test_pushes.py."""
+    print(f"\n{team.times()}")
+    files = {f"pipelines/{path.name}" for path in team.path.glob("pipelines/*.yml")}
+    parts = {"pipelines/variables.yml", "pipelines/steps.yml"}
+    assert {run.pipeline for run in team.service.runs} == files - parts
