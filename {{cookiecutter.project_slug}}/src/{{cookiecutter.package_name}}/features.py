@@ -27,11 +27,11 @@ def build_pipeline(columns: Sequence[Column], model: Any) -> Pipeline:
     texts = [column.name for column in columns if column.type == "category"]
     numbers = [column.name for column in columns if column.type in ("number", "boolean")]
     numbers += dates.parts()
-    tried = model.estimator if hasattr(model, "refit") else model  # of a search: what it tries
-    parts = [("texts", for_texts(tried), texts), ("numbers", for_numbers(tried), numbers)]
+    base = model.estimator if hasattr(model, "refit") else model  # a search: what it is made of
+    parts = [("texts", for_texts(base), texts), ("numbers", for_numbers(base), numbers)]
     table = ColumnTransformer(
         [part for part in parts if part[2]],
-        sparse_threshold=0.3 if takes(tried, "sparse") else 0.0,
+        sparse_threshold=0.3 if supports(base, "sparse") else 0.0,
         verbose_feature_names_out=False,
     )
     return Pipeline([("dates", dates), ("columns", table), ("model", model)])
