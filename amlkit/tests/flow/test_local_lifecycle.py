@@ -103,7 +103,8 @@ def test_no_wait_then_resume(shared: Project) -> None:
     assert started.code == 0
     assert started.json["status"] == "Running"
     looked = train(shared, "--resume", started.json["run_id"], "--dry-run")
-    assert (looked.code, looked.json["run_id"]) == (0, started.json["run_id"])
+    status = {"dry_run": True, "run_id": started.json["run_id"], "status": "Running"}
+    assert (looked.code, looked.json) == (0, status)
     done = train(shared, "--resume", started.json["run_id"])
     assert done.json["status"] == "Completed"
     assert done.json["registered"], done.json["reason"]
@@ -112,6 +113,9 @@ def test_no_wait_then_resume(shared: Project) -> None:
     assert twice.json["model"] == done.json["model"]
     assert twice.json["registered"]
     assert not twice.json["created"]
+    again = train(shared, "--no-wait", parameters(sleep=2, accuracy=0.92))
+    assert again.json["run_id"] == started.json["run_id"]
+    assert again.json["registered"], "there is nothing to wait for"
 
 
 def test_a_wait_has_an_end_and_the_run_goes_on(shared: Project) -> None:

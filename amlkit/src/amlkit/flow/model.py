@@ -115,15 +115,17 @@ def train(context: cli.Context) -> Trained | WouldTrain:
     args, jobs, say = context.args, context.workspace.jobs, context.say
     if args.wait_minutes is not None and (args.no_wait or args.cancel is not None):
         raise cli.ArgumentError("--wait-minutes: --no-wait and --cancel wait for nothing")
+    if args.dry_run and (args.cancel is not None or args.resume is not None):
+        run = jobs.get(args.resume if args.cancel is None else args.cancel)
+        would = "waited for and judged" if args.cancel is None else "ended"
+        say(f"run {run.id}, {run.status}, would be {would}")
+        return WouldTrain({"run_id": run.id, "status": run.status})
     if args.cancel is not None:
-        run = jobs.get(args.cancel) if args.dry_run else jobs.cancel(args.cancel)
+        run = jobs.cancel(args.cancel)
         say(f"run {run.id}: {run.status}")
         return Trained(run, f"the run {run.status.lower()}")
     if args.resume is not None:
         run = jobs.get(args.resume)
-        if args.dry_run:
-            say(f"run {run.id}: {run.status}; would be waited for and judged")
-            return Trained(run, "a dry run judges nothing")
     else:
         job, equal = prepare(context)
         if args.dry_run:
@@ -134,7 +136,7 @@ def train(context: cli.Context) -> Trained | WouldTrain:
         else:
             say(f"run {run.id} in experiment {run.experiment}: {run.url}")
     resume = resume_command(context, run)
-    if args.no_wait:
+    if args.no_wait and run.status != "Completed":
         say(f"not waiting; next: {resume}")
         return Trained(run, "the run was not waited for")
     if run.status != "Completed":
