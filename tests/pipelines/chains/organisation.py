@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -28,9 +29,6 @@ INDEXES = ("pypi.org", "files.pythonhosted.org", "127.0.0.1", "localhost")
 AUTHOR = ("-c", "user.name=A developer", "-c", "user.email=dev@example.com")
 # Requests that ask by POST.
 ASKED = r"/oauth2/v2\.0/token$|:query$|/query$|/list$|/listkeys$|/validate$|/full$|/batch/read$"
-
-# The first line of the sample's training, to put what goes wrong before.
-TRAINING_BEGINS = "    told = job.settings\n"
 
 
 @dataclass
@@ -61,6 +59,20 @@ class Organisation:
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{name}: {text.count(old)} times {old!r}"
         path.write_text(text.replace(old, new), encoding="utf-8")
+
+    def begin_training_with(self, *lines: str) -> None:
+        """Put statements at the beginning of the sample's training, after its docstring."""
+        path = self.path / self.package / "train.py"
+        text = path.read_text(encoding="utf-8")
+        [train] = [
+            node
+            for node in ast.parse(text).body
+            if isinstance(node, ast.FunctionDef) and node.name == "train"
+        ]
+        whole = text.splitlines(keepends=True)
+        first = train.body[1].lineno - 1
+        whole[first:first] = [f"    {line}".rstrip() + "\n" for line in lines]
+        path.write_text("".join(whole), encoding="utf-8")
 
     def use_own_agent(self) -> None:
         """All pipelines run on the team's own agent, which keeps its folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.pipelines.chains.conftest import Found
-from tests.pipelines.chains.organisation import TRAINING_BEGINS, Organisation
+from tests.pipelines.chains.organisation import Organisation
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.coverage import KINDS
 
@@ -46,11 +46,7 @@ def test_a_second_version_by_hand_while_the_token_expires(team: Organisation, fi
 
 def test_a_run_that_outlives_its_pipeline_is_resumed(team: Organisation, first: None) -> None:
     git(team.path, "checkout", "--quiet", "-b", "slow")
-    team.edit(
-        f"{team.package}/train.py",
-        TRAINING_BEGINS,
-        f"{TRAINING_BEGINS}    __import__('time').sleep(10)\n",
-    )
+    team.begin_training_with("__import__('time').sleep(10)")
     commit = team.push("a slow training")
     git(team.path, "checkout", "--quiet", "main")
     short = {"waitMinutes": "0.01"}

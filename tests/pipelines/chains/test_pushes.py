@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipelines.chains.conftest import Found
-from tests.pipelines.chains.organisation import TRAINING_BEGINS, Organisation
+from tests.pipelines.chains.organisation import Organisation
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.coverage import KINDS
 from tests.pipelines.runner.results import Run
@@ -164,10 +164,12 @@ def test_another_branch_reaches_azure_only_when_asked(team: Organisation, own_ag
 
 def test_a_training_that_fails_stops_the_deployment(team: Organisation, own_agent: None) -> None:
     """It fails on Azure alone, so that CI does not see it."""
-    crash = "    import os\n\n    if 'AZUREML_RUN_ID' in os.environ:\n"
-    crash += "        raise RuntimeError('broken on purpose')\n\n"
-    team.edit(
-        f"{team.package}/train.py", TRAINING_BEGINS, crash.replace("'", '"') + TRAINING_BEGINS
+    team.begin_training_with(
+        "import os",
+        "",
+        'if "AZUREML_RUN_ID" in os.environ:',
+        '    raise RuntimeError("broken on purpose")',
+        "",
     )
     team.push("what breaks on Azure alone")
     run = team.run(reason="IndividualCI")
