@@ -176,6 +176,14 @@ def test_words_hold_the_true_numbers(binary: tuple[Case, dict[str, dict[str, str
     assert "2 of 3 columns" in figures["profile"]["alt"]
 
 
+@pytest.mark.parametrize("rows, bins", [(12, 1), (86, 5), (1000, 10)])
+def test_a_point_of_the_calibration_is_of_enough_rows(tmp_path: Path, rows: int, bins: int) -> None:
+    words = classes_case(["a", "b"], rows).write(tmp_path)["calibration"]["alt"]
+    full = [int(n) for n in re.findall(r"of (\d+)[;.]", words)]
+    assert sum(full) == rows and len(full) == bins
+    assert max(full) - min(full) <= 1
+
+
 def test_average_precision_is_scikit_learns(tmp_path: Path) -> None:
     case = classes_case(["a", "b"], rows=40)
     weak = np.random.default_rng(4).random((40, 2))

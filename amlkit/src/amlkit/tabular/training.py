@@ -93,7 +93,7 @@ class Job:
             self.say(f"{task}: {why}")
             self.say(note or f"target {target!r} is known in all rows")
 
-        with self.stage("hold out", f"hold out {holdout:.0%} of {table.num_rows} rows"):
+        with self.stage("hold out", "split the rows"):
             mask, hashes = holdout_mask(table, target, holdout)
             if task == "classification":
                 check_sides(table.column(target), mask)
@@ -101,6 +101,8 @@ class Job:
             held_out = table.filter(pa.array(mask))
             identity = holdout_identity(hashes[mask], held_out.column(target))
             table = table.filter(pa.array(~mask))
+            sides = f"{table.num_rows} to train, {held_out.num_rows} held out"
+            self.say(f"hold out about {holdout:.0%} (by row hash): {sides}")
             names, notes = select_features(table, schema, drop_columns)
             for note in notes:
                 self.say(note)

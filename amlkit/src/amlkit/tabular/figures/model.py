@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from scipy.stats import binomtest
-from sklearn.calibration import CalibrationDisplay
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     ConfusionMatrixDisplay,
     PrecisionRecallDisplay,
@@ -40,6 +40,7 @@ from amlkit.tabular.figures.svg import (
 MOST_CLASSES = 12  # rows of a confusion matrix that can still be read
 MOST_CURVES = 6  # in one plot; of more classes the most frequent are taken
 MOST_PAIRS = 2  # up to so many curves the champion's are drawn beside, else only named
+LEAST_IN_BIN = 15  # rows; with fewer, a calibration is noise
 MOST_POINTS = 800  # of a regression; a figure stays under 150 KB
 OTHERS = "all others"
 GUESS: dict[str, Any] = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 3))}
@@ -219,7 +220,7 @@ def _area(shown: Any) -> float:
 
 
 def calibration(truth: np.ndarray, probability: np.ndarray, classes: Sequence[str]) -> Figure:
-    """How often a probability comes true, in ten bins, with the number of rows in each.
+    """How often a probability comes true, in bins of about as many rows each; below, their spread.
 
     Arguments as for `curves`.
     """
@@ -231,37 +232,36 @@ def calibration(truth: np.ndarray, probability: np.ndarray, classes: Sequence[st
         true = np.asarray(classes, dtype=object)[probability.argmax(axis=1)] == truth
         of = "probability of the predicted class"
     score = np.clip(score, 0, 1)
+    bins = min(10, max(1, len(score) // LEAST_IN_BIN))
     with drawing("calibration") as draw:
         top, below = draw.canvas.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         top.plot([0, 1], [0, 1], **GUESS)
-        shown = CalibrationDisplay.from_predictions(
-            true.astype(int), score, n_bins=10, pos_label=1, ax=top, ref_line=False
-        )
-        top.get_legend().remove()
-        shown.line_.set(color=SERIES[0], marker="o", markersize=4.5, linewidth=1)
-        mean, share = shown.prob_pred, shown.prob_true
-        # The display's own bins: a probability on an edge falls into the lower one.
-        rows = np.bincount(np.searchsorted(np.linspace(0, 1, 11)[1:-1], score), minlength=10)
+        share, mean = calibration_curve(true.astype(int), score, n_bins=bins, strategy="quantile")
+        # Its own bins: a probability on an edge falls into the lower one.
+        edges = np.percentile(score, 100 * np.linspace(0, 1, bins + 1))
+        rows = np.bincount(np.searchsorted(edges[1:-1], score))
         full = rows[rows > 0]
         intervals = [
             binomtest(round(s * n), n).proportion_ci(method="wilson")
             for s, n in zip(share, full.tolist(), strict=True)
         ]
         ends = np.array([(s - i.low, i.high - s) for s, i in zip(share, intervals, strict=True)])
-        top.errorbar(mean, share, ends.clip(0).T, fmt="none", ecolor=SERIES[0], elinewidth=0.9)
+        top.errorbar(
+            mean, share, ends.clip(0).T, fmt="-o", color=SERIES[0], ms=4.5, lw=1, elinewidth=0.9
+        )
         top.set(xlim=(-0.01, 1.01), ylim=(-0.03, 1.03))
         labels(top, "", "share that came true")
-        below.bar(np.arange(10) / 10 + 0.05, rows, width=0.09, color=SERIES[0], alpha=0.55)
+        below.hist(score, 10, range=(0, 1), rwidth=0.9, color=SERIES[0], alpha=0.55)
         labels(below, of, "rows")
-        bins = zip(mean, share, full, strict=True)
-        points = [f"{m:.2f} came true in {s:.2f} of {n:,}" for m, s, n in bins]
+        values = zip(mean, share, full, strict=True)
+        points = [f"{m:.2f} came true in {s:.2f} of {n:,}" for m, s, n in values]
         error = float(np.abs(mean - share) @ full / full.sum())
         return draw.finish(
             "Calibration",
             f"Calibration, {of}. Mean distance from the diagonal {number(error)}. "
             f"By bin: {'; '.join(points)}.",
-            f"Whether a {of} means what it says: on the diagonal it does. Bars are 95% intervals; "
-            "below, how many held-out rows each point stands for.",
+            f"Whether a {of} means what it says: on the diagonal it does. Each point is of about "
+            f"{full.mean():,.0f} held-out rows, its bar a 95% interval; below, how rows spread.",
         )
 
 
