@@ -134,8 +134,8 @@ def test_service_that_is_gone_is_an_error_in_words(tmp_path: Path, deployment: D
 class Beside:
     """A double of `Endpoints` whose new deployment starts and then does not answer."""
 
-    def __init__(self, raised: BaseException) -> None:
-        self.raised = raised
+    def __init__(self, raised: BaseException, refused: str = "") -> None:
+        self.raised, self.refused = raised, refused
         self.deleted: list[str] = []
 
     def get(self, name: str) -> Endpoint | None:
@@ -159,7 +159,9 @@ class Beside:
         raise self.raised
 
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
-        """Noted."""
+        """Noted, or refused."""
+        if self.refused:
+            raise WorkError(self.refused)
         self.deleted.append(deployment.name)
 
 
@@ -178,6 +180,14 @@ def test_deployment_that_does_not_answer_is_taken_back(tmp_path: Path) -> None:
     assert outcome.rolled_back and not outcome.switched
     assert outcome.reason == "m:3 is not deployed: v3-x does not answer"
     assert endpoints.deleted == ["v3-x"]
+
+
+def test_deployment_that_cannot_be_taken_back_either_is_told_with_both_reasons(
+    tmp_path: Path,
+) -> None:
+    endpoints = Beside(WorkError("v3-x does not answer"), refused="no network")
+    with pytest.raises(WorkError, match="v3-x does not answer; v3-x is left: no network"):
+        put_beside(endpoints, tmp_path)
 
 
 def test_deployment_that_is_interrupted_is_not_left_running(tmp_path: Path) -> None:

@@ -202,6 +202,8 @@ def _test_and_switch(
     say(f"starting {deployment.name} with {deployment.model}:{deployment.model_version}{beside}")
     try:
         problem = _start_and_test(workspace, name, deployment, examples, say)
+    except WorkError as error:
+        problem = str(error)
     except KeyboardInterrupt:
         with suppress(WorkError):  # left to itself it would run on, and cost
             endpoints.delete_deployment(name, deployment)
@@ -212,10 +214,12 @@ def _test_and_switch(
             return Outcome(endpoints.set_traffic(name, {deployment.name: 100}), True, False, "")
         except WorkError as error:
             problem = str(error)
-    endpoints.delete_deployment(name, deployment)
-    after = endpoints.get(name)
     reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}"
-    return Outcome(after, False, True, reason)
+    try:
+        endpoints.delete_deployment(name, deployment)
+    except WorkError as error:
+        raise WorkError(f"{reason}; {deployment.name} is left: {error}") from error
+    return Outcome(endpoints.get(name), False, True, reason)
 
 
 def _start_and_test(
@@ -225,14 +229,15 @@ def _start_and_test(
     examples: Mapping[str, Any],
     say: Say,
 ) -> str:
-    """What is wrong with a deployment that is started now, in a line; empty if nothing is."""
+    """What is wrong with a deployment that is started now, in a line; empty if nothing is.
+
+    Raises:
+        WorkError: it could not be started or asked.
+    """
     started = workspace.endpoints.start(name, deployment)
     if started.status != "Ready":
         for line in workspace.endpoints.logs(name, started, 30):
             say(f"  {line}")
         return started.reason or "it does not start"
     say(f"smoke test: asking it for {len(examples['data'])} rows")
-    try:
-        return smoke_test(workspace, started, examples)
-    except WorkError as error:  # it does not answer
-        return str(error)
+    return smoke_test(workspace, started, examples)
