@@ -17,11 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from amlkit.ci.changes import STAGES
+from amlkit.provision.devops import RESOURCE, VERSION
 
 PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{stage}.yml" for stage in STAGES))
-# Azure DevOps, to Microsoft Entra: whom a token is for.
-AZURE_DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
-API = "api-version=7.1"
+API = f"api-version={VERSION}"
 
 
 class CheckError(Exception):
@@ -115,7 +114,7 @@ def rest(method: str, url: str, query: dict[str, str], body: Any = None) -> Any:
     az = shutil.which("az")
     if az is None:
         raise CheckError("the Azure CLI is not installed: https://aka.ms/azure-cli")
-    command = [az, "rest", "--method", method, "--url", url, "--resource", AZURE_DEVOPS]
+    command = [az, "rest", "--method", method, "--url", url, "--resource", RESOURCE]
     # Apart from the address: on Windows, az is a script to whose shell & means something.
     command += ["--url-parameters", API, *(f"{key}={value}" for key, value in query.items())]
     with tempfile.TemporaryDirectory() as folder:
