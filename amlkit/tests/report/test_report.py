@@ -321,7 +321,8 @@ def test_commands_are_quoted_for_the_shell(tmp_path: Path, facts: dict[str, Any]
     assert text is not None
     lines = html.unescape(text[1]).splitlines()
     assert lines.pop(1) == (
-        "# it's; ls.csv of data asset it's $(rm -rf x) <b>, version 5f0c9a7be21d"
+        "# it's; ls.csv: the table of data asset it's $(rm -rf x) <b>, version 5f0c9a7be21d; "
+        "give its path"
     )
     checkout, data, model = map(shlex.split, lines)
     assert data[data.index("--path") + 1] == "it's; ls.csv"

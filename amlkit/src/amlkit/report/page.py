@@ -233,7 +233,8 @@ def _commands(facts: Mapping[str, Any]) -> str:
     if data.get("name"):
         file = str(_part(facts, "profile").get("file") or "")
         asset = f"data asset {data['name']}, version {data.get('version')}"
-        lines.append(_one_line(f"# {file} of {asset}" if file else f"# {asset}, is the table"))
+        told = f"{file}: the table of {asset}; give its path" if file else f"{asset}, is the table"
+        lines.append(_one_line(f"# {told}"))
         call = ["python", "src/data.py", *where, "--path", file, "--name", str(data["name"])]
         call += ["--target", str(data["target"])] if data.get("target") else []
         lines += [_typed(call)] if file else []
