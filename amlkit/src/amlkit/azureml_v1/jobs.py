@@ -91,7 +91,7 @@ class AzureJobs:
 
         for known in Experiment.list(self.connection.workspace, experiment_name=experiment):
             equal = [_record(run) for run in known.get_runs(tags={"identity": identity})]
-            equal = [run for run in equal if run.status not in ("Failed", "Canceled")]
+            equal = [run for run in equal if not run.status.startswith(("Failed", "Cancel"))]
             return max(
                 equal, key=lambda run: (run.status == "Completed", run.created), default=None
             )
@@ -284,8 +284,6 @@ def _time(value: Any) -> datetime:
 
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags that the service takes: what is too long says so instead."""
-    fits = {key: value for key, value in tags.items() if len(value) <= LONGEST_TAG}
-    if "settings" not in fits:
-        fits["settings"] = '{"training": "too long for a tag; see the arguments of the run"}'
-    return fits
+    """Tags that the service takes: what is too long says so instead, in JSON as `settings` is."""
+    instead = '{"training": "too long for a tag; see the arguments of the run"}'
+    return {key: value if len(value) <= LONGEST_TAG else instead for key, value in tags.items()}

@@ -48,6 +48,8 @@ class RunLog:
     def finish(self) -> None:
         """Hands over all that is left; a run that ended at once has not shown any of it yet."""
         self.read()
+        if self.name and not self.url:  # the address ended just now
+            self.read()
         if not self.name:
             files = self.run().get_details()["logFiles"]
             self._find(files, *sorted(name for name in files if name.startswith("user_logs")))

@@ -67,9 +67,13 @@ class LocalJobs:
             run
             for run in self._runs()
             if (run.identity, run.experiment) == (identity, experiment)
-            and run.status in ("Completed", "Running")
+            and (run.status == "Completed" or self._goes_on(run))
         ]
         return max(equal, key=lambda run: (run.status == "Completed", run.created), default=None)
+
+    def _goes_on(self, run: Run) -> bool:
+        """Whether a run is under way, and nobody has asked for its end."""
+        return run.status == "Running" and not (self._run_folder(run.id) / CANCEL_FILE).exists()
 
     def create(self, job: Job) -> Run:
         """See `Jobs.create`."""
