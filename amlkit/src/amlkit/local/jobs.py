@@ -73,7 +73,7 @@ class LocalJobs:
 
     def _goes_on(self, run: Run) -> bool:
         """Whether a run is under way, and nobody has asked for its end."""
-        return run.status == "Running" and not (self._run_folder(run.id) / CANCEL_FILE).exists()
+        return run.status == "Running" and not Path(run.url, CANCEL_FILE).exists()
 
     def create(self, job: Job) -> Run:
         """See `Jobs.create`."""
