@@ -139,8 +139,10 @@ class Interpreters:
             log(f"stand-in: {note}")
         python = self._python(recipe.python, log)
         wheels = {line: self._wheel(line) for line in recipe.pip if is_wheel_address(line)}
-        content = {line: hashlib.sha256(data).hexdigest() for line, (_, data) in wheels.items()}
-        described = json.dumps([FORMAT, python, recipe.pip, recipe.conda, content, sys.platform])
+        lines = [line for line in recipe.pip if line not in wheels]
+        # A wheel by its name and bytes: each workspace has it at an address of its own.
+        content = sorted((name, hashlib.sha256(data).hexdigest()) for name, data in wheels.values())
+        described = json.dumps([FORMAT, python, lines, recipe.conda, content, sys.platform])
         folder = self.cache / hashlib.sha256(described.encode()).hexdigest()[:24]
         self.cache.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
@@ -152,7 +154,6 @@ class Interpreters:
                 return interpreter
             shutil.rmtree(folder, ignore_errors=True)
             self._uv(["venv", "--quiet", "--seed", "--python", python, str(folder)], log)
-            lines = [line for line in recipe.pip if line not in wheels]
             for name, data in wheels.values():
                 (folder / name).write_bytes(data)
                 lines.append(str(folder / name))
