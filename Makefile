@@ -24,7 +24,10 @@ RUN := $(UV) run --locked --quiet
 AMLKIT := -c amlkit/pyproject.toml amlkit/tests
 # Imports are most of what a short test costs.
 export UV_COMPILE_BYTECODE := 1
-WORKERS ?= auto
+# Twice the cores: half of what tests do is waiting, for services that start and jobs that run.
+WORKERS ?= $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) )))
+# Set on some machines; then every process that a test starts compiles all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets

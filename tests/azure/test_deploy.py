@@ -51,7 +51,7 @@ def test_the_service_answers_those_who_have_its_key(
 
 
 def test_it_is_called_what_it_is(project: AzureProject, deployed: dict[str, Any]) -> None:
-    assert "test deployment" in project.drive("deploy").said
+    assert "test deployment" in project.done("deploy")["endpoint"]["notes"][0]
 
 
 def test_the_end_of_a_servers_log_is_read(project: AzureProject, deployed: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ def ready(project: AzureProject) -> AzureProject:
     project.done("data")
     train = next(project.path.glob("src/*/train.py"))
     text = train.read_text(encoding="utf-8")
-    head = "    told = job.settings\n"
+    head = "    settings = job.settings\n"
     slow = "    import time\n\n    time.sleep(6)\n"
     assert head in text
     train.write_text(text.replace(head, head + slow), encoding="utf-8")

@@ -55,6 +55,7 @@ class Served:
                 "uri": endpoint.uri if endpoint else None,
                 "status": status,
                 "reason": endpoint.reason if endpoint else "",
+                "notes": list(endpoint.notes) if endpoint else [],
             },
             "status": "Failed" if self.rolled_back else status,
             "model": model,
