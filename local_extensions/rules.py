@@ -34,8 +34,8 @@ KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist, "type"])
 OURS = _words("amlkit conftest data deploy environment infra model src tests wheels")
 # What the project installs, now or with Azure, under the name it is imported by.
 INSTALLED = _words("""
-    adal alembic annotated_doc annotated_types anyio argcomplete ast_serialize attr attrs azure azureml
-    azureml_inference_server_http backports bcrypt blinker cachetools certifi cffi cfgv
+    adal alembic annotated_doc annotated_types anyio argcomplete ast_serialize attr attrs azure
+    azureml azureml_inference_server_http backports bcrypt blinker cachetools certifi cffi cfgv
     charset_normalizer click cloudpickle coloredlogs contextlib2 contourpy coverage
     cryptography cycler databricks dateutil deprecated distlib docker dotenv execnet fastapi
     fastjsonschema filelock fixedint flask flask_cors flatbuffers fonttools git gitdb google
