@@ -20,6 +20,29 @@ AUTO = {
 }
 
 
+LINEAR = {
+    "classification": ("sklearn.linear_model.LogisticRegression", "C", (0.01, 0.1, 1.0, 10.0)),
+    "regression": ("sklearn.linear_model.Ridge", "alpha", (0.1, 1.0, 10.0, 100.0, 1000.0)),
+}
+
+
+def make_estimators(path: str, parameters: Mapping[str, Any], task: str, seed: int) -> list[Any]:
+    """The estimators of which `amlkit.tabular.auto.fit_best` takes the better; one, if it is named.
+
+    "auto" without parameters is boosting, and a linear model with several strengths of its penalty;
+    with parameters, which are boosting's, it is boosting alone.
+    """
+    first = make_estimator(path, parameters, task, seed)
+    if path != "auto" or parameters:
+        return [first]
+    linear, strength, values = LINEAR[task]
+    more = {"max_iter": 1000} if task == "classification" else {}
+    return [
+        first,
+        *(make_estimator(linear, {strength: value, **more}, task, seed) for value in values),
+    ]
+
+
 def make_estimator(path: str, parameters: Mapping[str, Any], task: str, seed: int) -> Any:
     """The estimator at a dotted path ("auto": the default for the task), unfitted.
 
