@@ -20,7 +20,7 @@ from amlkit.tabular.table.schema import (
     names_text,
     shorten,
 )
-from amlkit.tabular.table.values import ISO, parse_dates
+from amlkit.tabular.table.values import ISO, parse, parse_dates
 
 __all__ = [
     "DEFAULT_MISSING",
@@ -34,6 +34,7 @@ __all__ = [
     "file_kind",
     "iter_tables",
     "names_text",
+    "parse",
     "parse_dates",
     "read_frame",
     "read_table",
