@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from amlkit.tabular.estimators import make_estimator
+from amlkit.tabular.auto import fit_best
+from amlkit.tabular.estimators import make_estimators
 from amlkit.tabular.training import Job, in_words, main
 
 from .evaluate import evaluate
@@ -22,8 +23,11 @@ SETTINGS: dict[str, Any] = {
     "parameters": {},
     "seed": 0,
     "holdout": 0.2,
+    "split": {"by": "row hash"},
+    "folds": 5,
     "drop_columns": [],
     "min_class_rows": 5,
+    "rare_classes": "refuse",
 }
 
 
@@ -31,21 +35,33 @@ def train(job: Job) -> None:
     """The job, top to bottom."""
     settings = job.settings
     rows = job.read(
-        settings["task"], settings["holdout"], settings["drop_columns"], settings["min_class_rows"]
+        task=settings["task"],
+        holdout=settings["holdout"],
+        split=settings["split"],
+        folds=settings["folds"],
+        drop_columns=settings["drop_columns"],
+        min_class_rows=settings["min_class_rows"],
+        rare_classes=settings["rare_classes"],
     )
 
-    # `training.estimator` of config.yml picks the estimator; auto is histogram gradient boosting.
-    estimator = make_estimator(
+    # `training.estimator` of config.yml picks the estimator; of several the better one is taken.
+    estimators = make_estimators(
         settings["estimator"], settings["parameters"], rows.task, settings["seed"]
     )
-    pipeline = build_pipeline(rows.columns, estimator)
+    pipelines = [build_pipeline(rows.columns, estimator) for estimator in estimators]
 
+    def fit(X: Any, y: Any, groups: Any = None, times: Any = None) -> Any:
+        """A fitted model; groups and times of the rows are there if `training.split` is by them."""
+        return fit_best(pipelines, X, y, settings["seed"], job.say)
+
+    names = " or ".join(dict.fromkeys(type(estimator).__name__ for estimator in estimators))
     size = f"{len(rows.X)} rows x {len(rows.columns)} features"
-    with job.stage("fit", f"fit {type(estimator).__name__} on {size}"):
-        pipeline.fit(rows.X, rows.y)
+    with job.stage("fit", f"fit {names} on {size}"):
+        pipeline = fit(rows.X, rows.y, rows.groups, rows.times)
 
-    with job.stage("evaluate", f"evaluate on {len(rows.X_test)} held-out rows"):
-        evaluation = evaluate(pipeline, rows.X_test, rows.y_test, rows.task, rows.classes)
+    # On few rows each is answered by what `fit` makes of the other folds: `rows.split.folds`.
+    with job.stage("evaluate", f"evaluate on {rows.split.in_words()}"):
+        evaluation = job.evaluate(pipeline, fit, rows, evaluate)
         job.say(in_words(evaluation.metrics))
 
     # The model, its ONNX copy, figures, metrics; and the champion, measured by `evaluate` too.

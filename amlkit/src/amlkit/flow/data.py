@@ -175,7 +175,7 @@ def look_through(
                     path, data.target, types=data.types, progress=progress, **extra
                 )
         task, why = infer_task(profile) if training.task == "auto" else (training.task, "as set")
-        check_target(profile, task, training.min_class_rows)
+        check_target(profile, task, training.min_class_rows, training.rare_classes)
     except TableError as error:
         target = settings.origin("data.target")
         raise SettingsError(f"{error} (table from {origin}, target from {target})") from None

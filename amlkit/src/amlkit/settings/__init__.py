@@ -65,6 +65,19 @@ class EnvironmentSettings:
 
 
 @dataclass(frozen=True)
+class Split:
+    """How the rows that measure a model are told from those that it learns from."""
+
+    by: str = field(default="row hash", metadata={"choices": ("row hash", "time", "group")})
+    column: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.by == "row hash") != (self.column is None):
+            needs = "takes no column" if self.column else "needs a column: {by: ..., column: NAME}"
+            raise ValueError(f"by {self.by} {needs}")
+
+
+@dataclass(frozen=True)
 class Training:
     """What the training job is told; every field is part of the job's identity."""
 
@@ -77,6 +90,9 @@ class Training:
     holdout: float = field(default=0.2, metadata={"min": 0.01, "max": 0.9})
     drop_columns: list[str] = field(default_factory=list)
     min_class_rows: int = field(default=5, metadata={"min": 2})
+    rare_classes: str = field(default="refuse", metadata={"choices": ("refuse", "drop", "merge")})
+    split: Split = field(default_factory=Split)
+    folds: int = field(default=5, metadata={"min": 0, "max": 20})
 
 
 @dataclass(frozen=True)

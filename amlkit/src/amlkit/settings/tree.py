@@ -128,7 +128,10 @@ def build(
             )
         elif spec.default is MISSING and spec.default_factory is MISSING:
             raise SettingsError(f"config.yml: the setting '{key}' is missing; add it")
-    return cls(**values)
+    try:
+        return cls(**values)
+    except ValueError as error:  # what no value tells alone
+        raise SettingsError(f"{origin_of(tree)}: {path.removesuffix('.')}: {error}") from None
 
 
 def convert(hint: Any, branch: Tree | Leaf, key: str, origins: dict[str, str]) -> Any:
@@ -141,8 +144,10 @@ def convert(hint: Any, branch: Tree | Leaf, key: str, origins: dict[str, str]) -
     origins[key] = origin
     container, arguments = typing.get_origin(hint), typing.get_args(hint)
     if is_dataclass(hint):
-        if isinstance(branch, Leaf) and branch.value in ({}, None):
+        if isinstance(branch, Leaf) and branch.value is None:
             branch = {}
+        if isinstance(branch, Leaf) and isinstance(branch.value, dict):  # of a flag
+            branch = {str(name): Leaf(item, origin) for name, item in branch.value.items()}
         if isinstance(branch, Leaf):
             raise SettingsError(
                 f"{origin}: {key} must hold settings of its own, not {show(branch.value)}"

@@ -75,12 +75,14 @@ def first_rows(data: Path) -> list[dict[str, Any]]:
     return request_rows(next(iter_tables(asset.path, asset.schema, ROWS)), asset.schema)
 
 
-def resolve_task(profile: Profile, task: str, min_class_rows: int) -> tuple[str, str]:
+def resolve_task(
+    profile: Profile, task: str, min_class_rows: int, rare_classes: str = "refuse"
+) -> tuple[str, str]:
     """The task, and why, in words; TableError if the target does not allow it."""
     why = "set in training.task"
     if task == "auto":
         task, why = infer_task(profile)
-    check_target(profile, task, min_class_rows)
+    check_target(profile, task, min_class_rows, rare_classes)
     return task, why
 
 

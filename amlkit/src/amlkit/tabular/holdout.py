@@ -9,14 +9,13 @@ trained on.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pandas.util import hash_array
-
-from amlkit.tabular.table import TableError
 
 Hashes = NDArray[np.uint64]
 
@@ -28,46 +27,38 @@ BOOLEANS = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}  # as read_table t
 BLOCK = 65_536  # rows at a time: the arithmetic stays in the processor's cache
 
 
-def holdout_mask(table: pa.Table, target: str, fraction: float) -> tuple[NDArray[np.bool_], Hashes]:
+def holdout_mask(table: pa.Table, target: str, share: float) -> tuple[NDArray[np.bool_], Hashes]:
     """True for each row that is held out, and the hash of each row; both as long as the table.
 
-    A row is held out when its hash, as a part of 2^64, is below `fraction`. All columns but the
-    target count, also those that no feature is made of. Raises TableError if a side is left empty.
+    All columns but the target count, also those that no feature is made of.
     """
     hashes = row_hashes(table, target)
-    mask = hashes < np.uint64(min(int(fraction * 2.0**64), 2**64 - 1))
-    held_out = int(mask.sum())
-    if held_out in (0, len(mask)):
-        side = "test" if held_out == 0 else "training"
-        raise TableError(
-            f"no row is left for {side} of {len(mask)} rows at training.holdout {fraction:g}: rows "
-            "with equal values stay together; add rows, or set another holdout"
-        )
-    return mask, hashes
+    return below(hashes, share), hashes
 
 
-def check_sides(target: pa.ChunkedArray, mask: NDArray[np.bool_]) -> None:
-    """Raise TableError if a class has no row to train on, or only one class has."""
-    train = {str(value) for value in pc.unique(target.filter(pa.array(~mask))).to_pylist()}
-    lost = sorted({str(value) for value in pc.unique(target).to_pylist()} - train)
-    if lost:
-        raise TableError(
-            f"no row is left to train on for class {', '.join(map(repr, lost))}: "
-            "all are held out; give the class more rows, or leave it out"
-        )
-    if len(train) < 2:
-        raise TableError(f"only one class is left to train on: {', '.join(map(repr, train))}")
+def below(hashes: Hashes, share: float) -> NDArray[np.bool_]:
+    """True where the hash, as a part of 2^64, is below `share`."""
+    mask: NDArray[np.bool_] = hashes < np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+    return mask
 
 
-def holdout_identity(hashes: Hashes, target: pa.ChunkedArray) -> str:
+def holdout_identity(
+    hashes: Hashes, target: pa.ChunkedArray, part: NDArray[Any] | None = None
+) -> str:
     """12 hexadecimal digits that name the held-out rows and their target values, in any order.
 
-    Equal identities mean that two runs measured their models on the same test.
+    Equal identities mean that two runs measured their models on the same test; with `part` (rows,),
+    in the same folds too.
     """
-    values = _column_bits(target)
-    order = np.lexsort((values, hashes))
-    pairs = np.stack([hashes[order], values[order]], axis=1).astype("<u8")
-    return hashlib.sha256(pairs.tobytes()).hexdigest()[:12]
+    columns = [hashes, _column_bits(target)]
+    columns += [] if part is None else [part.astype(np.uint64)]
+    rows = np.stack(columns, axis=1)[np.lexsort(columns[::-1])].astype("<u8")
+    return hashlib.sha256(rows.tobytes()).hexdigest()[:12]
+
+
+def value_hashes(column: pa.ChunkedArray) -> Hashes:
+    """One hash for each value of a column, the same under another name or type of the column."""
+    return _mix(_column_bits(column))
 
 
 def row_hashes(table: pa.Table, target: str) -> Hashes:

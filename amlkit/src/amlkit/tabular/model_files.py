@@ -11,13 +11,30 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from amlkit.tabular.table import Column, Schema
+from amlkit.tabular.table import Column, Schema, TableError
 
 EXAMPLE_ROWS = 1_000  # the most complete of them is shown
 ROWS = 20  # in examples.json
 WHOLE = 2**53  # below this each whole number is a float64 of its own
+# 7 and -12.5, but not 007, 7.0 or 7a: a number that is sent is the text of no other category.
+_AS_NUMBER = r"^-?(0|[1-9]\d*)(\.\d*[1-9])?$"
+
+
+def save(model: Any, path: Path) -> None:
+    """Pickle the model; TableError if nobody but this process could load it."""
+    import joblib  # not in an endpoint, which loads this module too
+
+    joblib.dump(model, path)
+    if b"__main__" in path.read_bytes():  # the module of what `python -m` runs, uncompressed
+        path.unlink()
+        raise TableError(
+            "the model holds a class or a function of train.py, which is known as __main__ in this "
+            "job and not at all to an endpoint; move it to another module of the package, such as "
+            "features.py"
+        )
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -29,14 +46,19 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def input_schema(
-    schema: Schema, names: list[str], task: str, classes: list[Any] | None, example: dict[str, Any]
+    schema: Schema,
+    names: list[str],
+    task: str,
+    classes: list[Any] | None,
+    example: dict[str, Any],
+    table: pa.Table | None = None,
 ) -> dict[str, Any]:
     """What schema.json beside the model says: columns it is sent, those it uses, its answer.
 
-    An ONNX copy adds its own part, "onnx".
+    `table` shows which categories may be sent as numbers. An ONNX copy adds its own part, "onnx".
     """
     return {
-        "columns": [{"name": c.name, "type": c.type, "format": c.format} for c in schema.features],
+        "columns": [_described(column, table) for column in schema.features],
         "features": names,
         "target": schema.target,
         "task": task,
@@ -46,10 +68,23 @@ def input_schema(
     }
 
 
+def _described(column: Column, table: pa.Table | None) -> dict[str, Any]:
+    """A column; "digits" where some of its categories are written as JSON writes numbers."""
+    described: dict[str, Any] = {"name": column.name, "type": column.type, "format": column.format}
+    if column.type == "category" and table is not None:
+        texts = table.column(column.name).unify_dictionaries().chunk(0).dictionary
+        if pc.any(pc.match_substring_regex(texts, _AS_NUMBER)).as_py():
+            described["digits"] = True
+    return described
+
+
 def example_row(table: pa.Table, schema: Schema) -> dict[str, Any]:
     """A real row as a request to the model would hold it: of the first 1,000 the most complete."""
-    rows = request_rows(table.slice(0, EXAMPLE_ROWS), schema)
-    return max(rows, key=lambda row: sum(value is not None for value in row.values()))
+    head = table.slice(0, EXAMPLE_ROWS).select([column.name for column in schema.features])
+    known = np.zeros(head.num_rows, dtype=np.int64)
+    for column in head.columns:
+        known += column.is_valid().to_numpy()
+    return request_rows(head.slice(int(known.argmax()), 1), schema)[0]
 
 
 def request_rows(table: pa.Table, schema: Schema) -> list[dict[str, Any]]:

@@ -1,7 +1,8 @@
 """What makes a `train.py` short: the job that reads the data and writes the model.
 
 `main(train, SETTINGS)` reads the command line and calls the owner's `train(job)`. That one reads
-with `job.read(…)`, fits and evaluates as it likes, and hands the result to `job.write(…)`.
+with `job.read(…)`, fits as it likes, measures with `job.evaluate(…)`, and hands the result to
+`job.write(…)`.
 """
 
 from __future__ import annotations
@@ -11,49 +12,26 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from amlkit.tabular.asset import drop_missing_target, open_asset, resolve_task, target_values
-from amlkit.tabular.champion import evaluate_champion
+from amlkit.tabular.asset import open_asset, resolve_task, target_values
+from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.estimators import class_path, plain_parameters, plain_value
-from amlkit.tabular.evaluation import Array, Evaluate, Evaluation, chance_level
+from amlkit.tabular.evaluation import Evaluate, Evaluation, chance_level
 from amlkit.tabular.features import select_features
-from amlkit.tabular.holdout import check_sides, holdout_identity, holdout_mask
-from amlkit.tabular.model_files import example_row, examples, input_schema, write_json
+from amlkit.tabular.folds import Fit, fit_unseen
+from amlkit.tabular.model_files import example_row, examples, input_schema, save, write_json
+from amlkit.tabular.rows import Rows, known_rows
 from amlkit.tabular.run_log import Stages, track
-from amlkit.tabular.table import Column, Schema, TableError, read_table, to_frame
+from amlkit.tabular.split import ROW_HASH, split_rows
+from amlkit.tabular.table import TableError, to_frame
 
 STAGES = 7  # read, hold out, fit, evaluate, ONNX copy, figures, write; one more with a champion
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A data asset, split: what is learned from, and what is held out.
-
-    `X` and `X_test` hold the columns `columns` (numbers and booleans float64, categories str, dates
-    datetime64[s]; NaN or NaT where missing); `y` and `y_test` are labels, or float64 for a
-    regression. `classes` are the labels in order, None for a regression.
-    """
-
-    X: pd.DataFrame
-    y: Array
-    X_test: pd.DataFrame
-    y_test: Array
-    columns: tuple[Column, ...]
-    task: str
-    classes: list[Any] | None
-    held_out: pa.Table = field(repr=False)
-    """The held-out rows with all columns of the table."""
-    schema: Schema = field(repr=False)
-    record: dict[str, Any] = field(repr=False)
-    """For metrics.json and schema.json: why the task, notes, holdout identity, example, profile."""
 
 
 class Job:
@@ -79,36 +57,42 @@ class Job:
         holdout: float = 0.2,
         drop_columns: Sequence[str] = (),
         min_class_rows: int = 5,
+        rare_classes: str = "refuse",
+        split: Mapping[str, Any] = ROW_HASH,
+        folds: int = 0,
     ) -> Rows:
-        """Read the data asset and hold out a share of its rows, chosen by a hash of each row.
+        """Read the data asset and hold out a share of its rows, or part few rows into folds.
 
+        The arguments are the settings of their names; without `folds` rows are always held out.
         Columns that nothing can be learned from are left out, and said. Raises TableError, one
         line, if the table does not suit the task, or a side is left without rows.
         """
         with self.stage("read", f"read {self.args.data}"):
             asset = open_asset(self.args.data, self.args.target)
             schema, target = asset.schema, asset.schema.target
-            task, why = resolve_task(asset.profile, task, min_class_rows)
-            table, note = drop_missing_target(read_table(asset.path, schema), target)
-            self.say(f"{task}: {why}")
-            self.say(note or f"target {target!r} is known in all rows")
+            task, why = resolve_task(asset.profile, task, min_class_rows, rare_classes)
+            least = min_class_rows if task == "classification" else 0
+            read_again = partial(known_rows, asset, least, rare_classes)
+            table, notes = read_again()
+            for note in (f"{task}: {why}", *notes):
+                self.say(note)
 
         with self.stage("hold out", "split the rows"):
-            mask, hashes = holdout_mask(table, target, holdout)
-            if task == "classification":
-                check_sides(table.column(target), mask)
+            parted = split_rows(table, target, holdout, split, folds, task)
+            for note in (parted.in_words(), *parted.notes):
+                self.say(note)
             example = example_row(table, schema)
-            held_out = table.filter(pa.array(mask))
-            identity = holdout_identity(hashes[mask], held_out.column(target))
-            table = table.filter(pa.array(~mask))
-            sides = f"{table.num_rows} to train, {held_out.num_rows} held out"
-            self.say(f"hold out about {holdout:.0%} (by row hash): {sides}")
-            names, notes = select_features(table, schema, drop_columns)
-            for note in notes:
+            held_out = table.filter(pa.array(parted.measured))
+            table = table.filter(pa.array(parted.kept))
+            names, without = select_features(table, schema, drop_columns)
+            if parted.by == "group" and parted.column in names:
+                names.remove(parted.column)  # the groups to come are not among those learned from
+                without.append(f"without {parted.column!r}: the group of training.split")
+            for note in without:
                 self.say(note)
             y = target_values(table, target, task)
             X = to_frame(table.select(names))
-            del table, hashes, mask  # a million rows are not kept twice while fitting
+            del table  # a million rows are not kept twice while fitting
             pa.default_memory_pool().release_unused()
         return Rows(
             X,
@@ -118,16 +102,26 @@ class Job:
             tuple(column for column in schema.features if column.name in names),
             task,
             np.unique(y).tolist() if task == "classification" else None,
+            parted,
             held_out,
             schema,
+            lambda: read_again()[0],
             {
                 "why": why,
-                "notes": notes,
-                "holdout": identity,
+                "notes": [*notes, *parted.notes, *without],
                 "example": example,
                 "profile": asset.profile.to_dict(),
             },
         )
+
+    def evaluate(self, model: Any, fit: Fit, rows: Rows, evaluate: Evaluate) -> Evaluation:
+        """What `evaluate` says of the model on rows that it has not seen.
+
+        With folds these are all rows, each answered by what `fit(X, y, groups, times)` makes of the
+        other folds; else the held-out rows, answered by `model`.
+        """
+        unseen = fit_unseen(fit, rows.X, rows.y, rows.split) if rows.split.folds else model
+        return evaluate(unseen, rows.X_test, rows.y_test, rows.task, rows.classes)
 
     def write(
         self,
@@ -148,19 +142,22 @@ class Job:
         described = input_schema(
             rows.schema, names, rows.task, rows.classes, rows.record["example"]
         )
-        serving = self._onnx_copy(rows, model, evaluation, described)
-        champion, rival = None, None
-        if self.args.champion:
-            champion, rival = self._champion(rows, described, evaluate)
-        self._figures(rows, model, evaluation, rival, figures)
+        described["split"] = rows.split.record()
+        # What the model itself says: with folds the evaluation holds the answers of others.
+        answers = evaluation
+        if rows.split.folds:
+            answers = evaluate(model, rows.X_test, rows.y_test, rows.task, rows.classes)
+        serving = self._onnx_copy(rows, model, answers, described)
+        rival = self._champion(rows, described, evaluate) if self.args.champion else None
+        self._figures(rows, model, evaluation, rival.evaluation if rival else None, figures)
 
         with self.stage("write", f"write {self.outputs}"):
             folder = self.outputs / "model"
             folder.mkdir(parents=True, exist_ok=True)
             save(model, folder / "model.joblib")
             write_json(folder / "schema.json", described)
-            answers = (evaluation.prediction, evaluation.probability)
-            shown = examples(rows.held_out, rows.schema, names, *answers)
+            own = (answers.prediction, answers.probability)
+            shown = examples(rows.held_out, rows.schema, names, *own)
             write_json(folder / "examples.json", shown)
 
         training = self._training(rows, model)
@@ -169,8 +166,9 @@ class Job:
             "metrics": evaluation.metrics,
             "chance": chance_level(evaluation, rows.y_test, rows.task, rows.classes, self.seed),
             "rows": {"train": len(rows.X), "test": len(rows.X_test)},
-            "champion": champion,
-            "holdout": rows.record["holdout"],
+            "champion": rival.record(self.args.champion_version) if rival else None,
+            "holdout": rows.split.identity,
+            "split": rows.split.public(),
             "training": training,
             "serving": serving,
         }
@@ -201,20 +199,25 @@ class Job:
                 self.say(f"the scikit-learn model will serve: {serving['reason']}")
         return serving
 
-    def _champion(
-        self, rows: Rows, described: dict[str, Any], evaluate: Evaluate
-    ) -> tuple[dict[str, Any], Evaluation | None]:
-        """What metrics.json says of the champion, and its evaluation."""
+    def _champion(self, rows: Rows, described: dict[str, Any], evaluate: Evaluate) -> Rival:
+        """The champion as it does on the same rows."""
         version = self.args.champion_version
+
+        def refit(fit: Fit, names: list[str]) -> Any:
+            table = rows.read_again()
+            y = target_values(table, rows.schema.target, rows.task)
+            return fit_unseen(fit, to_frame(table.select(names)), y, rows.split)
+
         with self.stage("champion", f"evaluate version {version} on the same rows"):
             X = to_frame(rows.held_out.select([c.name for c in rows.schema.features]))
-            found, reason = evaluate_champion(
-                self.args.champion, described, X, rows.y_test, evaluate
+            seen_by = rows.split.seen_by
+            rival = evaluate_champion(
+                self.args.champion, described, X, rows.y_test, evaluate, seen_by, refit
             )
-            self.say(in_words(found.metrics) if found else reason)
-        if found is None:
-            return {"version": version, "error": reason}, None
-        return {"version": version, "metrics": found.metrics}, found
+            if rival.refitted:
+                self.say(f"{rival.refitted}: fitted anew on what this model was measured with")
+            self.say(in_words(rival.evaluation.metrics) if rival.evaluation else rival.error)
+        return rival
 
     def _figures(
         self,
@@ -266,20 +269,8 @@ class Job:
             "target": rows.schema.target,
         }
         sizes = {f"rows_{side}": str(count) for side, count in record["rows"].items()}
-        tags = {"holdout": record["holdout"], **sizes}
+        tags = {"holdout": rows.split.identity, **sizes}
         self.say(track(parameters, record["metrics"], tags, self.outputs))
-
-
-def save(model: Any, path: Path) -> None:
-    """Pickle the model; TableError if nobody but this process could load it."""
-    joblib.dump(model, path)
-    if b"__main__" in path.read_bytes():  # the module of what `python -m` runs, uncompressed
-        path.unlink()
-        raise TableError(
-            "the model holds a class or a function of train.py, which is known as __main__ in this "
-            "job and not at all to an endpoint; move it to another module of the package, such as "
-            "features.py"
-        )
 
 
 def in_words(metrics: Mapping[str, float]) -> str:

@@ -248,7 +248,9 @@ def infer_task(profile: Profile) -> tuple[str, str]:
     return "regression", f"{name} is a number of {amount} different values; {_OVERRIDE}"
 
 
-def check_target(profile: Profile, task: str, min_class_rows: int) -> None:
+def check_target(
+    profile: Profile, task: str, min_class_rows: int, rare_classes: str = "refuse"
+) -> None:
     """Raise TableError when the target does not suit the task or a class has too few rows."""
     target = profile.target
     if task == "regression" and target.type in ("category", "date"):
@@ -264,9 +266,10 @@ def check_target(profile: Profile, task: str, min_class_rows: int) -> None:
             "classification; set training.task to regression, or choose another column"
         )
     value, rows = target.rarest
-    if rows < min_class_rows:
+    if rows < min_class_rows and rare_classes == "refuse":
         raise TableError(
             f"{profile.file}: class {shorten(value)!r} of the target {target.name!r} has {rows} "
             f"row{'s' if rows != 1 else ''}, at least {min_class_rows} are needed: bring more of "
-            "them, or merge or leave out the class (or lower training.min_class_rows)"
+            "them, or set training.rare_classes: drop (leaves such classes out) or merge (makes "
+            "one class of them), or lower training.min_class_rows"
         )

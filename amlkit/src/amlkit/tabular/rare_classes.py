@@ -1,0 +1,58 @@
+"""Classes of too few rows: refused, their rows left out, or merged into one class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from amlkit.tabular.table import TableError, names_text
+
+MERGED = "other"
+
+
+def settle_rare_classes(
+    table: pa.Table, target: str, least: int, how: str
+) -> tuple[pa.Table, list[str]]:
+    """The table with no class of fewer than `least` rows, and a note on what became of them.
+
+    `how` is `training.rare_classes`: "drop" leaves their rows out; "merge" makes one class of them,
+    "other", and the target a text; "refuse" changes nothing, as `check_target` has refused them.
+    Raises TableError if fewer than two classes would be left, or the merged one is still too small.
+    """
+    if how == "refuse":
+        return table, []
+    encoded = table.column(target).dictionary_encode().unify_dictionaries().combine_chunks()
+    codes = encoded.indices.to_numpy()
+    labels = [_text(value) for value in encoded.dictionary.to_pylist()]
+    counts = np.bincount(codes, minlength=len(labels))
+    rare = (counts > 0) & (counts < least)
+    if not rare.any():
+        return table, []
+    rows, few = int(counts[rare].sum()), [labels[place] for place in np.flatnonzero(rare)]
+    what = f"{names_text(few)} of {target!r} ({rows} rows)"
+    left = [labels[place] for place in np.flatnonzero(counts >= least)]
+    if how == "drop":
+        if len(left) < 2:
+            raise TableError(
+                f"training.rare_classes: drop leaves out {what}, and then no two classes are left; "
+                "bring more rows of them, or lower training.min_class_rows"
+            )
+        kept = table.filter(pa.array(~rare[codes]))
+        return kept, [f"left out the classes {what}: each has fewer than {least} rows"]
+    if MERGED not in left and (rows < least or not left):
+        raise TableError(
+            f"training.rare_classes: merge makes one class of {what}, which is still too small or "
+            "the only one; set training.rare_classes to drop, or lower training.min_class_rows"
+        )
+    labels = [MERGED if is_rare else label for label, is_rare in zip(labels, rare, strict=True)]
+    place = table.column_names.index(target)
+    merged = pa.array(np.array(labels, dtype=object)[codes], pa.string()).dictionary_encode()
+    table = table.set_column(place, target, merged)
+    return table, [f"merged into the class {MERGED!r}: {what}, each of fewer than {least} rows"]
+
+
+def _text(value: str | float) -> str:
+    """A class as text; whole numbers without a point."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else format(value, "g")
+    return value
