@@ -16,6 +16,8 @@ import pytest
 from amlkit.serving.answer import Answerer
 from amlkit.serving.predictor import Predictor
 from conftest import PACKAGE, PENGUINS
+from serving.small_models import SmallModel, without_onnx, write_table
+from serving.small_models import train as train_small
 
 Train = Callable[[str], Path]
 
@@ -80,3 +82,19 @@ def examples(trained: Path) -> dict[str, Any]:
 def answerer(trained: Path) -> Answerer:
     """The model, ready for requests."""
     return Answerer(Predictor(trained), "penguins", "3")
+
+
+@pytest.fixture(scope="session")
+def small_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, bool], SmallModel]:
+    """A small model of a kind, with an ONNX copy or without; each is trained once."""
+    base = tmp_path_factory.mktemp("small")
+    write_table(base / "table.csv")
+    done: dict[tuple[str, bool], SmallModel] = {}
+
+    def small_model(kind: str, onnx: bool) -> SmallModel:
+        if (kind, True) not in done:
+            done[kind, True] = train_small(base / "table.csv", kind, base / kind)
+            done[kind, False] = without_onnx(done[kind, True], base / f"{kind} without")
+        return done[kind, onnx]
+
+    return small_model

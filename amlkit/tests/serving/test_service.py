@@ -15,6 +15,7 @@ import orjson
 import pytest
 
 from amlkit.serving.answer import Answer, Answerer
+from amlkit.serving.openapi import describe
 from amlkit.serving.service import model_folder, name_and_version, start
 from serving.asking import CULMEN, post
 
@@ -76,6 +77,28 @@ def test_the_description_is_that_of_the_model(
     kind = described["3.1"]["components"]["schemas"]["Row"]["properties"][CULMEN]["type"]
     assert kind == ["number", "null"]
     assert described["3"]["components"]["schemas"]["Row"]["properties"][CULMEN]["nullable"]
+
+
+def test_the_description_says_how_the_table_writes_its_values() -> None:
+    """What may be sent as a text, and what a per cent is as a number."""
+    formats = {"a": None, "b": "$1,234.5", "c": "1234.5%"}
+    columns = [{"name": n, "type": "number", "format": form} for n, form in formats.items()]
+    columns.append({"name": "d", "type": "date", "format": "%d.%m.%Y"})
+    described = {
+        **{"columns": columns, "features": ["a", "b", "c"], "example": {}},
+        **{"target": "y", "task": "regression", "classes": None},
+    }
+    for document in describe(described, None, None).values():
+        schemas = document.get("definitions") or document["components"]["schemas"]
+        said = {n: p["description"] for n, p in schemas["Row"]["properties"].items()}
+        assert said == {
+            "a": "null if it is missing",
+            "b": "a number, or a text like $1,234.5; null if it is missing",
+            "c": "a number (the fraction, not the per cent), or a text like 1234.5%; "
+            "null if it is missing",
+            "d": "not used by the model; ISO 8601, or %d.%m.%Y; null if it is missing",
+        }
+        assert "dataframe_split" in schemas["ServiceInput"]["description"]
 
 
 class AMLResponse:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import orjson
 
+from amlkit.serving.body import rows_of
 from amlkit.serving.predictor import CannotAnswer, Predictor
-from amlkit.serving.rows import Refused, RowReader, shown
+from amlkit.serving.rows import RowReader
+from amlkit.serving.values import Refused, shown
 
 log = logging.getLogger("azmlinfsrv.model")
 
@@ -24,7 +25,6 @@ LARGEST = 20 << 20  # bytes of a request
 DRAINED = 200 << 20  # bytes read of one that is too large, so that its sender hears the answer
 PATIENCE = 20.0  # seconds that this may take
 _PIECE = 1 << 18
-_BOM = b"\xef\xbb\xbf"
 
 
 class Answer(NamedTuple):
@@ -65,14 +65,15 @@ class Answerer:
             return Answer(200, b"", {"Allow": "OPTIONS, POST"})
         try:
             body = self._body(method, headers, stream)
-            return _json(200, self._scored(_rows(body)))
+            return _json(200, self._scored(rows_of(body)))
         except Problem as problem:
             allow = {"Allow": "OPTIONS, POST"} if problem.status == 405 else {}
             return _json(problem.status, {"message": str(problem)}, allow)
         except Refused as error:
             return _json(400, {"message": str(error)})
         except CannotAnswer as error:
-            return _json(422, {"message": str(error)})
+            where = "" if error.row is None else f"data[{error.row}]: "
+            return _json(422, {"message": f"{where}{error}"})
 
     def _body(self, method: str, headers: Mapping[str, str], stream: Stream) -> bytes:
         """The body, read to its end even where it is of no use: else its sender hears nothing."""
@@ -115,35 +116,6 @@ def _read(stream: Stream) -> bytes | None:
     except Exception as error:  # each server has its own for a sender that goes away or errs
         raise Problem(400, "the body ended before it was complete; send it again") from error
     return b"".join(pieces) if size <= LARGEST else None
-
-
-def _rows(body: bytes) -> Any:
-    """What a body holds as "data"."""
-    body = body.removeprefix(_BOM)
-    wanted = 'send {"data": [{"column": value, …}, …]}'
-    if not body.strip():
-        raise Problem(400, f"the body is empty; {wanted}")
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        try:
-            body.decode()
-        except UnicodeDecodeError as wrong:
-            where = f"byte {wrong.start}"
-            raise Problem(400, f"the body is not UTF-8 ({where}); send JSON in UTF-8") from wrong
-        if b"NaN" in body or b"Infinity" in body:
-            wanted = "JSON knows no NaN and no Infinity: send null for a missing value"
-        raise Problem(400, f"the body is not JSON ({error}); {wanted}") from error
-    if type(content) is not dict:
-        raise Problem(400, f"the body is {shown(content)[:20]}, not an object; {wanted}")
-    others = [key for key in content if key != "data"]
-    if "data" in content and not others:
-        return content["data"]
-    if not others:
-        raise Problem(400, f'the body has no "data"; {wanted}')
-    near = get_close_matches("data", others, n=1) if "data" not in content else []
-    hint = "is it meant to be data? " if near else ""
-    raise Problem(400, f"the body holds {shown(others[0])}, which is not known; {hint}{wanted}")
 
 
 def _json(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Answer:

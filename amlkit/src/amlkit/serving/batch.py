@@ -22,7 +22,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from amlkit.serving.predictor import CannotAnswer, Predictor
-from amlkit.tabular.saved_model import from_table
+from amlkit.tabular.saved_model import Answers, from_table
 from amlkit.tabular.table import CsvSource, Schema, TableError, file_kind, iter_tables
 
 ROWS = 50_000  # scored at a time
@@ -140,7 +140,7 @@ def scored_tables(
     columns = answer_names(predictor.classes)
     for table in iter_tables(source, schema, ROWS, False, keep, said.read):
         features = table.select(list(range(len(names))))  # one may be kept, too
-        prediction, probability = predictor.predict(from_table(features, names))
+        prediction, probability = _predict(predictor, features, said.rows)
         answers = [pa.array(prediction.tolist() if prediction.dtype == object else prediction)]
         if predictor.classes is None:
             answers = [pa.array(prediction.astype(np.float64))]
@@ -150,6 +150,15 @@ def scored_tables(
         kept = table.columns[len(names) :]
         said.scored(table.num_rows)
         yield pa.table([*kept, *answers], names=[*keep, *columns[: len(answers)]])
+
+
+def _predict(predictor: Predictor, features: pa.Table, before: int) -> Answers:
+    """The answers for a part of the table; where there is none, its row is that of the table."""
+    try:
+        return predictor.predict(from_table(features, features.column_names))
+    except CannotAnswer as error:
+        where = "" if error.row is None else f"row {before + error.row + 1:,} of the table: "
+        raise CannotAnswer(f"{where}{error}") from error
 
 
 def answer_names(classes: Sequence[Any] | None) -> list[str]:

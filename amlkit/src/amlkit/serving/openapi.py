@@ -14,6 +14,12 @@ _ERRORS = {
     "422": "The rows are well-formed, but the model has no answer for them.",
 }
 _JSON = "application/json"
+_TAKEN = (
+    "What is described is always taken. So are: a value as a text, written as the table writes it; "
+    "the target and an index, which are not read; the names input_data, dataframe_records and "
+    "dataframe_split for data; and a frame as pandas splits it, "
+    '{"columns": [name, ...], "data": [[value, ...], ...]}.'
+)
 
 
 def describe(
@@ -137,6 +143,7 @@ def _input(place: str) -> dict[str, Any]:
     rows = {"type": "array", "minItems": 1, "items": {"$ref": place + "Row"}}
     return {
         "type": "object",
+        "description": _TAKEN,
         "properties": {"data": rows},
         "required": ["data"],
         "additionalProperties": False,
@@ -147,10 +154,12 @@ def _row(schema: Mapping[str, Any], dialect: str) -> dict[str, Any]:
     """A row: the features must be there, other columns of the table may."""
     columns = {}
     for column in schema["columns"]:
-        words = "null if it is missing"
+        words, own = "null if it is missing", column.get("format")
         if column["type"] == "date":
-            own = column.get("format")
             words = f"ISO 8601{f', or {own}' if own not in (None, 'ISO8601') else ''}; {words}"
+        elif own:
+            share = " (the fraction, not the per cent)" if own.endswith("%") else ""
+            words = f"a number{share}, or a text like {own}; {words}"
         if column["name"] not in schema["features"]:
             words = f"not used by the model; {words}"
         columns[column["name"]] = {**_maybe(_TYPES[column["type"]], dialect), "description": words}

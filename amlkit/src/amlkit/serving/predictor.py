@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from amlkit.serving.blame import find_cause
+from amlkit.serving.rows import RowReader
+from amlkit.serving.values import shown
 from amlkit.tabular.saved_model import (
     Answers,
     Array,
@@ -19,7 +22,6 @@ from amlkit.tabular.saved_model import (
     OnnxModel,
     SklearnModel,
     finite,
-    row_count,
     take,
 )
 from amlkit.tabular.table import shorten
@@ -28,7 +30,14 @@ log = logging.getLogger("azmlinfsrv.model")  # below the server's own, so that i
 
 
 class CannotAnswer(ValueError):
-    """One line: why the model has no answer for these rows, though nothing is wrong in them."""
+    """One line: why the model has no answer for some rows, though nothing is wrong in them.
+
+    `row` is the place of the first of them; None if it cannot be told.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class Predictor:
@@ -72,26 +81,53 @@ class Predictor:
             prediction, scores = self.onnx_copy.predict(columns)
             if finite(prediction, scores):
                 return prediction, scores if self.onnx_copy.probabilities else None
-            outside = np.ones(row_count(columns), dtype=bool)
-        if outside.all():
-            return self._predict_itself(columns)
-        return _merged(
-            outside,
-            self._predict_itself(take(columns, outside)),
-            self.predict(take(columns, ~outside)),
-        )
+        elif not outside.all():
+            parts = [self._predict_some(columns, mask) for mask in (outside, ~outside)]
+            return _merged(outside, *parts)
+        return self._predict_itself(columns)
+
+    def _predict_some(self, columns: Columns, mask: Array) -> Answers:
+        """The answers for some of the rows; where there is none, its row is that among all."""
+        try:
+            return self.predict(take(columns, mask))
+        except CannotAnswer as error:
+            if error.row is not None:
+                error.row = int(np.flatnonzero(mask)[error.row])
+            raise
 
     def _predict_itself(self, columns: Columns) -> Answers:
+        """The answers of the scikit-learn model."""
+        answers, problem = self._tried(columns)
+        if answers is None:
+            raise self._blamed(columns, problem)
+        return answers
+
+    def _tried(self, columns: Columns) -> tuple[Answers | None, str]:
+        """The answers, or why there are none."""
+        model = self._load()
         try:
-            prediction, probability = self._load().predict(columns)
-        except (ValueError, ArithmeticError) as error:
-            raise CannotAnswer(f"the model cannot answer: {shorten(error, 200)}") from error
-        if not finite(prediction, probability):
-            raise CannotAnswer(
+            answers = model.predict(columns)
+        except (TimeoutError, MemoryError):  # the server's own limits
+            raise
+        except Exception as error:  # an owner's model may raise anything for odd rows
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            return None, f"the model cannot answer: {kind}{shorten(error, 200)}"
+        if not finite(*answers):
+            return None, (
                 "the model's answer is not a finite number; are numbers in the rows far beyond "
                 "those it was trained on?"
             )
-        return prediction, probability
+        return answers, ""
+
+    def _blamed(self, columns: Columns, problem: str) -> CannotAnswer:
+        """The problem, with the first row that has it and the value that makes it."""
+        example = self.schema.get("example") or dict.fromkeys(self.schema["features"])
+        usual = RowReader(self.schema).read([example])
+        row, name = find_cause(lambda some: self._tried(some)[0] is not None, columns, usual)
+        if name is None:
+            return CannotAnswer(problem, row)
+        value = shown(columns[name][row : row + 1].tolist()[0])
+        return CannotAnswer(f"column {shown(name)} holds {value}; {problem}", row)
 
 
 def _load_onnx_copy(

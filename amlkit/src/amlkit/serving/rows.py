@@ -1,176 +1,108 @@
-"""The rows of a request: checked, and read as the table reader reads a file's."""
+"""The rows of a request: which columns they hold, in whatever way they were sent."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
+from amlkit.serving.values import Refused, reader_of, shown
+from amlkit.tabular.saved_model import Columns
+from amlkit.tabular.table import DEFAULT_MISSING, names_text
 
-from amlkit.tabular.saved_model import Array, Columns
-from amlkit.tabular.table import DEFAULT_MISSING, ISO, names_text, parse_dates, shorten
-
-_NONE = type(None)
-_WANTED = {
-    "number": ("a number", "a number"),
-    "boolean": ("a boolean", "true, false"),
-    "category": ("a text", "a text"),
-    "date": ("a date", "a date such as 2024-01-31 or 2024-01-31T12:00:00"),
-}
-
-
-class Refused(ValueError):
-    """One line: what is wrong with the rows, where, and what to send instead."""
+Row = Mapping[str, Any]
+# What pandas calls an index once it is a column: nothing of the table's own.
+_INDEX = re.compile(r"|index|Unnamed: \d+|level_\d+|__index_level_\d+__")
 
 
 class RowReader:
     """Checks the rows of a request against a model's `schema.json` and reads them.
 
     Values are read as the table reader reads them, so that a row has the same answer wherever it
-    comes from: texts are stripped, and those listed as missing values are missing.
+    comes from. What the table has beside the features, its target among it, may be there.
     """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         columns = {column["name"]: column for column in schema["columns"]}
-        self.known = frozenset(columns)
-        self.target = schema["target"]
+        missing = schema.get("missing_values", DEFAULT_MISSING)
         self.names: list[str] = list(schema["features"])
-        self._columns = [(n, columns[n]["type"], columns[n].get("format")) for n in self.names]
-        self._missing = frozenset(schema.get("missing_values", DEFAULT_MISSING))
-        self._missing_numbers = missing_numbers(self._missing)
+        self._known = frozenset([*columns, schema["target"]])
+        self._readers = [(name, reader_of(columns[name], missing)) for name in self.names]
 
     def read(self, rows: Any) -> Columns:
         """The columns that the model uses.
 
+        `rows` are objects, `[{column: value, …}, …]`, or as pandas splits a frame:
+        `{"columns": [name, …], "data": [[value, …], …]}`, an "index" beside them or not.
+
         Raises:
             Refused: the first thing that is wrong.
         """
+        split = type(rows) is dict and "columns" in rows
+        values = self._of_split(rows) if split else self._of_objects(rows)
+        return {name: reader.read(values[name]) for name, reader in self._readers}
+
+    def _of_objects(self, rows: Any) -> dict[str, list[Any]]:
+        """The values of each feature, from rows that name their columns."""
         if type(rows) is not list or not rows:
             raise Refused('"data" must be a list of at least one row, each an object of columns')
         if set(map(type, rows)) != {dict}:
             at = next(at for at, row in enumerate(rows) if type(row) is not dict)
             raise Refused(f'data[{at}] is no object; send {{"column": value, …}} for each row')
-        if not all(map(self.known.issuperset, rows)):
-            raise self._unknown(rows)
+        if not all(map(self._known.issuperset, rows)):
+            rows = self._renamed(rows)
         try:
-            return {
-                name: self._read(name, type_, form, [row[name] for row in rows])
-                for name, type_, form in self._columns
-            }
+            return {name: [row[name] for row in rows] for name in self.names}
         except KeyError:
-            raise self._absent(rows) from None
+            at, name = next((a, n) for a, r in enumerate(rows) for n in self.names if n not in r)
+            raise self._absent(f"data[{at}]", name) from None
 
-    def _read(self, name: str, type_: str, form: str | None, values: list[Any]) -> Array:
-        types = set(map(type, values))
-        if type_ == "number":
-            if not types <= {float, int, _NONE}:
-                raise _wrong(name, type_, values, lambda v: type(v) in (float, int, _NONE))
-            return self._numbers(name, values)
-        if type_ == "boolean":
-            if not types <= {bool, _NONE}:
-                raise _wrong(name, type_, values, lambda v: type(v) in (bool, _NONE))
-            return np.array(values, dtype=np.float64)  # None becomes NaN
-        if not types <= {str, _NONE}:
-            raise _wrong(name, type_, values, lambda v: type(v) in (str, _NONE))
-        missing = self._missing
-        texts = [
-            None if text is None or (stripped := text.strip()) in missing else stripped
-            for text in values
-        ]
-        if type_ == "date":
-            return _dates(name, form, texts)
-        return np.array(texts, dtype=object)
+    def _of_split(self, frame: Row) -> dict[str, list[Any]]:
+        """The values of each feature, from rows in the order of the columns."""
+        columns, rows = frame["columns"], frame.get("data")
+        if others := frame.keys() - {"columns", "data", "index"}:
+            raise Refused(f'{shown(min(others))} beside "columns" and "data" is not known')
+        if type(columns) is not list or set(map(type, columns)) != {str}:
+            raise Refused('"columns" must be a list of names')
+        if type(rows) is not list or not rows:
+            raise Refused('"data" must be a list of at least one row, each a list of values')
+        for at, row in enumerate(rows):
+            if type(row) is not list or len(row) != len(columns):
+                raise Refused(f'data[{at}] is no list of {len(columns)} values, as "columns" has')
+        names = [self._own_name(name, '"columns"') for name in columns]
+        values = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        if len(values) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Refused(f'"columns" holds {shown(twice)} twice')
+        if absent := next((name for name in self.names if name not in values), None):
+            raise self._absent('"columns"', absent)
+        return values
 
-    def _numbers(self, name: str, values: list[Any]) -> Array:
-        try:
-            numbers = np.array(values, dtype=np.float64)  # None becomes NaN
-        except OverflowError:  # a whole number of more than 308 digits
-            numbers = np.array([_float(value) for value in values])
-        if np.isinf(numbers).any():
-            raise _wrong(name, "number", values, lambda v: v is None or abs(_float(v)) < np.inf)
-        if self._missing_numbers.size:
-            numbers[np.isin(numbers, self._missing_numbers)] = np.nan
-        return numbers
+    def _renamed(self, rows: Sequence[Row]) -> list[Row]:
+        """Rows with the table's own names."""
+        own: dict[str, str] = {}
+        for at, row in enumerate(rows):
+            own |= {name: self._own_name(name, f"data[{at}]") for name in row if name not in own}
+        renamed: list[Row] = [{own[name]: value for name, value in row.items()} for row in rows]
+        for at, (row, before) in enumerate(zip(renamed, rows, strict=True)):
+            if len(row) < len(before):
+                raise Refused(f"data[{at}] holds a column twice, but for spaces in its name")
+        return renamed
 
-    def _unknown(self, rows: Sequence[Mapping[str, Any]]) -> Refused:
-        """The words for the first column that the model does not know."""
-        at, name = next((a, n) for a, row in enumerate(rows) for n in row if n not in self.known)
-        if name == self.target:
-            return Refused(f"data[{at}]: {shown(name)} is what the model predicts; leave it out")
-        near = get_close_matches(name, self.known, n=3)
+    def _own_name(self, name: str, where: str) -> str:
+        """A column's name as the table has it: without spaces, or a file's mark, around it."""
+        if name in self._known:
+            return name
+        bare = name.strip("\ufeff").strip()
+        if bare in self._known or _INDEX.fullmatch(bare):
+            return bare
+        folded = {known.casefold(): known for known in self._known}
+        near = [folded[found] for found in get_close_matches(name.casefold(), folded, n=3)]
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        known = names_text(sorted(self.known))
-        return Refused(f"data[{at}]: there is no column {shown(name)}; {hint}there are {known}")
+        there = names_text(self.names)
+        raise Refused(f"{where}: there is no column {shown(name)}; {hint}there are {there}")
 
-    def _absent(self, rows: Sequence[Mapping[str, Any]]) -> Refused:
-        """The words for the first row that lacks a column."""
-        at, name = next((a, n) for a, row in enumerate(rows) for n in self.names if n not in row)
-        return Refused(f"data[{at}] has no column {shown(name)}; send null for a missing value")
-
-
-def missing_numbers(missing: Sequence[str] | frozenset[str]) -> Array:
-    """The numbers among the texts that stand for a missing value, such as "-99"."""
-    numbers = []
-    for text in missing:
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            continue
-    return np.array([number for number in numbers if np.isfinite(number)], dtype=np.float64)
-
-
-def shown(value: Any) -> str:
-    """A value as a message shows it: short, on one line."""
-    return shorten(repr(value) if isinstance(value, str) else _json_word(value))
-
-
-def _json_word(value: Any) -> str:
-    words: dict[Any, str] = {type(None): "null", list: "a list", dict: "an object"}
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is int and value.bit_length() > 200:
-        return f"a whole number of {value.bit_length()} bits"
-    return words.get(type(value)) or str(value)
-
-
-def _wrong(name: str, type_: str, values: list[Any], right: Any) -> Refused:
-    """The words for the first value that is not of its column's type."""
-    at = next(at for at, value in enumerate(values) if not right(value))
-    what, send = _WANTED[type_]
-    said = shown(values[at])
-    return Refused(
-        f"data[{at}]: column {shown(name)} holds {said}, which is not {what}; send {send} or null"
-    )
-
-
-def _float(value: Any) -> float:
-    try:
-        return np.nan if value is None else float(value)
-    except OverflowError:
-        return np.inf
-
-
-def _dates(name: str, form: str | None, texts: list[str | None]) -> Array:
-    """The texts as datetime64[s]: ISO 8601 or the column's own format, as the table has it."""
-    dates = _parsed(texts, form)
-    if dates is None:  # both in one request, or one that is neither
-        parts = [_parsed([text], form) for text in texts]
-        bad = next((at for at, part in enumerate(parts) if part is None), None)
-        if bad is not None:
-            own = f" or as {form}" if form not in (None, ISO) else ""
-            raise Refused(
-                f"data[{bad}]: column {shown(name)} holds {shown(texts[bad])}, which is not a "
-                f"date; send {_WANTED['date'][1]}{own}, or null"
-            )
-        dates = np.concatenate([part for part in parts if part is not None])
-    return dates
-
-
-def _parsed(texts: list[str | None], form: str | None) -> Array | None:
-    strings = pa.array(texts, pa.string())
-    dates = parse_dates(strings, ISO)
-    if dates is None and form not in (None, ISO):
-        dates = parse_dates(strings, form)
-    return None if dates is None else np.asarray(dates.to_numpy(zero_copy_only=False))
+    def _absent(self, where: str, name: str) -> Refused:
+        """The words for a feature that is not there."""
+        return Refused(f"{where} has no column {shown(name)}; send null for a missing value")

@@ -140,7 +140,7 @@ class Job:
         """
         names = [column.name for column in rows.columns]
         described = input_schema(
-            rows.schema, names, rows.task, rows.classes, rows.record["example"]
+            rows.schema, names, rows.task, rows.classes, rows.record["example"], rows.held_out
         )
         described["split"] = rows.split.record()
         # What the model itself says: with folds the evaluation holds the answers of others.
