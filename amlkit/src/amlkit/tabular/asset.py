@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from amlkit.tabular.model_files import ROWS, request_rows
-from amlkit.tabular.table import Schema, TableError, iter_tables, to_frame
+from amlkit.tabular.parts import PARQUET, table_files
+from amlkit.tabular.table import Schema, TableError, iter_tables, names_text, to_frame
 from amlkit.tabular.table.profile import Profile, check_target, infer_task, profile_table
 
 KNOWLEDGE = ("schema.json", "profile.json")
@@ -54,19 +55,21 @@ def open_asset(data: Path, target: str | None) -> Asset:
 
 
 def find_table(data: Path) -> Path:
-    """The one table of a data asset's folder, or the file itself."""
+    """The one table of a data asset's folder, or the table itself: a file, or a folder of parts."""
+    if not data.exists():
+        raise TableError(f"no file or folder {data}")
     if data.is_file():
         return data
-    if not data.is_dir():
-        raise TableError(f"no file or folder {data}")
-    files = sorted(p for p in data.iterdir() if p.is_file() and p.name not in KNOWLEDGE)
-    tables = [path for path in files if not path.name.startswith(".")]
-    if len(tables) != 1:
-        found = ", ".join(path.name for path in tables[:5]) or "nothing"
-        raise TableError(
-            f"{data} should hold one table beside {' and '.join(KNOWLEDGE)}; found: {found}"
-        )
-    return tables[0]
+    inside = [Path(name).relative_to(data.name) for name in table_files(data)]
+    found = sorted({name.parts[0] for name in inside} - set(KNOWLEDGE))
+    if len(found) == 1 and "=" not in found[0]:  # else the only partition of a folder of parts
+        return data / found[0]
+    if found and all(name.suffix.lower() in PARQUET for name in inside):
+        return data
+    raise TableError(
+        f"{data} should hold one table beside {' and '.join(KNOWLEDGE)}; "
+        f"found: {names_text(found) or 'nothing'}"
+    )
 
 
 def first_rows(data: Path) -> list[dict[str, Any]]:

@@ -1,11 +1,11 @@
-"""Reading any tidy table, CSV or Parquet, by a schema that says what each column is."""
+"""Reading any tidy table, in whatever kind of file, by a schema that says what each column is."""
 
 from __future__ import annotations
 
 from amlkit.tabular.table.csv_file import CsvSource
+from amlkit.tabular.table.kinds import file_kind
 from amlkit.tabular.table.reading import (
     column_array,
-    file_kind,
     iter_tables,
     read_frame,
     read_table,

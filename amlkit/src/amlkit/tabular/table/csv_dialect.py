@@ -1,60 +1,57 @@
-"""How a CSV file is written: its encoding and its delimiter, found out from the file."""
+"""How a table's text is written: its encoding and its delimiter, found out from the file."""
 
 from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from amlkit.tabular.table.packing import PIECE, unpacked
 from amlkit.tabular.table.schema import TableError
+from amlkit.tabular.table.source import Progress
 
 DELIMITERS = (",", ";", "\t", "|")
-PIECE = 4 << 20  # bytes read at a time
 _HEAD = 1 << 20  # bytes looked at for the delimiter
 _HEAD_ROWS = 500
 # The encodings tried when a file is not UTF-8; the last one can decode anything.
 _LEGACY = ("cp1252", "latin-1")
 
-Progress = Callable[[int, int], None]
-
 
 def pieces(
     path: Path, encoding: str, size: int = PIECE, progress: Progress | None = None
 ) -> Iterator[bytes]:
-    """Yield the file's text as UTF-8 bytes without a byte order mark, `size` bytes at a time.
+    """Yield the file's text as UTF-8 bytes without a byte order mark, about `size` at a time.
 
-    A gzip'd file is unpacked on the way. `progress` hears (bytes read, bytes in all) of the file.
-    TableError if the bytes are not of that encoding.
+    A compressed file is unpacked on the way. TableError if the bytes are not of that encoding.
     """
-    total = path.stat().st_size
     # UTF-8 passes as it is: `find_encoding` or the caller has checked it
     decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
     first = True
-    with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        source: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
-        while True:
-            try:
-                raw = source.read(size)
-                text = raw if decoder is None else decoder.decode(raw, final=not raw).encode()
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise TableError(f"{path.name}: the gzip file is damaged ({error})") from error
-            except UnicodeError as error:
-                raise TableError(f"{path.name}: the text is not {encoding} ({error})") from error
-            if first:
-                text = text.removeprefix(codecs.BOM_UTF8)
-            if text:
-                yield text
-                first = False
-            if progress is not None and raw:
-                progress(file.tell(), total)
-            if not raw:
-                return
+    for raw in unpacked(path, size, progress):
+        text = raw if decoder is None else _decoded(decoder, raw, path)
+        if first:
+            text = text.removeprefix(codecs.BOM_UTF8)
+        if text:
+            yield text
+            first = False
+    if decoder is not None:
+        _decoded(decoder, b"", path)  # no character is cut off at the end
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, raw: bytes, path: Path) -> bytes:
+    """Return the next bytes as UTF-8; none are the last."""
+    try:
+        return decoder.decode(raw, final=not raw).encode()
+    except UnicodeError as error:
+        raise TableError(f"{path.name}: the text cannot be decoded ({error})") from error
+
+
+def find_unicode(path: Path) -> str:
+    """Return "utf-16" where the file begins with its byte order mark, else "utf-8"."""
+    head = next(unpacked(path, 4), b"")
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
 
 
 def find_encoding(path: Path) -> str:
@@ -63,9 +60,7 @@ def find_encoding(path: Path) -> str:
     A wrong byte may come late, so the head alone does not tell. TableError for an empty file and
     for bytes that no text holds.
     """
-    with path.open("rb") as file:
-        head = file.read(4)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if find_unicode(path) == "utf-16":
         for _ in pieces(path, "utf-16"):
             pass
         return "utf-16"

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from amlkit.tabular.table.csv_dialect import (
-    Progress,
     find_delimiter,
     find_encoding,
     pieces,
     read_head,
 )
-from amlkit.tabular.table.schema import TableError, check_names, names_text, shorten
+from amlkit.tabular.table.header import read_header
+from amlkit.tabular.table.schema import TableError, shorten
+from amlkit.tabular.table.source import Progress
 
 BLOCK = 8 << 20  # bytes of text held at a time
 _LONGEST_RECORD = 128 << 20
@@ -106,6 +108,9 @@ class CsvSource:
     usable header.
     """
 
+    kind = "csv"
+    types: Mapping[str, pa.DataType] = MappingProxyType({})  # all of it is text
+
     def __init__(
         self, path: Path, encoding: str | None = None, delimiter: str | None = None
     ) -> None:
@@ -113,25 +118,36 @@ class CsvSource:
         self.encoding = encoding or find_encoding(path)
         head = read_head(path, self.encoding)
         self.delimiter = delimiter or find_delimiter(head)
-        self.names = self._header(head)
+        header = read_header(self.file, self._written_names(head))
+        self.names, self.index, self.notes = list(header.names), header.index, header.notes
+        if not self.encoding.startswith("utf"):
+            self.notes += (f"the file is not UTF-8; its letters were read as {self.encoding}",)
         self._old_mac = "\r" in head and "\n" not in head
 
-    def _header(self, head: str) -> list[str]:
-        """Return the stripped names of the first record that is not blank."""
+    def _written_names(self, head: str) -> list[str]:
+        """Return the fields of the first record that is not blank."""
+        rows = csv.reader(io.StringIO(head, newline=""), delimiter=self.delimiter)
+        records = (row for row in rows if any(map(str.strip, row)))
         try:
-            rows = csv.reader(io.StringIO(head, newline=""), delimiter=self.delimiter)
-            names = next(([n.strip() for n in row] for row in rows if any(map(str.strip, row))), [])
+            names = next(records, [])
+            if names and not names[-1].strip() and len(next(records, names)) == len(names) - 1:
+                names.pop()  # a delimiter ends the header, and none the rows
         except csv.Error as error:
             raise TableError(f"{self.file}: the header cannot be read ({error})") from error
         if not names:
             raise TableError(f"{self.file}: the file is empty; a header and rows are needed")
-        check_names(self.file, names)
-        if len(names) == 1:
-            raise TableError(
-                f"{self.file}: only one column was found ({shorten(names[0])}); a target and at "
-                "least one more are needed, separated by comma, semicolon, tab or |"
-            )
         return names
+
+    def parts(self, names: Sequence[str], progress: Progress | None = None) -> Iterator[Block]:
+        """See `Source.parts`."""
+        return self.blocks(progress=progress)
+
+    def most_rows(self) -> int:
+        """See `Source.most_rows`: the lines are counted."""
+        # "\r" alone ends lines in files of old Macs; counting both only reserves addresses
+        ends = (b"\n", b"\r")
+        counted = (max(map(piece.count, ends)) for piece in pieces(self.path, self.encoding))
+        return 1 + sum(counted)
 
     def blocks(self, size: int = BLOCK, progress: Progress | None = None) -> Iterator[Block]:
         """Yield the records below the header in blocks of about `size` bytes."""
@@ -202,16 +218,6 @@ class CsvSource:
                 f"{self.file}: the record on line {line} does not end within "
                 f"{_LONGEST_RECORD >> 20} MB; is a quote left open there?"
             )
-
-
-def need_columns(file: str, names: list[str], wanted: Sequence[str]) -> None:
-    """Raise TableError naming the wanted columns that are not there."""
-    there = set(names)
-    absent = [name for name in wanted if name not in there]
-    if absent:
-        raise TableError(
-            f"{file}: columns are missing: {names_text(absent)}; it has {names_text(names)}"
-        )
 
 
 def stray_quote(text: bytes, delimiter: str) -> int | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from amlkit.tabular.table.csv_file import Block, CsvSource
+from amlkit.tabular.parts import table_size
+from amlkit.tabular.table.csv_file import CsvSource
+from amlkit.tabular.table.kinds import open_source
 from amlkit.tabular.table.profile_text import profile_text
-from amlkit.tabular.table.reading import WORKERS, ParquetSource, ahead, file_kind
+from amlkit.tabular.table.reading import WORKERS, ahead
 from amlkit.tabular.table.scan import TextScan, TypedScan
 from amlkit.tabular.table.schema import (
     DEFAULT_MISSING,
@@ -20,9 +22,11 @@ from amlkit.tabular.table.schema import (
     Column,
     Schema,
     TableError,
+    names_text,
     no_such_column,
     shorten,
 )
+from amlkit.tabular.table.source import Part, Progress, Source
 from amlkit.tabular.table.summary import (
     CLASSES,
     ColumnProfile,
@@ -87,7 +91,7 @@ class Profile:
 def profile_table(
     path: str | Path, target: str, *, types: Mapping[str, str] | None = None,
     missing_values: Sequence[str] = DEFAULT_MISSING,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Profile:  # fmt: skip
     """Look over the table once; memory is bounded whatever its size.
 
@@ -95,10 +99,12 @@ def profile_table(
     bytes in all). TableError, in one line, for everything that makes the table no use.
     """
     path, types, missing = Path(path), dict(types or {}), tuple(missing_values)
-    kind = file_kind(path)
-    source = CsvSource(path) if kind == "csv" else ParquetSource(path)
-    _check_request(source, target, types)
-    scans = _scans(source, target, types, missing)
+    source = open_source(path)
+    target = target if target in source.names else target.strip()  # as names are
+    types = {name if name in source.names else name.strip(): own for name, own in types.items()}
+    names = [n for n in source.names if n not in source.index or n == target or n in types]
+    _check_request(source, names, target, types)
+    scans = _scans(source, names, target, types, missing)
     _pass_by(source, scans, missing, progress)
     for scan in scans.values():
         if isinstance(scan, TextScan):
@@ -108,21 +114,27 @@ def profile_table(
     if not rows:
         raise TableError(f"{path.name}: the table has a header but no rows")
     columns = tuple(Column(p.name, p.type, p.format) for p in profiles)
-    schema = Schema(columns, target, kind, missing_values=missing)
+    schema = Schema(columns, target, source.kind, missing_values=missing)
     if isinstance(source, CsvSource):
-        schema = Schema(columns, target, kind, source.delimiter, source.encoding, missing)
+        schema = replace(schema, delimiter=source.delimiter, encoding=source.encoding)
     place = schema.columns.index(next(c for c in columns if c.name == target))
     summary = target_profile(scans[target], profiles[place])
     _check_target_column(path.name, summary, rows)
+    notes = [*source.notes, *notes]
     return Profile(
-        path.name, path.stat().st_size, rows, schema, tuple(profiles), summary, tuple(notes)
+        path.name, table_size(path), rows, schema, tuple(profiles), summary, tuple(notes)
     )
 
 
 def _check_request(
-    source: CsvSource | ParquetSource, target: str, types: Mapping[str, str]
+    source: Source, names: Sequence[str], target: str, types: Mapping[str, str]
 ) -> None:
     """Raise TableError for a target or a type that the table cannot have."""
+    if len(names) < 2:
+        raise TableError(
+            f"{source.file}: only one column was found ({names_text(source.names)}); a target and "
+            "at least one more are needed, in a CSV separated by comma, semicolon, tab or |"
+        )
     if target not in source.names:
         words = no_such_column(target, source.names)
         raise TableError(f"{source.file}: the target: {words}")
@@ -134,15 +146,15 @@ def _check_request(
 
 
 def _scans(
-    source: CsvSource | ParquetSource, target: str, types: Mapping[str, str],
+    source: Source, names: Sequence[str], target: str, types: Mapping[str, str],
     missing: Sequence[str],
 ) -> dict[str, Scan]:  # fmt: skip
-    """Return one scan per column, in file order."""
+    """Return one scan for each of the named columns."""
     scans: dict[str, Scan] = {}
-    for name in source.names:
+    for name in names:
         forced, is_target = types.get(name), name == target
         candidates: Sequence[str] = CANDIDATES
-        if isinstance(source, ParquetSource):
+        if name in source.types:
             own = natural_type(source.types[name])
             if own != "category" and forced != "category":
                 scans[name] = TypedScan(name, forced or own, is_target)
@@ -150,52 +162,46 @@ def _scans(
             # text in Parquet was text before, so it is no number; a dictionary is a category
             plain = not pa.types.is_dictionary(source.types[name]) and is_text(source.types[name])
             candidates = ("boolean", *DATE_FORMATS) if plain else ()
-        elif source.delimiter == ",":
+        elif isinstance(source, CsvSource) and source.delimiter == ",":
             candidates = [c for c in CANDIDATES if c != NUMBERS[1]]
         scans[name] = TextScan(name, missing, candidates, forced, is_target)
     return scans
 
 
 def _pass_by(
-    source: CsvSource | ParquetSource, scans: Mapping[str, Scan], missing: Sequence[str],
-    progress: Callable[[int, int], None] | None,
+    source: Source, scans: Mapping[str, Scan], missing: Sequence[str],
+    progress: Progress | None,
 ) -> None:  # fmt: skip
-    """Let every block of the file pass by the scans, the columns shared among threads."""
+    """Let every part of the table pass by the scans, the columns shared among threads."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        for table, block in _blocks(source, missing, progress):
+        for table, part in _parts(source, list(scans), missing, progress):
 
-            def add(scan: Scan, table: pa.Table = table, block: Block | None = block) -> None:
+            def add(scan: Scan, table: pa.Table = table, part: Part = part) -> None:
                 column = table[scan.name]
                 if isinstance(scan, TypedScan):
                     scan.look_for_infinite(column)
                     wanted = Column(scan.name, scan.type)
-                    column = convert(column, wanted, missing, source.file, block)
-                elif block is None:
+                    column = convert(column, wanted, missing, source.file, None)
+                elif scan.name in source.types:
                     column = without(as_plain(column, "category"), missing)
                 scan.add(column)
                 if isinstance(scan, TextScan) and scan.forced and scan.misfit is not None:
-                    line = block.line_of(scan.name, scan.misfit.__eq__) if block else None
+                    line = part.line_of(scan.name, scan.misfit.__eq__)
                     wanted = Column(scan.name, scan.forced)
                     raise misfit(source.file, wanted, scan.misfit, line)
 
             list(pool.map(add, scans.values()))
 
 
-def _blocks(
-    source: CsvSource | ParquetSource, missing: Sequence[str],
-    progress: Callable[[int, int], None] | None,
-) -> Iterator[tuple[pa.Table, Block | None]]:  # fmt: skip
-    """Yield the file's blocks, each CSV block parsed while the one before is looked at."""
-    if isinstance(source, ParquetSource):
-        for table in source.batches(source.names, progress=progress):
-            yield table, None
-        return
-    names = source.names
+def _parts(
+    source: Source, names: Sequence[str], missing: Sequence[str], progress: Progress | None
+) -> Iterator[tuple[pa.Table, Part]]:
+    """Yield the table's parts, each taken apart while the one before is looked at."""
 
-    def parsed(block: Block) -> tuple[pa.Table, Block]:
-        return block.columns(names, missing), block
+    def taken_apart(part: Part) -> tuple[pa.Table, Part]:
+        return part.columns(names, missing), part
 
-    yield from ahead(parsed, source.blocks(progress=progress))
+    yield from ahead(taken_apart, source.parts(names, progress))
 
 
 def _check_target_column(file: str, target: Target, rows: int) -> None:

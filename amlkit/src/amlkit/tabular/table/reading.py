@@ -1,4 +1,4 @@
-"""Any table's file, CSV or Parquet, as typed tables: block by block, as a whole, or as a frame."""
+"""Any table as typed tables: part by part, as a whole, or as a frame."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from amlkit.tabular.table.csv_dialect import Progress, pieces
-from amlkit.tabular.table.csv_file import Block, CsvSource, need_columns
-from amlkit.tabular.table.schema import Schema, TableError, check_names, names_text, shorten
-from amlkit.tabular.table.values import convert, is_plain
+from amlkit.tabular.table.kinds import open_source
+from amlkit.tabular.table.schema import Schema, TableError, names_text
+from amlkit.tabular.table.source import Part, Progress
+from amlkit.tabular.table.values import convert
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +24,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WORKERS = min(os.cpu_count() or 1, 8)
-MAGIC = b"PAR1"
-_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".tab", "")
-# what spreadsheets, archives and pictures begin with
-_NOT_TEXT = (b"PK\3\4", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x89PNG", b"SQLi", b"BZh", b"7z\xbc\xaf")
 _NUMPY = {"category": np.dtype(object), "date": np.dtype("datetime64[s]")}
 
 
@@ -52,81 +47,6 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Res
                 future.cancel()
 
 
-class ParquetSource:
-    """A Parquet file whose columns are plain values; pandas' index columns are left out."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.file = path, path.name
-        try:
-            with pq.ParquetFile(path) as parquet:
-                schema, self.rows = parquet.schema_arrow, parquet.metadata.num_rows
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
-        fields = [field for field in schema if not field.name.startswith("__index_level_")]
-        check_names(self.file, [field.name for field in fields])
-        self.types = {field.name: field.type for field in fields}
-        self.names = list(self.types)
-        odd = [f"{name} ({type_})" for name, type_ in self.types.items() if not is_plain(type_)]
-        if odd:
-            raise TableError(
-                f"{self.file}: columns that are not plain values: {names_text(odd)}; "
-                "flatten them, write them as text, or leave them out"
-            )
-        if len(self.names) < 2:
-            raise TableError(
-                f"{self.file}: a target and at least one more column are needed; "
-                f"it has {names_text(self.names) or 'none'}"
-            )
-
-    def batches(
-        self, names: Sequence[str], rows: int = 1 << 16, progress: Progress | None = None
-    ) -> Iterator[pa.Table]:
-        """Yield the named columns, at most `rows` rows at a time, in bounded memory."""
-        total, done = self.path.stat().st_size, 0
-        try:
-            with pq.ParquetFile(self.path, pre_buffer=False) as parquet:
-                for batch in parquet.iter_batches(batch_size=rows, columns=list(names)):
-                    yield pa.Table.from_batches([batch]).select(list(names))
-                    done += batch.num_rows
-                    if progress is not None:
-                        progress(total * done // max(self.rows, 1), total)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
-
-    def _damaged(self, error: Exception) -> TableError:
-        return TableError(
-            f"{self.file}: the Parquet file is damaged or not one ({shorten(error, 120)}); "
-            "write it again"
-        )
-
-
-def file_kind(path: Path) -> str:
-    """Return "csv" or "parquet"; TableError if there is no such file or it is no table."""
-    if not path.exists():
-        raise TableError(f"{path}: there is no such file")
-    if path.is_dir():
-        raise TableError(f"{path}: this is a folder; name the table's file in it")
-    try:
-        with path.open("rb") as file:
-            head = file.read(4)
-    except OSError as error:
-        raise TableError(f"{path}: the file cannot be read ({error.strerror})") from error
-    if not head:
-        raise TableError(f"{path.name}: the file is empty; a header and rows are needed")
-    suffix = path.suffix.lower()
-    if head == MAGIC or suffix in (".parquet", ".pq"):
-        return "parquet"
-    if suffix == ".gz":
-        suffix = Path(path.stem).suffix.lower()
-    if suffix not in _SUFFIXES or head.startswith(_NOT_TEXT):
-        what = suffix if suffix not in _SUFFIXES else "its content"
-        raise TableError(
-            f"{path.name}: {what} is not a kind of table known here; "
-            "save it as CSV (.csv, .tsv, .txt, .csv.gz) or as Parquet (.parquet)"
-        )
-    return "csv"
-
-
 def typed_blocks(
     path: Path,
     schema: Schema,
@@ -134,42 +54,44 @@ def typed_blocks(
     also: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Iterator[pa.Table]:
-    """Yield the file's blocks as typed tables; TableError when there is no row at all.
+    """Yield the table's parts as typed tables; TableError when there is no row at all.
 
     The columns `also` come last, as the file has them: text in a CSV. `progress` hears (bytes read,
     bytes in all).
     """
-    source: CsvSource | ParquetSource
-    if file_kind(path) == "parquet":
-        source = ParquetSource(path)
-    else:
-        source = CsvSource(path, schema.encoding, schema.delimiter)
+    source = open_source(path, schema.encoding, schema.delimiter)
     wanted = [c for c in schema.columns if c.name != schema.target or require_target
               or c.name in source.names]  # fmt: skip
     names = [column.name for column in wanted]
-    need_columns(source.file, source.names, [*names, *also])
+    _need_columns(source.file, source.names, [*names, *also])
     read = list(dict.fromkeys([*names, *also]))
     missing = schema.missing_values
 
-    def typed(part: Block | pa.Table) -> pa.Table:
-        block = part if isinstance(part, Block) else None
-        table = part.columns(read, missing) if isinstance(part, Block) else part
-        arrays = [convert(table[c.name], c, missing, source.file, block) for c in wanted]
+    def typed(part: Part) -> pa.Table:
+        table = part.columns(read, missing)
+        arrays = []
+        for column in wanted:
+            block = None if column.name in source.types else part
+            arrays.append(convert(table[column.name], column, missing, source.file, block))
         return pa.table([*arrays, *(table[name] for name in also)], names=[*names, *also])
 
-    parts: Iterable[Block | pa.Table]
-    parts = (
-        source.blocks(progress=progress)
-        if isinstance(source, CsvSource)
-        else source.batches(read, progress=progress)
-    )
     empty = True
-    for table in ahead(typed, parts):
+    for table in ahead(typed, source.parts(read, progress)):
         if table.num_rows:
             yield table
             empty = False
     if empty:
         raise TableError(f"{source.file}: the table has a header but no rows")
+
+
+def _need_columns(file: str, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise TableError naming the wanted columns that are not there."""
+    there = set(names)
+    absent = [name for name in wanted if name not in there]
+    if absent:
+        raise TableError(
+            f"{file}: columns are missing: {names_text(absent)}; it has {names_text(names)}"
+        )
 
 
 def read_table(path: Path, schema: Schema) -> pa.Table:
@@ -231,7 +153,7 @@ def read_frame(path: Path, schema: Schema) -> pd.DataFrame:
     The arrays are laid out for as many rows as the file has lines and filled block by block.
     """
     path = Path(path)
-    most = _most_rows(path, schema)
+    most = open_source(path, schema.encoding, schema.delimiter).most_rows()
     columns = {c.name: np.empty(most, _NUMPY.get(c.type, np.dtype(float))) for c in schema.columns}
     texts: dict[str, str] = {}
     rows = 0
@@ -240,15 +162,6 @@ def read_frame(path: Path, schema: Schema) -> pd.DataFrame:
             column[rows : rows + table.num_rows] = column_array(table[name], texts)
         rows += table.num_rows
     return _frame({name: column[:rows] for name, column in columns.items()})
-
-
-def _most_rows(path: Path, schema: Schema) -> int:
-    """Return a number of rows that the file does not exceed."""
-    if file_kind(path) == "parquet":
-        return ParquetSource(path).rows
-    # "\r" alone ends lines in files of old Macs; counting both only reserves addresses
-    ends = (b"\n", b"\r")
-    return 1 + sum(max(piece.count(e) for e in ends) for piece in pieces(path, schema.encoding))
 
 
 def column_array(

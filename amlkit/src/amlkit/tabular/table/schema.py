@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -40,7 +39,7 @@ class Schema:
 
     columns: tuple[Column, ...]
     target: str
-    kind: str = "csv"  # "csv" or "parquet"
+    kind: str = "csv"  # "csv", "json" or "parquet"
     delimiter: str = ","
     encoding: str = "utf-8"
     missing_values: tuple[str, ...] = DEFAULT_MISSING
@@ -87,28 +86,15 @@ def shorten(text: object, width: int = 60) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def names_text(names: list[str], most: int = 8) -> str:
+def names_text(names: Sequence[str], most: int = 8) -> str:
     """Return a few names for a message: "a, b, c and 5 more"."""
     shown = ", ".join(shorten(name, 40) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def no_such_column(name: str, names: list[str]) -> str:
+def no_such_column(name: str, names: Sequence[str]) -> str:
     """Return the words for a column that is not there, the nearest names first."""
     folded = {other.casefold(): other for other in reversed(names)}
     near = [folded[match] for match in get_close_matches(name.casefold(), list(folded), n=3)]
     hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
     return f"there is no column {name!r}; {hint}the columns are {names_text(names)}"
-
-
-def check_names(file: str, names: list[str]) -> None:
-    """Raise TableError when a column has no name or two have the same."""
-    empty = [str(place) for place, name in enumerate(names, 1) if not name]
-    if empty:
-        raise TableError(
-            f"{file}: column {names_text(empty)} of {len(names)} has no name; "
-            "name it, or leave it out (pandas: to_csv(..., index=False))"
-        )
-    if len(set(names)) < len(names):
-        double = [name for name, times in Counter(names).items() if times > 1]
-        raise TableError(f"{file}: columns of the same name: {names_text(double)}; rename them")

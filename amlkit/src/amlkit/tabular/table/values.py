@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amlkit.tabular.table.csv_file import Block
 from amlkit.tabular.table.schema import Column, TableError, shorten
+from amlkit.tabular.table.source import Part
 
 ISO = "ISO8601"
 # pattern → replacement that gives ISO order; RE2, so \b and groups but no look-around
@@ -193,7 +193,7 @@ _BITS = pa.array([0.0, 1.0, None])
 
 
 def convert(
-    values: pa.ChunkedArray, column: Column, missing: Sequence[str], file: str, block: Block | None
+    values: pa.ChunkedArray, column: Column, missing: Sequence[str], file: str, block: Part | None
 ) -> pa.ChunkedArray:
     """Return one column of text or of Parquet's own type as the schema's type.
 
@@ -264,7 +264,7 @@ def _from_typed(
     if temporal:
         return utc_seconds(values)
     numbers = _without_numbers(pc.cast(values, pa.float64(), safe=False), missing)
-    if column.type == "boolean" and not pc.all(pc.is_in(numbers, _BITS)).as_py():
+    if column.type == "boolean" and pc.all(pc.is_in(numbers, _BITS)).as_py() is False:
         raise TableError(f"{file}: column {column.name!r} holds more than 1 and 0, so no booleans")
     if all_finite(numbers):
         return numbers

@@ -1,0 +1,31 @@
+"""The files that a table is made of: one, or the parts in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARQUET = (".parquet", ".pq")  # how the names of a table's parts end
+
+
+def table_files(table: Path) -> dict[str, Path]:
+    """A table's files by their name beside it, sorted: `t.csv`, or `parts/part-0.parquet`, ….
+
+    In a folder, what begins with a point or an underscore is no part: Spark and Hive write notes of
+    their own so, `_SUCCESS` and `.part-0.parquet.crc`.
+    """
+    if not table.is_dir():
+        return {table.name: table}
+    names = sorted(path.relative_to(table) for path in table.rglob("*") if path.is_file())
+    return {
+        f"{table.name}/{name.as_posix()}": table / name for name in names if not is_hidden(name)
+    }
+
+
+def is_hidden(name: Path) -> bool:
+    """Whether a file, or a folder above it, is none of a table's parts."""
+    return any(word.startswith((".", "_")) for word in name.parts)
+
+
+def table_size(table: Path) -> int:
+    """The bytes of a table's files."""
+    return sum(path.stat().st_size for path in table_files(table).values())
