@@ -6,14 +6,15 @@ date is it read as the table writes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from amlkit.tabular.saved_model import Array
-from amlkit.tabular.table import ISO, Column, parse, parse_dates, shorten
+from amlkit.tabular.table import ISO, Column, parse, shorten
 
 _NONE: type = type(None)
 
@@ -50,7 +51,8 @@ class Reader:
             return self.typed(values)
         readable = self.types | {str}
         if not types <= readable:
-            raise self.refusal(values, lambda value: type(value) in readable)
+            at = next(at for at, value in enumerate(values) if type(value) not in readable)
+            raise self.refusal(values[at], at)
         written = [type(value) is str for value in values]
         others = self.typed([None if type(value) is str else value for value in values])
         return np.where(written, self.written(values), others)
@@ -64,7 +66,9 @@ class Reader:
         texts = self.texts(values)
         found = self.parse(texts)
         if found is None:
-            raise self.refusal(texts, lambda text: self.parse([text]) is not None)
+            ends = range(len(texts))
+            at = bisect_left(ends, True, key=lambda end: self.parse(texts[: end + 1]) is None)
+            raise self.refusal(values[at], at)
         return np.asarray(found.to_numpy(zero_copy_only=False))
 
     def texts(self, values: list[Any]) -> list[str | None]:
@@ -79,13 +83,12 @@ class Reader:
         """Texts as the table's reader has them; None if one does not fit."""
         return parse(pa.array(texts, pa.string()), self.column)
 
-    def refusal(self, values: list[Any], fits: Callable[[Any], bool]) -> Refused:
-        """The words for the first value that does not fit."""
-        at = next(at for at, value in enumerate(values) if not fits(value))
+    def refusal(self, value: Any, at: int) -> Refused:
+        """The words for a value that does not fit."""
         own = self.column.format
         like = f", or as {own}," if own not in (None, ISO) else ""
         return Refused(
-            f"data[{at}]: column {shown(self.column.name)} holds {shown(values[at])}, "
+            f"data[{at}]: column {shown(self.column.name)} holds {shown(value)}, "
             f"which is not {self.what}; send {self.send}{like} or null"
         )
 
@@ -118,7 +121,8 @@ class Booleans(Reader):
         """True and false, or 1 and 0."""
         numbers = np.array(values, dtype=np.float64)  # None becomes NaN
         if not np.isin(numbers[~np.isnan(numbers)], (0.0, 1.0)).all():
-            raise self.refusal(values, lambda value: value in (None, 0, 1))
+            at = next(at for at, value in enumerate(values) if value not in (None, 0, 1))
+            raise self.refusal(values[at], at)
         return numbers
 
 
@@ -130,18 +134,6 @@ class Dates(Reader):
     def typed(self, values: list[Any]) -> Array:
         """None at all."""
         return np.full(len(values), "NaT", dtype="datetime64[s]")
-
-    def parse(self, texts: list[str | None]) -> pa.Array | None:
-        """In ISO 8601, or in the column's own format."""
-        strings = pa.array(texts, pa.string())
-        dates = parse_dates(strings, ISO)
-        if dates is None and self.column.format not in (None, ISO):
-            dates = super().parse(texts)
-            if dates is None and len(texts) > 1:  # both in one request?
-                each = [self.parse([text]) for text in texts]
-                fits = all(part is not None for part in each)
-                return pa.concat_arrays(each) if fits else None
-        return dates
 
 
 class Categories(Reader):

@@ -227,12 +227,21 @@ def misfit(file: str, column: Column, value: object, line: int | None) -> TableE
 
 
 def parse(values: pa.ChunkedArray | pa.Array, column: Column) -> pa.Array | None:
-    """Return strings as the column's number, boolean or date; None if one does not fit."""
+    """Return strings as the column's number, boolean or date; None if one does not fit.
+
+    A date may be in ISO 8601 whatever the column's own format, which no other begins like.
+    """
     if column.type == "number":
         return parse_numbers(values, column.format)
     if column.type == "boolean":
         return parse_booleans(values)
-    return parse_dates(values, column.format)
+    dates = parse_dates(values, column.format)
+    if dates is not None or column.format in (None, ISO):
+        return dates
+    is_iso, nothing = pc.match_substring_regex(values, r"^\d{4}-"), pa.scalar(None, pa.string())
+    iso = parse_dates(pc.if_else(is_iso, values, nothing), ISO)
+    own = parse_dates(pc.if_else(is_iso, nothing, values), column.format)
+    return None if iso is None or own is None else pc.coalesce(iso, own)
 
 
 def as_plain(values: pa.ChunkedArray, wanted: str) -> pa.ChunkedArray:
