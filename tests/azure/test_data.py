@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from standin import StandIn
@@ -73,6 +75,45 @@ def test_a_table_in_a_datastore_is_registered_where_it_lies(
     changed = project.done("data", *flags)["data"]
     assert (changed["rows"], changed["created"]) == (70, True)
     assert changed["version"] != first["version"]
+
+
+def parts(folder: Path) -> Path:
+    """A table in two Parquet files, beside what Spark leaves."""
+    folder.mkdir()
+    for part in range(2):
+        rows = range(30 * part, 30 * part + 30)
+        columns = {
+            "size": [n * 7 % 31 for n in rows],
+            "good": ["yes" if n % 2 else "no" for n in rows],
+        }
+        pq.write_table(pa.table(columns), folder / f"part-{part}.parquet")
+    (folder / "_SUCCESS").touch()
+    return folder
+
+
+def test_a_folder_of_parts_is_one_table(
+    project: AzureProject, standin: StandIn, tmp_path: Path
+) -> None:
+    """Sent as it is, once; or registered where it lies, and trained on there."""
+    folder = parts(tmp_path / "parts")
+    mark, flags = standin.journal.mark(), ("--target", "good", "--name", "parted")
+    sent = project.done("data", "--path", str(folder), *flags)["data"]
+    assert (sent["rows"], sent["created"]) == (60, True)
+    written = {path.rpartition(f"/{sent['version']}")[2] for path in puts(standin, mark)}
+    tables = {f"/parts/part-{part}.parquet" for part in range(2)}
+    assert written == {*tables, "/schema.json", "/profile.json", ".json"}
+    assert not project.done("data", "--path", str(folder), *flags)["data"]["created"]
+
+    container = standin.azure.datastores.container_of("workspaceblobstore")
+    for path in folder.iterdir():
+        standin.blobs.put(container, f"landing/parts/{path.name}", path.read_bytes())
+    place = ("--datastore", "workspaceblobstore", "--datastore-path", "landing/parts")
+    mark = standin.journal.mark()
+    found = project.done("data", *place, "--target", "good", "--name", "lying")["data"]
+    assert (found["rows"], found["created"]) == (60, True)
+    assert puts(standin, mark) == []
+    trained = project.done("model", "--set", "data.name=lying", "--set", "training.seed=2")
+    assert trained["status"] == "Completed"
 
 
 @pytest.mark.parametrize(

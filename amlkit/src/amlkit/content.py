@@ -18,6 +18,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from amlkit.records import WorkError
+from amlkit.tabular.parts import table_files, table_size
 
 DIGITS = 12
 # The part of amlkit that runs in jobs and endpoints; it imports nothing else of amlkit.
@@ -31,7 +32,10 @@ WINDOWS = sys.platform == "win32"
 SHARED = 2.0
 
 
-def file_hash(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+Progress = Callable[[int, int], None]
+
+
+def file_hash(path: Path, progress: Progress | None = None) -> str:
     """SHA-256 of a file's bytes, in full; `progress` is called with (bytes done, bytes in all)."""
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as file:
@@ -41,6 +45,31 @@ def file_hash(path: Path, progress: Callable[[int, int], None] | None = None) ->
             if progress:
                 progress(done, total)
     return digest.hexdigest()
+
+
+def table_hashes(table: Path, progress: Progress) -> dict[str, str]:
+    """SHA-256 of each of a table's files, by their names beside it."""
+    hashes, before, total = {}, 0, table_size(table)
+    for name, path in table_files(table).items():
+        hashes[name] = file_hash(path, one_of(progress, before, total))
+        before += path.stat().st_size
+    return hashes
+
+
+def table_hash(hashes: Mapping[str, str]) -> str:
+    """SHA-256 of a table: of its file's bytes; of its parts, of what `table_hashes` says of them.
+
+    A folder's own name is no content, as a file's is none.
+    """
+    if len(hashes) == 1 and "/" not in next(iter(hashes)):
+        return next(iter(hashes.values()))
+    parts = sorted((name.partition("/")[2], digest) for name, digest in hashes.items())
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def one_of(progress: Progress, before: int, total: int) -> Progress:
+    """The progress of one file among several, of which `before` bytes are done."""
+    return lambda done, _: progress(before + done, total)
 
 
 def identity(value: Any) -> str:

@@ -20,13 +20,16 @@ class TableRefused(Exception):
 
 @dataclass(frozen=True)
 class DataDefinition:
-    """A table to register. `profile` and `schema` are written beside the table's own file."""
+    """A table to register. `profile` and its schema are written beside the table's own files."""
 
     name: str
     path: Path
+    """The table's file, or the folder of its parts."""
+    files: Mapping[str, str] = field(repr=False)
+    """SHA-256 of each of its files by their names beside it: `t.csv`, `parts/part-0.parquet`."""
     target: str
     version: str
-    """Content hash of the file and of how it is read: 12 hex digits."""
+    """Content hash of the files and of how they are read: 12 hex digits."""
     profile: Mapping[str, Any] = field(repr=False)
 
 
@@ -50,6 +53,9 @@ class StoredData:
 
     datastore: str
     path: str
+    """Of its file, or of the folder of its parts."""
+    files: tuple[str, ...]
+    """The paths of its files."""
     size: int
     """Bytes."""
     content: str

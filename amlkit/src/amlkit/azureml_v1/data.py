@@ -16,9 +16,10 @@ from typing import Any
 from amlkit.azureml_v1 import blobs
 from amlkit.azureml_v1.connection import Connection, on_azure
 from amlkit.azureml_v1.errors import words_of
-from amlkit.content import identity, write_json
+from amlkit.content import identity, one_of, write_json
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError
+from amlkit.tabular.parts import PARQUET, is_hidden, table_size
 from amlkit.workspace import Progress
 
 # What the tags of a Dataset of ours say.
@@ -69,14 +70,17 @@ class AzureData:
             record |= {"number": json.loads(known)["number"]}
             self._make_current(definition.name, record)
             return self._asset(definition.name, record)
-        files = {
+        before, total = 0, table_size(definition.path)
+        for name, sha256 in definition.files.items():
+            path = definition.path.parent / name
+            step = one_of(progress, before, total)
+            blobs.upload(container, f"{folder}/{name}", path, sha256, step)
+            before += path.stat().st_size
+        known_of_it = {
             "schema.json": definition.profile["schema"],
             "profile.json": dict(definition.profile),
         }
-        sha256 = definition.profile["sha256"]
-        name = f"{folder}/{definition.path.name}"
-        blobs.upload(container, name, definition.path, sha256, progress)
-        for file, value in files.items():
+        for file, value in known_of_it.items():
             text = json.dumps(value, ensure_ascii=False, sort_keys=True)
             container.upload_blob(f"{folder}/{file}", text.encode(), overwrite=True)
         record["number"] = self._register(definition.name, datastore, f"{folder}/**", record)
@@ -87,34 +91,44 @@ class AzureData:
     @on_azure
     def find_stored(self, datastore: str, path: str) -> StoredData:
         """See `Data.find_stored`."""
-        tables = []
-        for blob in self._container(datastore).list_blobs(name_starts_with=path.strip("/")):
-            inside = blob.name[len(path.strip("/")) :]
-            if (not inside or inside.startswith("/")) and blob.size:
-                tables.append(blob)
-        if len(tables) != 1:
+        path = path.strip("/")
+        tables = [
+            blob
+            for blob in self._container(datastore).list_blobs(name_starts_with=path)
+            if blob.size and _is_part(blob.name, path)
+        ]
+        parts = all(blob.name.lower().endswith(PARQUET) for blob in tables)
+        if not tables or (len(tables) > 1 and not parts):
             found = ", ".join(blob.name for blob in tables[:5]) or "nothing"
             raise SettingsError(
-                f"--datastore-path {path}: one table is expected in datastore {datastore}; "
-                f"found: {found}"
+                f"--datastore-path {path}: one table is expected in datastore {datastore}, a file "
+                f"or a folder of Parquet parts; found: {found}"
             )
-        blob = tables[0]
-        digest = blob.content_settings.content_md5
-        state = bytes(digest).hex() if digest else blob.etag
-        return StoredData(datastore, blob.name, blob.size, identity([blob.name, blob.size, state]))
+        files = sorted([blob.name, blob.size, _state(blob)] for blob in tables)
+        names, size = tuple(file[0] for file in files), sum(file[1] for file in files)
+        if (
+            len(files) > 1 or "=" in names[0][len(path) :]
+        ):  # a partition is a folder though it is one
+            return StoredData(datastore, path, names, size, identity(files))
+        return StoredData(datastore, names[0], names, size, identity(files[0]))
 
     @on_azure
     def download_stored(self, stored: StoredData, folder: Path, progress: Progress) -> Path:
         """See `Data.download_stored`."""
-        path = folder / stored.path.rsplit("/", 1)[-1]
-        blobs.download(self._container(stored.datastore), stored.path, path, progress)
-        return path
+        container, done = self._container(stored.datastore), 0
+        table = folder / stored.path.rpartition("/")[2]
+        for name in stored.files:
+            path = table / name.removeprefix(stored.path).lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            blobs.download(container, name, path, one_of(progress, done, stored.size))
+            done += path.stat().st_size
+        return table
 
     @on_azure
     def create_stored(
         self, stored: StoredData, name: str, version: str, target: str, rows: int
     ) -> DataAsset:
-        """See `Data.create_stored`: a Dataset that names the file; nothing is sent."""
+        """See `Data.create_stored`: a Dataset that names the files; nothing is sent."""
         record = {
             "content": version,
             "target": target,
@@ -123,7 +137,9 @@ class AzureData:
             "path": stored.path,
         }
         datastore = self.datastore(stored.datastore)
-        record["number"] = self._register(name, datastore, stored.path, record)
+        one = stored.files == (stored.path,)
+        pattern = stored.path if one else f"{stored.path}/**"
+        record["number"] = self._register(name, datastore, pattern, record)
         return self._asset(name, record)
 
     @on_azure
@@ -147,9 +163,11 @@ class AzureData:
         home = self._home(asset)
         datastore, path = _place(asset.source)
         container = self._container(datastore)
-        home.mkdir(parents=True, exist_ok=True)
         for blob in container.list_blobs(name_starts_with=path):
-            target = home / blob.name.rsplit("/", 1)[-1]
+            if not _is_part(blob.name, path):
+                continue
+            target = home / (blob.name.removeprefix(path).lstrip("/") or Path(path).name)
+            target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
                 blobs.download(container, blob.name, target, lambda done, total: None)
         return home
@@ -264,6 +282,19 @@ def sdk_dataset() -> Any:
 
     _rslex_executor.HBI_MODE = True  # "high business impact": nothing leaves
     return Dataset
+
+
+def _is_part(name: str, path: str) -> bool:
+    """Whether a blob is what lies at a path, or one of the files below it that count."""
+    inside = name.removeprefix(path)
+    below = inside.startswith("/") and not is_hidden(Path(inside.strip("/")))
+    return name.startswith(path) and (not inside or below)
+
+
+def _state(blob: Any) -> str:
+    """What tells a blob's content from another."""
+    digest = blob.content_settings.content_md5
+    return bytes(digest).hex() if digest else blob.etag
 
 
 def _place(source: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,11 @@ from amlkit import cli, content
 from amlkit.calls import Calls
 from amlkit.progress import Progress
 from amlkit.records import DataDefinition
+from amlkit.tabular.parts import table_size
 
 if TYPE_CHECKING:
     from amlkit.records import DataAsset
+    from amlkit.settings import Settings
     from amlkit.tabular.table.profile import Profile
 
 
@@ -57,12 +59,13 @@ class Registered:
 def arguments() -> cli.Parser:
     """The driver's flags."""
     parser = cli.parser(
-        "Register a table (CSV or Parquet) as a data asset. Its version comes from its content.",
+        "Register a table as a data asset: CSV, JSON lines (both packed or not), Parquet, or a "
+        "folder of Parquet parts. Its version comes from its content.",
         """python src/data.py --local
         python src/data.py --local --path customers.csv --target churned""",
     )
     parser.add_argument(
-        "--path", metavar="FILE", help="the table (default: data.path in config.yml)"
+        "--path", metavar="PATH", help="the table (default: data.path in config.yml)"
     )
     parser.add_argument(
         "--target", metavar="COLUMN", help="the column to predict (default: data.target)"
@@ -83,9 +86,44 @@ def run(context: cli.Context) -> Registered:
         raise cli.ArgumentError("--datastore NAME and --datastore-path PATH go together")
     if args.datastore is None:
         return register(context)
-    if args.path is not None:
-        raise cli.ArgumentError("--path and --datastore-path: a table has one place")
+    asked = context.settings.origin("data.path")
+    if asked.startswith("--"):
+        raise cli.ArgumentError(f"{asked} and --datastore-path: a table has one place")
     return register_stored(context)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table that the settings name, hashed."""
+
+    path: Path
+    hashes: Mapping[str, str]
+    """SHA-256 of each of its files, by their names beside it."""
+    version: str
+    """Of the data asset that it is, read as the settings say."""
+
+
+def read_table(settings: Settings) -> Table:
+    """Hashes the table of the settings.
+
+    Raises:
+        SettingsError: there is no such table, or it is of another kind than those that are read.
+    """
+    from amlkit.settings import SettingsError
+    from amlkit.tabular.table import TableError, file_kind
+
+    data, origin = settings.data, settings.origin("data.path")
+    typed = origin == "--path"  # then it is meant from where the user stands
+    path = Path(data.path) if typed else settings.root / data.path
+    path = path.resolve() if path.is_dir() else path  # "." has no name
+    try:
+        file_kind(path)
+    except TableError as error:
+        raise SettingsError(f"{error} (table from {origin})") from None
+    with Progress("read", table_size(path)) as progress:
+        hashes = content.table_hashes(path, progress)
+    how = [data.target.strip(), data.types, data.missing_values]
+    return Table(path, hashes, content.identity([content.table_hash(hashes), *how]))
 
 
 def register(context: cli.Context) -> Registered:
@@ -94,31 +132,23 @@ def register(context: cli.Context) -> Registered:
     Raises:
         SettingsError: there is no such table, or it will not do.
     """
-    from amlkit.settings import SettingsError
     from amlkit.tabular.table.profile import Profile
 
     settings, workspace = context.settings, context.workspace
-    data = settings.data
-    origin = settings.origin("data.path")
-    typed = origin == "--path"  # then it is meant from where the user stands
-    path = Path(data.path) if typed else settings.root / data.path
-    if not path.is_file():
-        what = "a folder, not a file" if path.is_dir() else "no such file"
-        raise SettingsError(f"{path}: {what} (table from {origin})")
-    with Progress("read", path.stat().st_size) as progress:
-        sha256 = content.file_hash(path, progress)
-    version = content.identity([sha256, data.target, data.types, data.missing_values])
-    known = workspace.data.get(data.name, version)
+    name, table = settings.data.name, read_table(settings)
+    known = workspace.data.get(name, table.version)
     stored = Profile.from_dict(workspace.data.profile(known)) if known else None
-    profile, task = look_through(context, path, origin, stored)
+    profile, task = look_through(context, table.path, settings.origin("data.path"), stored)
+    size = table_size(table.path)
     if context.args.dry_run:
-        sent = "" if known else f" ({path.stat().st_size:,} bytes are copied there)"
+        sent = "" if known else f" ({size:,} bytes are copied there)"
         verb = "use" if known else "register"
-        context.say(f"would {verb} {data.name}:{version} on {workspace.name}{sent}")
-        return _would(context, version, profile.rows, task, created=known is None)
-    facts = {**profile.to_dict(), "sha256": sha256, "task": task}
-    definition = DataDefinition(data.name, path, data.target, version, facts)
-    with Progress("copy", path.stat().st_size) as progress:
+        context.say(f"would {verb} {name}:{table.version} on {workspace.name}{sent}")
+        return _would(context, table.version, profile.rows, task, created=known is None)
+    facts = {**profile.to_dict(), "sha256": content.table_hash(table.hashes), "task": task}
+    target = profile.schema.target
+    definition = DataDefinition(name, table.path, table.hashes, target, table.version, facts)
+    with Progress("copy", size) as progress:
         asset = workspace.data.create(definition, progress)
     return _done(context, asset, task, created=known is None)
 
@@ -136,7 +166,8 @@ def register_stored(context: cli.Context) -> Registered:
                 "where --datastore-path writes nothing; empty it, or upload the table with --path"
             )
     stored = workspace.data.find_stored(args.datastore, args.datastore_path)
-    version = content.identity([stored.datastore, stored.path, stored.content, data.target])
+    target = data.target.strip()
+    version = content.identity([stored.datastore, stored.path, stored.content, target])
     known = workspace.data.get(data.name, version)
     if known:
         context.say(f"{stored.path} in datastore {stored.datastore} has not changed")
@@ -151,7 +182,8 @@ def register_stored(context: cli.Context) -> Registered:
     if args.dry_run:
         context.say(f"would register {data.name}:{version} on {workspace.name}, where it lies")
         return _would(context, version, profile.rows, task, created=True)
-    asset = workspace.data.create_stored(stored, data.name, version, data.target, profile.rows)
+    target = profile.schema.target
+    asset = workspace.data.create_stored(stored, data.name, version, target, profile.rows)
     return _done(context, asset, task, created=True)
 
 
@@ -170,7 +202,7 @@ def look_through(
     try:
         profile = known
         if profile is None:
-            with Progress("profile", path.stat().st_size) as progress:
+            with Progress("profile", table_size(path)) as progress:
                 profile = profile_table(
                     path, data.target, types=data.types, progress=progress, **extra
                 )

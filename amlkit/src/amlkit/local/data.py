@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from amlkit.content import file_hash, new_folder, read_json, write_json, write_text
+from amlkit.content import new_folder, read_json, table_hashes, write_json, write_text
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError
 from amlkit.workspace import Progress
@@ -37,11 +37,11 @@ class LocalData:
         if not target.is_dir():
             with new_folder(target) as half:
                 source = half / "content"
-                source.mkdir()
-                copy = source / definition.path.name
-                shutil.copyfile(definition.path, copy)
-                # The file may have been written to since it was hashed and profiled.
-                if file_hash(copy, progress) != definition.profile["sha256"]:
+                for name in definition.files:
+                    (source / name).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(definition.path.parent / name, source / name)
+                # The table may have been written to since it was hashed and profiled.
+                if table_hashes(source / definition.path.name, progress) != definition.files:
                     raise WorkError(f"{definition.path} changed while it was read; run this again")
                 write_json(source / "schema.json", definition.profile["schema"])
                 write_json(source / "profile.json", definition.profile)
