@@ -216,6 +216,8 @@ class Deployment:
     """Where this deployment alone is asked, whether or not it serves; empty if nowhere."""
     reason: str = ""
     """Why it failed, in a line."""
+    log: str = ""
+    """The file of its server's log; empty where the log goes with the deployment."""
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,10 @@ class Beside:
         """It does not answer."""
         raise self.raised
 
+    def logs(self, endpoint: str, deployment: Deployment, lines: int) -> list[str]:
+        """They cannot be had."""
+        raise WorkError("no log")
+
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
         """Noted, or refused."""
         if self.refused:

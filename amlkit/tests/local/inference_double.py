@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._answer(200, json.dumps(self.entry.run(body)).encode())
         except Exception as error:
+            traceback.print_exc()
             self._answer(500, json.dumps({"message": repr(error)}).encode())
 
     def _answer(self, status: int, body: bytes) -> None:

@@ -54,13 +54,17 @@ class Served:
 
     def create(self, score: str | None = None, **changes: Any) -> Deployment:
         """A deployment, its entry script changed; it is not started."""
+        return self.endpoints.create_deployment(
+            replace(self.changed(score), **changes), lambda line: None
+        )
+
+    def changed(self, score: str | None) -> DeploymentDefinition:
+        """What a deployment is made of, its entry script changed."""
         code = self.home.parents[2] / f"code-{time.monotonic_ns()}"
         shutil.copytree(self.definition.code, code)
         if score is not None:
             (code / "other_model" / "score.py").write_text(score, encoding="utf-8")
-        return self.endpoints.create_deployment(
-            replace(self.definition, code=code, **changes), lambda line: None
-        )
+        return replace(self.definition, code=code, identity=code.name)
 
     def deploy(self, score: str | None = None) -> Endpoint:
         """A deployment that gets the traffic."""

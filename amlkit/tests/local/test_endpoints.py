@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 
 from amlkit.content import environment_version, read_json
+from amlkit.flow.serving import deploy
+from amlkit.local import open_local
 from amlkit.records import Endpoint, Scale, WorkError
 from conftest import TESTS
 from local.served import BODY, Served
@@ -81,7 +84,7 @@ def test_deployment_that_fails_tells_why_and_leaves_its_log(served: Served) -> N
         assert started.status == "Failed"
         log = served.home / "deployments" / broken.name / "server.log"
         why = "ModuleNotFoundError: No module named 'a_package_that_is_not_there'"
-        assert started.reason == f"{why}; its log: {log}"
+        assert (started.reason, started.log) == (why, str(log))
         assert served.endpoints.logs("e", broken)[-1] == why
         assert len(served.endpoints.logs("e", broken, 2)) == 2
         served.endpoints.delete_deployment("e", broken)
@@ -95,6 +98,34 @@ def test_deployment_that_fails_tells_why_and_leaves_its_log(served: Served) -> N
         served.endpoints.delete_deployment("e", before.serving)
     served.create()
     assert not log.exists()  # kept until the next deployment
+
+
+@pytest.mark.parametrize(
+    ("score", "why", "last"),
+    [
+        ("\nimport not_there\n", "ModuleNotFoundError: No module named 'not_there'", "not_there"),
+        ("\ndef run(raw):\n    1 / 0\n", "HTTP 500: ZeroDivisionError", "ZeroDivisionError: "),
+        ("\ndef run(raw):\n    return print(raw)\n", "returned no predictions", '"Dream"'),
+    ],
+    ids=["does not start", "fails", "is wrong"],
+)
+def test_deployment_that_is_taken_back_shows_its_log_and_where_it_is(
+    served: Served, score: str, why: str, last: str
+) -> None:
+    """The end of what its server wrote, whatever went wrong; what served before serves on."""
+    before = served.deploy()
+    workspace = replace(open_local(served.home.parents[1]), endpoints=served.endpoints)
+    said: list[str] = []
+    outcome = deploy(
+        workspace, served.changed(SCORE + score), {"data": [{"Island": "Dream"}]}, said.append
+    )
+    assert outcome.rolled_back and why in outcome.reason and "\n" not in outcome.reason
+    log = Path(outcome.reason.rpartition("; its log: ")[2])
+    shown = said[said.index(f"the last lines of what {log.parent.name} wrote:") + 1 :]
+    assert [line[2:] for line in shown] == log.read_text("utf-8").splitlines()[-15:]
+    assert any(last in line for line in shown)
+    after = served.get()
+    assert after.serving == before.serving and served.ask() == ["Chinstrap", None]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from amlkit.settings import Settings, SettingsError
 from amlkit.workspace import Say, Workspace
 
 EXAMPLES = "examples.json"
+LOG_LINES = 15  # shown of a deployment that failed
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,8 @@ def _test_and_switch(
             return Outcome(endpoints.set_traffic(name, {deployment.name: 100}), True, False, "")
         except WorkError as error:
             problem = str(error)
-    reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}"
+    where = _show_log(workspace, name, deployment, say)
+    reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}{where}"
     try:
         endpoints.delete_deployment(name, deployment)
     except WorkError as error:
@@ -236,8 +238,18 @@ def _start_and_test(
     """
     started = workspace.endpoints.start(name, deployment)
     if started.status != "Ready":
-        for line in workspace.endpoints.logs(name, started, 30):
-            say(f"  {line}")
         return started.reason or "it does not start"
     say(f"smoke test: asking it for {len(examples['data'])} rows")
     return smoke_test(workspace, started, examples)
+
+
+def _show_log(workspace: Workspace, name: str, deployment: Deployment, say: Say) -> str:
+    """Shows the end of a server's log; where all of it is, in words that follow the reason."""
+    lines: list[str] = []
+    with suppress(WorkError):  # what has failed before is the news
+        lines = workspace.endpoints.logs(name, deployment, LOG_LINES)
+    if lines:
+        say(f"the last lines of what {deployment.name} wrote:")
+    for line in lines:
+        say(f"  {line}")
+    return f"; its log: {deployment.log}" if lines and deployment.log else ""

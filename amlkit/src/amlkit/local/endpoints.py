@@ -139,10 +139,10 @@ class LocalEndpoints:
             shutil.copytree(model.source, half / model_folder)
             write_json(half / RECORD_FILE, record | how)
         self._want(home, port=definition.port)
-        return Deployment(**record)
+        return Deployment(**record, log=str(self._log(home, name)))
 
     def start(self, endpoint: str, deployment: Deployment) -> Deployment:
-        """See `Endpoints.start`; the `reason` of one that fails names its log."""
+        """See `Endpoints.start`."""
         home = self._endpoint(endpoint)
         self._supervise(home)
         name = deployment.name
@@ -239,12 +239,12 @@ class LocalEndpoints:
             return None
         known = {field.name for field in fields(Deployment)} & record.keys()
         server = state["servers"].get(name, {})
-        reason, log = server.get("reason", ""), self._log(home, name)
         return Deployment(
             **{field: record[field] for field in known},
             status=server.get("status", "Stopped"),
             uri=server.get("uri", ""),
-            reason=f"{reason}; its log: {log}" if reason and log.is_file() else reason,
+            reason=server.get("reason", ""),
+            log=str(self._log(home, name)),
         )
 
     def _want(self, home: Path, **changes: Any) -> None:
