@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 import sys
 
@@ -108,36 +107,6 @@ def test_a_missing_library_is_one_line(project: Project) -> None:
         assert done.returncode == 1
         assert "make setup" in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
-
-
-def test_what_comes_next_is_the_same_work(project: Project) -> None:
-    """A printed line repeats all that the next call needs; typed as printed, it goes on."""
-    project.use_other_model()
-    flags = ("--local", "--env", "test", "--set", "training.parameters={accuracy: 0.9}")
-    answer = project.call("data", *flags, "--name", "mine")
-    assert answer.code == 0, answer.err
-    following = next_line(answer.out)
-    assert following[0] == "model"
-    answer = project.call(*following)
-    assert answer.code == 0, answer.err
-    assert "accuracy 0.9" in answer.out
-    assert next_line(answer.out)[1:] == [*flags, "--set", "data.name=mine"]
-
-
-def test_a_data_asset_asked_for_by_name_is_not_made_of_the_sample(project: Project) -> None:
-    answer = project.call("model", "--local", "--set", "data.name=customers", "--json")
-    assert answer.code == 2
-    assert "no data asset customers" in answer.json["error"]
-    assert "src/data.py --local --set data.name=customers" in answer.json["error"]
-    assert not (project.root / ".local-workspace" / "data").exists()
-
-
-def next_line(out: str) -> list[str]:
-    """The driver and flags of the line that says what comes next."""
-    [line] = [line for line in out.splitlines() if line.startswith("next: ")]
-    words = shlex.split(line.removeprefix("next: "))
-    assert words[0] == "python"
-    return [words[1].removeprefix("src/").removesuffix(".py"), *words[2:]]
 
 
 def test_environment_is_known_the_second_time(project: Project) -> None:

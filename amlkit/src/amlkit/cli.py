@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the settings or arguments are wrong, 13
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -73,8 +74,23 @@ class Context:
 def shell_line(*words: str) -> str:
     """Words as a shell takes them; on Windows as PowerShell and cmd both do."""
     if sys.platform == "win32":
-        return " ".join(word if _PLAIN.issuperset(word) else f'"{word}"' for word in words)
+        quoted = ('"' + word.replace('"', '""') + '"' for word in words)
+        return " ".join(
+            word if _PLAIN.issuperset(word) else other
+            for word, other in zip(words, quoted, strict=True)
+        )
     return shlex.join(words)
+
+
+def setting(key: str, text: str) -> tuple[str, str]:
+    """The flag that sets a setting to a text, which YAML might read otherwise: `007`, `yes`."""
+    import yaml
+
+    try:
+        plain = yaml.safe_load(text) == text
+    except yaml.YAMLError:
+        plain = False
+    return "--set", f"{key}={text if plain else json.dumps(text, ensure_ascii=False)}"
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./\\:=,+@")

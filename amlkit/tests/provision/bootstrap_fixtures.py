@@ -47,9 +47,8 @@ def opened(az: DoubleOfAz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> O
 
     def opened(*changes: tuple[str, Any], **flags: Any) -> Context:
         settings = settings_with(*changes)
-        args = argparse.Namespace(
-            **{"env": None, "json": True, "yes": True, "for_admin": False, "command": ""} | flags
-        )
+        usual = {"env": None, "set": [], "json": True, "yes": True, "for_admin": False}
+        args = argparse.Namespace(**usual | {"command": ""} | flags)
         context = open_context(args, replace(settings, root=tmp_path))
         context.az, context.reader = az, Reader(az)
         return context

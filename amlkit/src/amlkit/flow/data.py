@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from amlkit.settings import Settings
     from amlkit.tabular.table.profile import Profile
 
+# The flags of this driver that set a setting of the same name.
+FLAGS = ("path", "target", "name")
+# The settings that a data asset's version is made of.
+TABLE = ("data.path", "data.target", "data.types", "data.missing_values")
+
 
 @dataclass(frozen=True)
 class Registered:
@@ -227,9 +232,6 @@ def _would(
 
 def _done(context: cli.Context, asset: DataAsset, task: str | None, *, created: bool) -> Registered:
     """The result of a registration."""
-    flags: tuple[str, ...] = ()
-    if context.settings.origin("data.name") == "--name":
-        flags = ("--set", f"data.name={asset.name}")
     return Registered(
         asset.name,
         asset.version,
@@ -239,11 +241,33 @@ def _done(context: cli.Context, asset: DataAsset, task: str | None, *, created: 
         created,
         asset.source,
         asset.number,
-        next=context.command("model", *flags),
+        next=context.command("model", *_as_settings(context)),
     )
+
+
+def _as_settings(context: cli.Context) -> tuple[str, ...]:
+    """What was given by flags of this driver alone, as `--set`: `model.py` finds its table by it.
+
+    By its name it finds the newest; where the line names more of the table, by all of it.
+    """
+    settings = context.settings
+    data, given = settings.data, [k for k in FLAGS if settings.origin(f"data.{k}") == f"--{k}"]
+    if not asked_for(settings):
+        given = [key for key in given if key == "name"]
+    values = {"name": data.name, "target": data.target, "path": str(Path(data.path).resolve())}
+    return tuple(word for key in given for word in cli.setting(f"data.{key}", values[key]))
+
+
+def asked_for(settings: Settings) -> dict[str, str]:
+    """The settings by which a call's `--set` names a table beside its asset's name: key → flag."""
+    return {
+        key: origin
+        for key, origin in settings.origins.items()
+        if key.startswith(TABLE) and origin.startswith("--set")
+    }
 
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/data.py`, whose path `driver` is; returns its exit code."""
-    flags = {"path": "data.path", "target": "data.target", "name": "data.name"}
+    flags = {key: f"data.{key}" for key in FLAGS}
     return cli.main(driver, arguments(), run, calls, flags=flags, argv=argv)

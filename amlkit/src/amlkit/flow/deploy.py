@@ -13,6 +13,7 @@ from amlkit import cli
 from amlkit.calls import Calls
 from amlkit.flow import serving
 from amlkit.records import Deployment, Endpoint, Model, WorkError
+from amlkit.tabular.parts import table_size
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def arguments() -> cli.Parser:
     what.add_argument(
         "--show-key", action="store_true", help="print the endpoint's key, alone on stdout"
     )
-    what.add_argument("--batch", metavar="IN", help="score a table (CSV or Parquet) of any size")
+    what.add_argument("--batch", metavar="IN", help="score a table of any size, of any kind")
     batch = parser.add_argument_group("with --batch")
     batch.add_argument("--out", metavar="OUT", help="where to: a .parquet or .csv file")
     batch.add_argument(
@@ -245,7 +246,8 @@ def status(context: cli.Context) -> Served:
         verb = "served" if endpoint.status == "Stopped" else "serves"
         lines.append(f"{verb}: {words_of(endpoint.serving)}")
     if endpoint.previous:
-        lines.append(f"before: {words_of(endpoint.previous)}; --rollback goes back to it")
+        back = context.command("deploy", "--rollback")
+        lines.append(f"before: {words_of(endpoint.previous)}; `{back}` goes back to it")
     return Served(name, endpoint, lines=tuple(lines))
 
 
@@ -270,7 +272,7 @@ def score(context: cli.Context) -> Scored:
     if not args.out:
         raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
     source, target = Path(args.batch), Path(args.out)
-    if not source.is_file():
+    if not source.exists():
         raise cli.ArgumentError(f"--batch {source}: no such file")
     model = _model(context)
     definition = serving.deployment_definition(
@@ -280,7 +282,7 @@ def score(context: cli.Context) -> Scored:
         say(f"would score {source} with {model.name}:{model.version} into {target}")
         return Scored(model, source, target, None)
     say(f"scoring {source} with {model.name}:{model.version}")
-    with Progress("score", source.stat().st_size) as progress:
+    with Progress("score", table_size(source)) as progress:
         rows = workspace.endpoints.score(definition, source, target, args.keep, say, progress)
     return Scored(model, source, target, rows)
 

@@ -166,38 +166,72 @@ def prepare(context: cli.Context) -> tuple[Job, Run | None]:
 
 
 def table(context: cli.Context) -> DataAsset:
-    """The newest data asset; where there is none, that of config.yml, registered first.
+    """The newest data asset of the settings' name; the version of the table that `--set` names.
+
+    Where none is registered, the table that config.yml itself names is registered first.
 
     Raises:
-        SettingsError: a data asset was asked for by name, and there is none of that name.
+        SettingsError: another table is asked for, and it is not registered.
+    """
+    from amlkit.flow import data
+
+    settings = context.settings
+    found = context.workspace.data.get(settings.data.name)
+    if found is None:
+        return first_table(context)
+    asked, target = data.asked_for(settings), settings.data.target.strip()
+    if set(asked) - {"data.target"} or (asked and target != found.target):
+        found = version_asked_for(context, asked, found)
+    context.say(f"data {found.name}:{found.version}, {found.rows:,} rows, target {found.target!r}")
+    return found
+
+
+def first_table(context: cli.Context) -> DataAsset:
+    """Registers the table of config.yml, where nothing is registered under its name.
+
+    Raises:
+        SettingsError: name or path are not those of config.yml.
     """
     from amlkit.flow import data
     from amlkit.records import DataAsset
     from amlkit.settings import SettingsError
 
     settings, workspace = context.settings, context.workspace
-    name = settings.data.name
-    found = workspace.data.get(name)
-    if found is not None:
-        context.say(f"data {name}:{found.version}, {found.rows:,} rows, target {found.target!r}")
-        asked = settings.origin("data.target")
-        if asked.startswith("--") and settings.data.target != found.target:
-            register = context.command("data")
-            raise SettingsError(
-                f"{asked}: {name} is registered with the target {found.target!r}; "
-                f"`{register}` registers it with another"
-            )
-        return found
-    origin = settings.origin("data.name")
-    if origin.startswith("--"):
-        known = context.command("data", "--path", "FILE", "--target", "COLUMN")
+    name, origins = settings.data.name, [settings.origin(f"data.{key}") for key in ("path", "name")]
+    if other := [origin for origin in origins if not origin.startswith("config.yml:")]:
+        flags = () if origins[0] in other else ("--path", "FILE", "--target", "COLUMN")
         raise SettingsError(
-            f"{origin}: no data asset {name} is registered on {workspace.name}; `{known}` does it"
+            f"{other[0]}: no data asset {name} is registered on {workspace.name}; "
+            f"`{context.command('data', *flags)}` does it"
         )
     context.say(f"no data asset {name} yet: {settings.data.path} comes first")
     new = data.register(context)
     registered = workspace.data.get(name, new.version)  # a dry run registers none
     return registered or DataAsset(new.name, new.version, new.target, new.rows, "")
+
+
+def version_asked_for(
+    context: cli.Context, asked: Mapping[str, str], newest: DataAsset
+) -> DataAsset:
+    """The version of a data asset that is the table which `asked` names, a flag for each setting.
+
+    Raises:
+        SettingsError: it is not registered.
+    """
+    from amlkit.flow import data
+    from amlkit.settings import SettingsError
+
+    settings, found = context.settings, None
+    if "data.path" in asked or (settings.root / settings.data.path).exists():
+        version = data.read_table(settings).version
+        found = context.workspace.data.get(newest.name, version)
+    if found is None:
+        raise SettingsError(
+            f"{next(iter(asked.values()))}: {newest.name} is registered on "
+            f"{context.workspace.name} with the target {newest.target!r} and {newest.rows:,} rows, "
+            f"and no version of it is that table; `{context.command('data')}` registers one"
+        )
+    return found
 
 
 def follow(context: cli.Context, run: Run) -> Run:
@@ -238,8 +272,19 @@ def conclude(context: cli.Context, run: Run) -> Trained:
     except ValueError as error:  # the model is judged; only its page lacks them
         context.say(f"warning: the report is without figures: {error}")
     report = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
-    following = context.command("deploy") if verdict.model else ""
+    following = deploy_command(context, run) if verdict.model else ""
     return Trained(run, verdict.decision.reason, verdict, report, following, waited=True)
+
+
+def deploy_command(context: cli.Context, run: Run) -> str:
+    """What a person types to serve a run's model, which may be of other data than the settings'."""
+    from amlkit.flow.serving import model_name
+
+    flags: tuple[str, ...] = ()
+    if model_name(context.settings, context.workspace) != run.model_name:
+        flags += cli.setting("data.name", run.tags["data_name"])
+        flags += cli.setting("data.target", run.tags["target"])
+    return context.command("deploy", *flags)
 
 
 def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain:

@@ -35,7 +35,7 @@ class Outcome:
 def find_model(
     settings: Settings, workspace: Workspace, version: str | None, training: str
 ) -> Model:
-    """The model to serve: of the newest data asset's target, by default the newest version.
+    """The model to serve, by default its newest version.
 
     Args:
         settings: they name the model and the data asset.
@@ -46,8 +46,7 @@ def find_model(
     Raises:
         SettingsError: there is no such version, or no model at all.
     """
-    data = workspace.data.get(settings.data.name)
-    name = settings.model_name(data.target if data else settings.data.target)
+    name = model_name(settings, workspace)
     versions = workspace.models.versions(name)
     if not versions:
         raise SettingsError(
@@ -61,6 +60,13 @@ def find_model(
         return model
     known = ", ".join(model.version for model in versions[-10:])
     raise SettingsError(f"--model-version {version}: {name} has no such version; there are {known}")
+
+
+def model_name(settings: Settings, workspace: Workspace) -> str:
+    """The model's name: of the target that `--set` names, else of the newest data asset's."""
+    asked = settings.origin("data.target").startswith("--set")
+    data = None if asked else workspace.data.get(settings.data.name)
+    return settings.model_name(data.target if data else settings.data.target.strip())
 
 
 def find_version(versions: Iterable[Model], version: str) -> Model | None:

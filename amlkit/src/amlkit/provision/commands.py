@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from amlkit.cli import shell_line
 from amlkit.provision.az import AzFailure
 from amlkit.provision.context import Context, agreed, require_subscription
 from amlkit.provision.display import elapsed, plan_text, request_for_admin, state_of, typed
@@ -165,19 +166,20 @@ def _record(context: Context, looked: Survey, checks: Preflight) -> dict[str, An
 def _next(context: Context, facts: dict[str, str]) -> list[str]:
     """What to type now, with what was found out."""
     lines = []
-    azure, env = context.settings.azure, f" --env {context.args.env}" if context.args.env else ""
+    azure, args = context.settings.azure, context.args
     for setting, name in (("tenant_id", "tenant_id"), ("client_id", "client_id")):
         if facts.get(name) and facts[name] != getattr(azure, setting):
             lines.append(f"put into config.yml: azure.{setting}: {facts[name]}")
-    data = getattr(context.args, "data", None)
+    data = getattr(args, "data", None)
     if data:
         lines.append(
             f"{data.name} lies in container {context.names.container} of"
             f" {context.names.storage_account}; docs/azure.md says how the workspace gets to it"
         )
     if facts.get("principal_id"):
-        lines.append(
-            "next: give the pipelines their secrets: python infra/bootstrap.py credentials"
-            f" --to azure-devops --organization ORGANIZATION --project PROJECT{env}"
-        )
+        words = ["python", "infra/bootstrap.py", "credentials", "--to", "azure-devops"]
+        words += ["--organization", "ORGANIZATION", "--project", "PROJECT"]
+        words += ["--env", args.env] if args.env else []
+        words += [word for text in args.set for word in ("--set", text)]
+        lines.append(f"next: give the pipelines their secrets: {shell_line(*words)}")
     return lines
