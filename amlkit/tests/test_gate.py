@@ -21,6 +21,17 @@ RULES = Gate(
 )
 
 
+# What a run says that compared its model with a baseline, surely better than that.
+JUDGED: dict[str, Any] = {
+    "intervals": {"roc_auc": [0.6, 0.95]},
+    "baseline": {
+        "name": "class priors",
+        "metrics": {"roc_auc": 0.5},
+        "difference": {"roc_auc": [0.1, 0.45]},
+    },
+}
+
+
 def run(metrics: dict[str, float], **more: Any) -> dict[str, Any]:
     """A run's metrics.json."""
     return gate.normalise({"task": "classification", "metrics": metrics, **more})
@@ -85,24 +96,26 @@ def test_replacing_does_not_lift_the_thresholds() -> None:
 
 
 def test_a_decision_has_checks_and_notes_and_the_reason_is_made_of_them() -> None:
-    document = run({"roc_auc": 0.9}, chance={"roc_auc": 0.5})
+    document = run({"roc_auc": 0.9}, **JUDGED)
     first = gate.decide(document, RULES, None)
-    assert [(c.kind, c.passed) for c in first.checks] == [("threshold", True), ("chance", True)]
+    assert [(c.kind, c.passed) for c in first.checks] == [("threshold", True), ("baseline", True)]
     assert first.notes == ("there was no champion",)
     words = [check.words for check in first.checks]
     assert first.reason == "registered: " + "; ".join([*words, *first.notes])
 
-    worse = run({"roc_auc": 0.7}, champion={"version": "3", "metrics": {"roc_auc": 0.8}})
+    other = {"version": "3", "metrics": {"roc_auc": 0.8}, "difference": {"roc_auc": [-0.2, -0.05]}}
+    worse = run({"roc_auc": 0.7}, **JUDGED, champion=other)
     refused = gate.decide(worse, RULES, champion())
     assert [(c.kind, c.passed) for c in refused.checks] == [
-        ("threshold", True), ("champion", False),
+        ("threshold", True), ("baseline", True), ("champion", False),
     ]  # fmt: skip
     assert refused.notes == ()
-    assert refused.reason == "not registered: " + refused.checks[1].words
-    assert (refused.checks[1].least, refused.checks[1].most) == (pytest.approx(0.79), None)
+    assert refused.reason == "not registered: " + refused.checks[2].words
+    assert (refused.checks[2].least, refused.checks[2].most) == (pytest.approx(0.79), None)
+    assert refused.checks[2].difference == (-0.2, -0.05)
 
     replaced = gate.decide(worse, RULES, champion(), replace_champion=True)
-    assert [c.kind for c in replaced.checks] == ["threshold"]
+    assert [c.kind for c in replaced.checks] == ["threshold", "baseline"]
     assert replaced.notes == ("it replaces version 3 as asked, whatever that one scored",)
 
 
@@ -115,6 +128,7 @@ def test_a_decision_is_json_with_its_reason() -> None:
     assert known["notes"] == list(decision.notes)
     assert known["primary_metric"] == "roc_auc"
     assert known["champion"] == {"version": "3", "metrics": {"roc_auc": 0.6}}
+    assert known["checks"][1]["difference"] is None
     assert [check["words"] for check in known["checks"]] == [c.words for c in decision.checks]
     broken = run({"roc_auc": 0.7}, champion={"version": "3", "error": "it cannot be loaded"})
     assert gate.decide(broken, RULES, champion()).to_dict()["champion"] == {
@@ -160,11 +174,123 @@ def test_model_registered_meanwhile_counts_by_its_own_run_if_held_out_rows_are_t
     assert not champions.was_compared(document, elsewhere)
 
 
-def test_no_better_than_chance_is_refused() -> None:
+BETTER, UNCLEAR, WORSE = [0.02, 0.1], [-0.04, 0.03], [-0.2, -0.01]
+
+
+def against_baseline(metric: str, ends: list[float] | None, gate_: Gate = RULES) -> gate.Decision:
+    """The decision on a model that is above its baseline by `ends` in one metric."""
+    ours, theirs = {"roc_auc": 0.7, "log_loss": 0.6}, {"roc_auc": 0.5, "log_loss": 0.65}
+    difference = {"roc_auc": [0.1, 0.3], "log_loss": [-0.1, -0.01]} | (
+        {metric: ends} if ends else {}
+    )
+    baseline = {"name": "class priors", "metrics": theirs, "difference": difference}
+    return gate.decide(run(ours, intervals={"roc_auc": [0, 1]}, baseline=baseline), gate_, None)
+
+
+@pytest.mark.parametrize(
+    ("metric", "ends", "registered", "words"),
+    [
+        (
+            "roc_auc",
+            BETTER,
+            True,
+            "roc_auc 0.7 against 0.5 of class priors: better (95 %: +0.02 to",
+        ),
+        (
+            "roc_auc",
+            UNCLEAR,
+            False,
+            "no clear difference (95 %: -0.04 to +0.03), but it must be be",
+        ),
+        ("roc_auc", WORSE, False, "against 0.5 of class priors: worse (95 %: -0.2 to -0.01), but "),
+        # Of the loss, less is better; and it need only not be worse.
+        ("log_loss", WORSE, True, "log_loss 0.6 against 0.65 of class priors: better (95 %: -0.2"),
+        ("log_loss", UNCLEAR, True, "log_loss 0.6 against 0.65 of class priors: no clear differe"),
+        ("log_loss", BETTER, False, "log_loss 0.6 against 0.65 of class priors: worse (95 %: +0."),
+    ],
+)
+def test_better_than_the_baseline_and_no_worse_in_its_loss(
+    metric: str, ends: list[float], registered: bool, words: str
+) -> None:
+    decision = against_baseline(metric, ends)
+    assert decision.registered is registered
+    assert words in decision.reason
+    off = Gate(rules=RULES.rules, better_than_chance=False)
+    assert against_baseline(metric, ends, off).registered
+
+
+def test_without_intervals_the_numbers_decide() -> None:
+    def decide(auc: float, loss: float) -> gate.Decision:
+        baseline = {"name": "mine", "metrics": {"roc_auc": 0.65, "log_loss": 0.6}}
+        return gate.decide(run({"roc_auc": auc, "log_loss": loss}, baseline=baseline), RULES, None)
+
+    assert decide(0.66, 0.6).registered
+    assert "roc_auc 0.66 against 0.65 of mine: higher; log_loss" in decide(0.66, 0.6).reason
+    assert (
+        "roc_auc 0.65 against 0.65 of mine: equal, but it must be better"
+        in decide(0.65, 0.6).reason
+    )
+    assert "log_loss 0.61 against 0.6 of mine: higher" in decide(0.66, 0.61).reason
+    assert not decide(0.65, 0.6).registered and not decide(0.66, 0.61).registered
+
+
+def test_what_the_run_wrote_no_rows_for_is_said() -> None:
+    def notes(better_than_chance: bool = True, **more: Any) -> tuple[str, ...]:
+        settings = Gate(rules=RULES.rules, better_than_chance=better_than_chance)
+        return gate.decide(run({"roc_auc": 0.9}, **more), settings, None).notes
+
+    first = "there was no champion"
+    assert notes() == ("no baseline and no intervals: the run wrote none", first)
+    assert notes(better_than_chance=False) == ("no intervals: the run wrote none", first)
+    assert notes(**JUDGED) == (first,)
+    other = {"name": "mean", "metrics": {"rmse": 1.0}}
+    lacking = "no baseline of roc_auc and no interval of roc_auc: the run wrote none"
+    assert notes(baseline=other, intervals={"rmse": [0, 1]}) == (lacking, first)
+    refused = gate.decide(run({"roc_auc": 0.5}), RULES, None)
+    assert refused.reason.endswith("; no baseline and no intervals: the run wrote none")
+
+
+@pytest.mark.parametrize(
+    ("value", "ends", "registered", "words"),
+    [
+        (0.75, [0.01, 0.09], True, "0.7 of the champion, version 3: better (95 %: +0.01 to +"),
+        (0.71, [-0.02, 0.04], True, "version 3: no clear difference (95 %: -0.02 to +0.04)"),
+        (0.695, [-0.03, 0.02], True, "no clear difference (95 %: -0.03 to +0.02), within the tol"),
+        (0.695, [-0.008, -0.001], True, "worse (95 %: -0.008 to -0.001), within the tolerance "),
+        (0.66, [-0.09, -0.01], False, "worse by more than the tolerance 0.01 (95 %: -0.09 to "),
+        (0.66, [-0.09, 0.02], False, "no clear difference (95 %: -0.09 to +0.02), but lower "
+                                     "by more than the tolerance 0.01: in doubt the champion "),
+    ],
+)  # fmt: skip
+def test_against_the_champion_the_tolerance_decides_and_the_interval_words_it(
+    value: float, ends: list[float], registered: bool, words: str
+) -> None:
+    score = {"version": "3", "metrics": {"roc_auc": 0.7}, "difference": {"roc_auc": ends}}
+    decision = gate.decide(run({"roc_auc": value}, champion=score), RULES, champion())
+    assert decision.registered is registered
+    assert words in decision.reason
+    assert json.loads(json.dumps(decision.to_dict()))["champion"] == score
+    assert ("better" in decision.reason) == (ends[0] > 0)
+    assert ("worse" in decision.reason) == (ends[1] < 0)
+
+
+def test_of_an_error_the_lower_is_the_better_and_the_higher_the_worse() -> None:
+    def decide(value: float, ends: list[float]) -> gate.Decision:
+        score = {"version": "3", "metrics": {"rmse": 5.0}, "difference": {"rmse": ends}}
+        return gate.decide(
+            run({"rmse": value}, task="regression", champion=score), RULES, champion()
+        )
+
+    assert "better (95 %: -2 to -0.5)" in decide(4.0, [-2, -0.5]).reason
+    assert "worse by more than the tolerance 0.01 (95 %" in decide(6.0, [0.1, 2]).reason
+    assert "but higher by more than the tolerance 0.01" in decide(6.0, [-0.1, 2]).reason
+
+
+def test_shuffled_labels_of_an_earlier_run_are_a_baseline() -> None:
     document = run({"roc_auc": 0.65}, chance={"roc_auc": 0.68})
     decision = gate.decide(document, RULES, None)
     assert not decision.registered
-    assert "no better than chance" in decision.reason
+    assert "roc_auc 0.65 against 0.68 of shuffled labels: lower" in decision.reason
     off = Gate(rules=RULES.rules, better_than_chance=False)
     assert gate.decide(document, off, None).registered
 
@@ -175,10 +301,28 @@ def test_metric_that_was_not_measured_is_refused() -> None:
     assert "roc_auc was not measured" in decision.reason
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_metric_that_is_no_number_is_refused(value: float) -> None:
-    document = run({"roc_auc": value}, champion={"version": "3", "metrics": {"roc_auc": 0.1}})
-    assert not gate.decide(document, RULES, champion()).registered
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 10**400])
+def test_what_is_no_finite_number_was_not_measured(value: float) -> None:
+    """Wherever it stands: it decides nothing, and what is said of it is JSON."""
+    metrics = {"roc_auc": value, "accuracy": 0.9}
+    document = run(metrics, champion={"version": "3", "metrics": {"roc_auc": 0.1}})
+    decision = gate.decide(document, RULES, champion())
+    assert not decision.registered
+    assert "roc_auc was not measured" in decision.reason
+    assert document["metrics"] == {"accuracy": 0.9}
+    parts = {
+        "intervals": {"roc_auc": [0.1, value]},
+        "baseline": {"metrics": metrics, "difference": {"roc_auc": [value, 1.0]}},
+        "champion": {"version": "3", "metrics": metrics, "difference": {"roc_auc": [value, 1.0]}},
+    }
+    document = run({"roc_auc": 0.9}, **parts)
+    decision = gate.decide(document, RULES, champion())
+    assert "it has no roc_auc" in decision.reason
+    assert json.dumps([document, decision.to_dict()], allow_nan=False)
+    elsewhere = champion("4", holdout="abc", metrics=json.dumps({"roc_auc": value}))
+    decision = gate.decide(run({"roc_auc": 0.9}, holdout="abc"), RULES, elsewhere)
+    assert json.dumps(decision.to_dict(), allow_nan=False)
+    assert not decision.registered
 
 
 def test_bounds_of_a_metric_of_ones_own() -> None:
@@ -210,12 +354,27 @@ def test_what_is_no_metrics_is_named(document: Any) -> None:
 
 
 def test_what_is_null_in_metrics_is_not_there() -> None:
-    document = gate.normalise({"metrics": {"roc_auc": 0.9}, "chance": None, "champion": None})
+    nothing = dict.fromkeys(["chance", "champion", "baseline", "intervals", "task"])
+    document = gate.normalise({"metrics": {"roc_auc": 0.9}, **nothing})
     assert gate.decide(document, RULES, None).registered
 
 
 @pytest.mark.parametrize(
-    "more", [{"chance": 0.5}, {"chance": {"roc_auc": "low"}}, {"champion": "3"}, {"champion": [1]}]
+    "more",
+    [
+        {"chance": 0.5},
+        {"chance": {"roc_auc": "low"}},
+        {"champion": "3"},
+        {"champion": [1]},
+        {"champion": {"metrics": 1}},
+        {"champion": {"metrics": {"roc_auc": "high"}}},
+        {"baseline": 0.5},
+        {"baseline": {"metrics": {}, "difference": {"roc_auc": 0.1}}},
+        {"baseline": {"difference": [0.1, 0.2]}},
+        {"intervals": [0.1, 0.2]},
+        {"intervals": {"roc_auc": [0.1]}},
+        {"intervals": {"roc_auc": [0.1, "0.2"]}},
+    ],
 )
 def test_what_is_not_as_the_contract_has_it_is_named(more: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f'"{next(iter(more))}" of outputs/metrics.json must'):

@@ -99,7 +99,8 @@ def test_shuffled_labels_are_refused(project: ReadyProject, sample: Path, tmp_pa
 
     answer = judged(project, rewrite(sample, tmp_path / "shuffled.csv", shuffle))
     assert not answer["registered"]
-    assert "no better than chance" in answer["reason"]
+    assert "of class priors: " in answer["reason"]
+    assert "but it must be better" in answer["reason"]
 
 
 def test_model_without_the_leak_does_not_displace_the_one_with_it_unseen(

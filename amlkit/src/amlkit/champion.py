@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from amlkit.checks import Interval, finite
 from amlkit.records import Model
 
 
@@ -22,11 +23,15 @@ class Score:
     metrics: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
     """One line; empty where it was scored."""
+    difference: Mapping[str, Interval] = field(default_factory=dict)
+    """How far the run's model is above it, a 95 % interval for each metric."""
 
     def to_dict(self) -> dict[str, Any]:
         """`{"version", "metrics"}` or `{"version", "error"}`, as `metrics.json` has it."""
-        known = {"error": self.error} if self.error else {"metrics": dict(self.metrics)}
-        return {"version": self.version, **known}
+        if self.error:
+            return {"version": self.version, "error": self.error}
+        known = {"version": self.version, "metrics": dict(self.metrics)}
+        return known | ({"difference": dict(self.difference)} if self.difference else {})
 
 
 def measured(document: Mapping[str, Any]) -> Score | None:
@@ -40,7 +45,7 @@ def measured(document: Mapping[str, Any]) -> Score | None:
         return None
     version = str(found.get("version"))
     if "metrics" in found:
-        return Score(version, found["metrics"])
+        return Score(version, found["metrics"], difference=found.get("difference", {}))
     return Score(version, error=str(found.get("error") or "the run says nothing of its score"))
 
 
@@ -56,7 +61,7 @@ def score(document: Mapping[str, Any], champion: Model | None) -> Score | None:
     if own is not None and own.version == champion.version:
         return own
     if document.get("holdout") and champion.tags.get("holdout") == document["holdout"]:
-        return Score(champion.version, json.loads(champion.tags.get("metrics", "{}")))
+        return Score(champion.version, finite(json.loads(champion.tags.get("metrics", "{}"))))
     return Score(champion.version, error="this run did not score it on its held-out rows")
 
 

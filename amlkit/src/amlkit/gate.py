@@ -1,46 +1,28 @@
 """The gate: whether a run's model may be registered, and why.
 
 It works from the run's own `outputs/metrics.json` and the registry's tags alone: it needs neither
-data nor model. Thresholds and the champion's score are checked on the same held-out rows.
+data nor model. Thresholds, a trivial baseline and the champion are checked on the same held-out
+rows.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from amlkit import champion as champions
+from amlkit import checks
 from amlkit.champion import Score
+from amlkit.checks import Check, Interval, finite, is_number
+from amlkit.checks import less_is_better as less_is_better
 from amlkit.records import Model
-from amlkit.settings import Bound, Gate, GateRules
+from amlkit.settings import Gate, GateRules
 
-# Metrics of which less is better, by their scikit-learn names and the usual endings; not
-# scikit-learn's scorers, which turn an error's sign: neg_log_loss.
-_LESS_IS_BETTER = re.compile(
-    r"^(?!neg_)(.*_)?(rmse|mae|mse|mape|brier|loss|error|deviance|hamming)(_|$)"
-)
+# A model that ranks well and is far off all the same is caught by these.
+LOSSES = ("log_loss", "rmse")
 
 NO_CHAMPION = "there was no champion"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: a value, its bound, and the outcome."""
-
-    kind: Literal["threshold", "chance", "champion"]
-    metric: str
-    value: float | None
-    least: float | None
-    """The value must not be below; None: no such bound."""
-    most: float | None
-    """The value must not be above."""
-    bound: str
-    """Both in words."""
-    passed: bool
-    words: str
 
 
 @dataclass(frozen=True)
@@ -77,13 +59,10 @@ class Decision:
         }
 
 
-def less_is_better(metric: str) -> bool:
-    """Whether a lower value of the metric is the better one, told from its name."""
-    return bool(_LESS_IS_BETTER.search(metric))
-
-
 def normalise(document: Any) -> dict[str, Any]:
     """`metrics.json` in its full form; a bare `{"accuracy": 0.9}` is taken as its metrics.
+
+    What is null is not there, and a number that is not finite was not measured.
 
     Raises:
         ValueError: it holds no metrics, or is not as docs/contract.md has it; the message says what
@@ -91,16 +70,51 @@ def normalise(document: Any) -> dict[str, Any]:
     """
     if isinstance(document, dict) and "metrics" not in document:
         document = {"metrics": document}
-    metrics = document.get("metrics") if isinstance(document, dict) else None
-    if not isinstance(metrics, dict) or not all(_is_number(v) for v in metrics.values()):
+    if not isinstance(document, dict):
         raise ValueError('outputs/metrics.json must hold {"metrics": {name: number}}')
-    usual: dict[str, Any] = {"task": None, "chance": {}, "champion": None, "holdout": None}
-    known = usual | {key: value for key, value in document.items() if value is not None}
-    for key in ("chance", "champion"):
-        if not isinstance(known[key], dict | None):
-            raise ValueError(f'"{key}" of outputs/metrics.json must be an object')
-    if not all(map(_is_number, known["chance"].values())):
-        raise ValueError('"chance" of outputs/metrics.json must hold {name: number}')
+    known: dict[str, Any] = {"task": None, "holdout": None, "baseline": None, "champion": None}
+    known |= {key: value for key, value in document.items() if value is not None}
+    known["metrics"] = _numbers(document["metrics"], "outputs/metrics.json")
+    known["intervals"] = _intervals(known.get("intervals", {}), "intervals")
+    if "chance" in known and known["baseline"] is None:  # as amlkit 0.2 wrote it
+        chance = _numbers(known["chance"], '"chance" of outputs/metrics.json')
+        known["baseline"] = {"name": "shuffled labels", "metrics": chance}
+    for key in ("baseline", "champion"):
+        if known[key] is not None:
+            known[key] = _other_model(known[key], key)
+    return known
+
+
+def _other_model(found: Any, key: str) -> dict[str, Any]:
+    """What is said of a model that the run's own is compared with."""
+    where = f'"{key}" of outputs/metrics.json'
+    if not isinstance(found, dict):
+        raise ValueError(f"{where} must be an object")
+    known = {name: value for name, value in found.items() if value is not None}
+    if "metrics" in known:
+        known["metrics"] = _numbers(known["metrics"], where)
+    return known | {"difference": _intervals(known.get("difference", {}), key)}
+
+
+def _numbers(found: Any, where: str) -> dict[str, float]:
+    """Metrics; what is not finite was not measured."""
+    if not isinstance(found, dict) or not all(map(is_number, found.values())):
+        raise ValueError(f'{where} must hold {{"metrics": {{name: number}}}}')
+    return finite(found)
+
+
+def _intervals(found: Any, key: str) -> dict[str, Interval]:
+    """The intervals of metrics; one with an end that is not finite is none."""
+    where = f'"{key}" of outputs/metrics.json'
+    if not isinstance(found, dict):
+        raise ValueError(f"{where} must hold {{name: [low, high]}}")
+    known = {}
+    for name, ends in found.items():
+        if not isinstance(ends, list | tuple) or len(ends) != 2 or not all(map(is_number, ends)):
+            raise ValueError(f"{where} must hold {{name: [low, high]}}, not {name}: {ends}")
+        low, high = ends
+        if len(finite({"low": low, "high": high})) == 2:
+            known[name] = (low, high)
     return known
 
 
@@ -124,17 +138,16 @@ def decide(
         rules = _rules_for(document, gate)
     except ValueError as error:
         return Decision(False, (), (str(error),), "", score)
-    checks = _own_checks(document, gate, rules)
+    found = _own_checks(document, gate, rules)
     if score is not None and not replace_champion:
-        value = document["metrics"].get(rules.primary_metric)
-        checks.append(_comparison(rules.primary_metric, value, score, gate.tolerance))
-    registered = all(check.passed for check in checks)
-    notes = []
+        found.append(_comparison(document, rules.primary_metric, score, gate.tolerance))
+    registered = all(check.passed for check in found)
+    notes = _missing(document, gate, rules)
     if registered and score is None:
         notes.append(NO_CHAMPION)
     elif registered and score is not None and replace_champion:
         notes.append(f"it replaces version {score.version} as asked, whatever that one scored")
-    return Decision(registered, tuple(checks), tuple(notes), rules.primary_metric, score)
+    return Decision(registered, tuple(found), tuple(notes), rules.primary_metric, score)
 
 
 def registered_earlier(document: Mapping[str, Any], gate: Gate, model: Model) -> Decision:
@@ -148,19 +161,50 @@ def registered_earlier(document: Mapping[str, Any], gate: Gate, model: Model) ->
         rules = _rules_for(document, gate)
     except ValueError:  # the rules have changed since
         return Decision(True, (), notes, "", score, earlier=True)
-    checks = tuple(_own_checks(document, gate, rules))
-    return Decision(True, checks, notes, rules.primary_metric, score, earlier=True)
+    found = tuple(_own_checks(document, gate, rules))
+    return Decision(True, found, notes, rules.primary_metric, score, earlier=True)
 
 
 def _own_checks(document: Mapping[str, Any], gate: Gate, rules: GateRules) -> list[Check]:
-    """What a run's metrics are held against without any other model."""
-    metrics, chance, primary = document["metrics"], document["chance"], rules.primary_metric
-    checks = [
-        _threshold(name, bound, metrics.get(name)) for name, bound in rules.thresholds.items()
+    """What a run's metrics are held against without any other model of the registry.
+
+    Against the baseline: the primary metric must be better, a loss beside it not worse.
+    """
+    metrics, primary = document["metrics"], rules.primary_metric
+    found = [
+        checks.threshold(name, metrics.get(name), bound) for name, bound in rules.thresholds.items()
     ]
-    if gate.better_than_chance and primary in chance:
-        checks.append(_chance(primary, metrics.get(primary), chance[primary]))
-    return checks
+    baseline = (document["baseline"] if gate.better_than_chance else None) or {}
+    theirs = baseline.get("metrics", {})
+    for metric in dict.fromkeys((primary, *LOSSES)):
+        if metric in theirs and (metric in metrics or metric == primary):
+            other, difference = theirs[metric], baseline["difference"].get(metric)
+            name = str(baseline.get("name", "the baseline"))
+            value, best = metrics.get(metric), metric == primary
+            found.append(checks.baseline(metric, value, other, name, difference, better=best))
+    return found
+
+
+def _comparison(document: Mapping[str, Any], metric: str, score: Score, tolerance: float) -> Check:
+    """The primary metric against the champion's."""
+    value, other = document["metrics"].get(metric), score.metrics.get(metric)
+    if score.error or other is None:
+        why = score.error or f"it has no {metric}"
+        return checks.no_comparison(metric, value, score.version, why)
+    difference = score.difference.get(metric)
+    return checks.champion(metric, value, other, score.version, difference, tolerance)
+
+
+def _missing(document: Mapping[str, Any], gate: Gate, rules: GateRules) -> list[str]:
+    """What could not be checked for want of the run's own rows, a sentence or none."""
+    primary, intervals = rules.primary_metric, document["intervals"]
+    baseline = document["baseline"] or {}
+    lacking = []
+    if gate.better_than_chance and primary not in baseline.get("metrics", {}):
+        lacking.append(f"no baseline of {primary}" if baseline else "no baseline")
+    if primary not in intervals:
+        lacking.append(f"no interval of {primary}" if intervals else "no intervals")
+    return [f"{' and '.join(lacking)}: the run wrote none"] if lacking else []
 
 
 def _rules_for(document: Mapping[str, Any], gate: Gate) -> GateRules:
@@ -183,82 +227,3 @@ def _rules_for(document: Mapping[str, Any], gate: Gate) -> GateRules:
         f"no rules fit the run's task {task!r} with {measured} measured; "
         f"gate.rules in config.yml has {known}"
     )
-
-
-def _threshold(metric: str, bound: float | Bound, value: Any) -> Check:
-    """A metric against its threshold."""
-    if not isinstance(bound, Bound):
-        bound = Bound(max=bound) if less_is_better(metric) else Bound(min=bound)
-    least, most = bound.min, bound.max
-    parts = [f">= {_text(least)}"] if least is not None else []
-    parts += [f"<= {_text(most)}"] if most is not None else []
-    text = " and ".join(parts)
-    if value is None:
-        words = f"{metric} was not measured, but config.yml asks for {metric} {text}"
-        return Check("threshold", metric, None, least, most, text, False, words)
-    # A metric that is not a number meets nothing.
-    passed = _within(value, least, most)
-    words = f"{metric} {_text(value)} {'meets' if passed else 'misses'} the threshold {text}"
-    return Check("threshold", metric, value, least, most, text, passed, words)
-
-
-def _chance(metric: str, value: Any, chance: float) -> Check:
-    """The primary metric against what shuffled labels reach (their 99th percentile)."""
-    less = less_is_better(metric)
-    least, most = (None, chance) if less else (chance, None)
-    passed = _within(value, least, most) and value != chance  # no better than chance is no better
-    words = (
-        f"{metric} {_text(value)} is {'' if passed else 'no '}better than chance "
-        f"(shuffled labels reach {_text(chance)})"
-    )
-    bound = f"{'<' if less else '>'} {_text(chance)} (chance)"
-    return Check("chance", metric, value, least, most, bound, passed, words)
-
-
-def _comparison(metric: str, value: Any, score: Score, tolerance: float) -> Check:
-    """The primary metric against the champion's, within the tolerance."""
-    name, other = f"version {score.version}", score.metrics.get(metric)
-    if score.error or other is None or not _is_number(other) or not math.isfinite(other):
-        why = score.error or f"it has no {metric}"
-        words = (
-            f"the champion, {name}, cannot be compared: {why}; "
-            "--replace-champion registers this one all the same"
-        )
-        bound = f"compared with {name}"
-        return Check("champion", metric, value, None, None, bound, False, words)
-    # Scores lie on a scale of their own; an error is in the target's unit, so its tolerance is a
-    # share of it.
-    less = less_is_better(metric)
-    limit = other + abs(other) * tolerance if less else other - tolerance
-    least, most = (None, limit) if less else (limit, None)
-    bound = f"{'<=' if less else '>='} {_text(limit)} ({name}: {_text(other)})"
-    passed = _within(value, least, most)
-    if value is None or not math.isfinite(value):
-        words = f"{metric} was not measured, but the champion, {name}, has {_text(other)}"
-    elif passed:
-        words = (
-            f"{metric} {_text(value)} is not worse than the champion, {name} "
-            f"({_text(other)}, tolerance {_text(tolerance)})"
-        )
-    else:
-        words = (
-            f"{metric} {_text(value)} is worse than the champion, {name} "
-            f"({_text(other)}), by more than the tolerance {_text(tolerance)}"
-        )
-    return Check("champion", metric, value, least, most, bound, passed, words)
-
-
-def _within(value: Any, least: float | None, most: float | None) -> bool:
-    """Whether a finite number lies within its bounds."""
-    if value is None or not math.isfinite(value):
-        return False
-    return (least is None or value >= least) and (most is None or value <= most)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _text(value: Any) -> str:
-    """A number as people write it: four significant digits."""
-    return f"{value:.4g}" if _is_number(value) else "nothing"

@@ -121,16 +121,21 @@ def test_the_outputs_are_complete(tracked: dict[str, Any]) -> None:
 
 
 def test_the_record_says_what_was_done(tracked: dict[str, Any]) -> None:
-    """Rows, metrics above chance, the estimator with its parameters, why, how long."""
+    """Rows, metrics above the baseline, the estimator with its parameters, why, how long."""
     assert sum(tracked["rows"].values()) == 333  # 11 of 344 have no Sex
-    assert tracked["metrics"]["roc_auc"] > 0.9 > tracked["chance"]["roc_auc"] > 0.5
+    assert tracked["metrics"]["roc_auc"] > 0.9
+    assert tracked["baseline"]["name"] == "class priors"
+    assert tracked["baseline"]["difference"]["roc_auc"][0] > 0.3
+    low, high = tracked["intervals"]["roc_auc"]
+    assert low <= tracked["metrics"]["roc_auc"] <= high
+    assert tracked["train_metrics"].keys() == tracked["metrics"].keys()
     assert tracked["champion"] is None
     training = tracked["training"]
     assert training["estimator"] == "sklearn.ensemble.HistGradientBoostingClassifier"
     assert training["parameters"]["random_state"] == 0
     assert training["seconds"].keys() >= {"read", "fit", "evaluate", "figures"}
     log = tracked["log"]
-    assert "[1/7] read" in log and "[7/7] write" in log
+    assert "[1/8] read" in log and "[8/8] write" in log
     assert "left out 11 rows whose 'Sex' is missing" in log
     names = "HistGradientBoostingClassifier or LogisticRegression"
     assert f"fit {names} on {tracked['rows']['train']} rows x" in log
@@ -195,15 +200,17 @@ def test_the_same_again_is_the_same_to_the_last_digit(
     tracked: dict[str, Any], again: dict[str, Any]
 ) -> None:
     """Another process, the table from an asset's folder: the same rows, numbers and bar."""
-    for key in ("metrics", "chance", "rows", "holdout"):
+    for key in ("metrics", "intervals", "baseline", "rows", "holdout"):
         assert again[key] == tracked[key]
 
 
 def test_the_champion_is_measured_on_the_same_rows(
     tracked: dict[str, Any], again: dict[str, Any]
 ) -> None:
-    """The same model has the same metrics."""
-    assert again["champion"] == {"version": "3", "metrics": tracked["metrics"]}
+    """The same model has the same metrics, and no difference."""
+    champion = again["champion"]
+    assert (champion["version"], champion["metrics"]) == ("3", tracked["metrics"])
+    assert champion["difference"] == {name: [0, 0] for name in tracked["intervals"]}
 
 
 def test_tracking_that_fails_costs_no_model(again: dict[str, Any]) -> None:
@@ -260,7 +267,7 @@ def test_a_regression_is_as_good_as_a_pipeline_written_by_hand(
     expected = r2_score(y[mask], plain.fit(X[~mask], y[~mask]).predict(X[mask]))
     assert record["rows"] == {"train": int((~mask).sum()), "test": int(mask.sum())}
     assert record["metrics"]["r2"] > expected - 0.02 > 0.8
-    assert record["metrics"]["r2"] > record["chance"]["r2"]
+    assert record["baseline"]["name"] == "mean" and record["baseline"]["difference"]["r2"][0] > 0
 
 
 @pytest.fixture()

@@ -44,13 +44,12 @@ def classification_metrics(
     `probability` (rows, classes) and `scores`, which rank the rows, are None where the model gives
     none. Of two classes the second is the positive one.
     """
-    present = np.unique(codes)  # a class that the rows lack cannot be missed
+    present = np.unique(codes)
+    _, recall, f1, rows = sk.precision_recall_fscore_support(codes, predicted, zero_division=0)
     metrics = {
         "accuracy": sk.accuracy_score(codes, predicted),
-        "balanced_accuracy": sk.recall_score(
-            codes, predicted, labels=present, average="macro", zero_division=0
-        ),
-        "f1_macro": sk.f1_score(codes, predicted, average="macro", zero_division=0),
+        "balanced_accuracy": recall[rows > 0].mean(),  # a class that the rows lack cannot be missed
+        "f1_macro": f1.mean(),
     }
     if probability is not None:
         number = probability.shape[1]

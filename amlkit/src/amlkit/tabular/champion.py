@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,13 @@ class Rival:
     """Why the champion's own model was not asked, but one fitted anew in its way."""
     error: str = ""
 
-    def record(self, version: str) -> dict[str, Any]:
-        """What metrics.json says of it."""
+    def record(self, version: str, difference: Mapping[str, Any]) -> dict[str, Any]:
+        """What metrics.json says of it; `difference`: how far the challenger is above it."""
         if self.evaluation is None:
             return {"version": version, "error": self.error}
         said = {"refitted": self.refitted} if self.refitted else {}
-        return {"version": version, "metrics": self.evaluation.metrics, **said}
+        metrics = self.evaluation.metrics
+        return {"version": version, "metrics": metrics, "difference": difference, **said}
 
 
 def evaluate_champion(

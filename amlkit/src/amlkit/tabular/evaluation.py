@@ -1,4 +1,4 @@
-"""What an owner's `evaluate` is written with: a model's answers, and how good chance would be."""
+"""What an owner's `evaluate` is written with: a model's answers, and what measures them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from sklearn.utils.metaestimators import available_if
 
 from amlkit.tabular.model_files import in_class_order
 
 Array = NDArray[Any]
-
-# The metric that decides between two models of equal standing; higher is better in each.
-PRIMARY = {"classification": "roc_auc", "regression": "r2"}
-FALLBACK = "accuracy"  # where the model gives no order of the rows, or the rows hold one class only
-
-SHUFFLES = 200
-CHANCE_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,31 @@ class Evaluation:
 
 Evaluate = Callable[[Any, pd.DataFrame, Array, str, "list[Any] | None"], Evaluation]
 """An owner's `evaluate(model, X, y, task, classes)`."""
+
+
+class Replay:
+    """A model that repeats answers that were given once: `evaluate` measures any of the rows by it.
+
+    The index of `X` says which rows are asked for, as places in the answers.
+    """
+
+    def __init__(self, answers: Evaluation, classes: Sequence[Any] | None) -> None:
+        self.answers = answers
+        self.classes_ = np.asarray(classes)
+
+    def predict(self, X: pd.DataFrame) -> Array:
+        """Labels or numbers, (rows,)."""
+        return np.asarray(self.answers.prediction)[X.index]
+
+    @available_if(lambda self: self.answers.probability is not None)
+    def predict_proba(self, X: pd.DataFrame) -> Array:
+        """(rows, classes), where the model gave probabilities."""
+        return np.asarray(self.answers.probability)[X.index]
+
+    @available_if(lambda self: self.answers.scores is not None)
+    def decision_function(self, X: pd.DataFrame) -> Array:
+        """What ranks the rows, where the model gave it: (rows, classes), or (rows,) for two."""
+        return np.asarray(self.answers.scores)[X.index]
 
 
 def predict(model: Any, X: pd.DataFrame, task: str) -> Array:
@@ -95,64 +114,17 @@ def roc_auc(codes: Array, scores: Array) -> float:
     With more than two classes: each against the rest, weighted by how often it occurs. This is
     scikit-learn's, except that a class that the rows lack is left out. NaN if they hold one alone.
     """
-    return float(_roc_auc(_ranks(scores), codes[np.newaxis])[0])
-
-
-def primary_metric(task: str, metrics: dict[str, float]) -> str | None:
-    """The metric that the gate compares by; None if neither it nor its stand-in was measured."""
-    for name in (PRIMARY[task], FALLBACK):
-        if name in metrics:
-            return name
-    return None
-
-
-def chance_level(
-    evaluation: Evaluation, y: Array, task: str, classes: list[Any] | None, seed: int
-) -> dict[str, float]:
-    """{primary metric: what one shuffle in a hundred reaches}, the labels being shuffled 200 times.
-
-    A model that is no better than this has learned nothing. At most 2,000 of the rows are used,
-    which only makes the bar higher. Empty if there is no primary metric.
-    """
-    name = primary_metric(task, evaluation.metrics)
-    if name is None:
-        return {}
-    random = np.random.default_rng(seed)
-    some = random.permutation(len(y))[:CHANCE_ROWS]
-    truth = encode(y, classes)[some] if classes else np.asarray(y, dtype=np.float64)[some]
-    shuffled = random.permuted(np.tile(truth, (SHUFFLES, 1)), axis=1)
-    prediction = evaluation.prediction[some]
-    if name == "roc_auc":
-        if evaluation.scores is None or len(np.unique(truth)) < 2:
-            return {}
-        levels = _roc_auc(_ranks(evaluation.scores[some]), shuffled)
-    elif name == "r2":
-        if np.ptp(truth) == 0:
-            return {}
-        spread = np.sum((truth - truth.mean()) ** 2)
-        levels = 1 - np.sum((shuffled - prediction) ** 2, axis=1) / spread
-    else:
-        levels = np.mean(shuffled == encode(prediction, classes or []), axis=1)
-    return {name: float(np.quantile(levels, 0.99))}
-
-
-def _ranks(scores: Array) -> Array:
-    """(rows, columns): the rank of each row by each class's score; one column for two classes."""
     if scores.ndim == 2 and scores.shape[1] == 2:
         scores = scores[:, 1]
-    ranks: Array = rankdata(scores.reshape(len(scores), -1), axis=0)
-    return ranks
-
-
-def _roc_auc(ranks: Array, codes: Array) -> Array:
-    """The area under the ROC curve for each line of `codes` (lines, rows), from the ranks."""
-    rows = codes.shape[1]
-    total, weight = np.zeros(len(codes)), 0.0
-    for place in range(ranks.shape[1]):
+    ranks = rankdata(
+        scores.reshape(len(scores), -1), axis=0
+    )  # (rows, classes), or (rows, 1) of two
+    total, weight = 0.0, 0
+    for place, column in enumerate(ranks.T):
         positive = codes == (1 if ranks.shape[1] == 1 else place)
-        count = int(positive[0].sum())  # shuffling changes no count
-        if 0 < count < rows:
-            area = positive @ ranks[:, place] - count * (count + 1) / 2
-            total += area / (rows - count)  # the area times the class's weight
+        count = int(positive.sum())
+        if 0 < count < len(codes):
+            area = positive @ column - count * (count + 1) / 2
+            total += area / (len(codes) - count)  # the area times the class's weight
             weight += count
-    return total / weight if weight else np.full(len(codes), np.nan)
+    return float(total / weight) if weight else math.nan

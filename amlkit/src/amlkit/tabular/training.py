@@ -22,16 +22,18 @@ import pyarrow as pa
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.estimators import class_path, plain_parameters, plain_value
-from amlkit.tabular.evaluation import Evaluate, Evaluation, chance_level
+from amlkit.tabular.evaluation import Evaluate, Evaluation
 from amlkit.tabular.features import select_features
 from amlkit.tabular.folds import Fit, fit_unseen
+from amlkit.tabular.judgement import Judgement, judge
 from amlkit.tabular.model_files import example_row, examples, input_schema, save, write_json
 from amlkit.tabular.rows import Rows, known_rows
 from amlkit.tabular.run_log import Stages, track
 from amlkit.tabular.split import ROW_HASH, split_rows
 from amlkit.tabular.table import TableError, to_frame
 
-STAGES = 7  # read, hold out, fit, evaluate, ONNX copy, figures, write; one more with a champion
+# read, hold out, fit, evaluate, ONNX copy, judge, figures, write; one more with a champion
+STAGES = 8
 
 
 class Job:
@@ -88,6 +90,8 @@ class Job:
             if parted.by == "group" and parted.column in names:
                 names.remove(parted.column)  # the groups to come are not among those learned from
                 without.append(f"without {parted.column!r}: the group of training.split")
+                if not names:
+                    raise TableError(f"no column is left to learn from: {'; '.join(without)}")
             for note in without:
                 self.say(note)
             y = target_values(table, target, task)
@@ -149,7 +153,9 @@ class Job:
             answers = evaluate(model, rows.X_test, rows.y_test, rows.task, rows.classes)
         serving = self._onnx_copy(rows, model, answers, described)
         rival = self._champion(rows, described, evaluate) if self.args.champion else None
-        self._figures(rows, model, evaluation, rival.evaluation if rival else None, figures)
+        other = rival.evaluation if rival else None
+        judgement = self._judge(rows, model, evaluation, other, evaluate)
+        self._figures(rows, model, evaluation, other, figures)
 
         with self.stage("write", f"write {self.outputs}"):
             folder = self.outputs / "model"
@@ -164,9 +170,11 @@ class Job:
         record = {
             "task": rows.task,
             "metrics": evaluation.metrics,
-            "chance": chance_level(evaluation, rows.y_test, rows.task, rows.classes, self.seed),
+            "intervals": judgement.intervals,
+            "train_metrics": judgement.train_metrics,
+            "baseline": judgement.baseline,
             "rows": {"train": len(rows.X), "test": len(rows.X_test)},
-            "champion": rival.record(self.args.champion_version) if rival else None,
+            "champion": rival and rival.record(self.args.champion_version, judgement.champion),
             "holdout": rows.split.identity,
             "split": rows.split.public(),
             "training": training,
@@ -218,6 +226,22 @@ class Job:
                 self.say(f"{rival.refitted}: fitted anew on what this model was measured with")
             self.say(in_words(rival.evaluation.metrics) if rival.evaluation else rival.error)
         return rival
+
+    def _judge(
+        self,
+        rows: Rows,
+        model: Any,
+        evaluation: Evaluation,
+        champion: Evaluation | None,
+        evaluate: Evaluate,
+    ) -> Judgement:
+        with self.stage("judge", "draw the measured rows again and again, for intervals"):
+            found = judge(rows, model, evaluation, champion, evaluate, self.seed)
+            if found.baseline:
+                self.say(f"{found.baseline['name']}: {in_words(found.baseline['metrics'])}")
+            for note in found.notes:
+                self.say(note)
+        return found
 
     def _figures(
         self,
