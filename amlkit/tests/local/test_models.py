@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from amlkit.flow.training import registered_name
 from amlkit.local.models import LocalModels, Registry, import_mlflow
 from amlkit.records import Model, Run, WorkError
+from amlkit.settings import load_settings
+from conftest import SAMPLE
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,15 @@ def test_newest_version_is_the_highest_number(registry: Registry) -> None:
     import_mlflow()(registry.uri).delete_model_version("numbers", "10")
     newest = registry.newest("numbers")
     assert newest is not None and newest.version == "9"
+
+
+def test_a_name_that_an_earlier_amlkit_gave_stays_with_its_target(registry: Registry) -> None:
+    settings, workspace = load_settings(SAMPLE), SimpleNamespace(models=LocalModels(registry))
+    for target, name in (("Body Mass", "sample-body-mass-221b19"), ("price", "sample-price")):
+        assert registered_name(settings, workspace, target) == name
+    registry.register("sample-body-mass", "before", {"target": "Body Mass"})
+    assert registered_name(settings, workspace, "Body Mass") == "sample-body-mass"
+    assert registered_name(settings, workspace, "body mass") == "sample-body-mass-096b20"
 
 
 def test_reading_the_store_agrees_with_mlflow(registry: Registry) -> None:

@@ -12,7 +12,7 @@ from amlkit import content
 from amlkit.calls import Calls
 from amlkit.flow.environment import environment_definition
 from amlkit.flow.smoke import smoke_test
-from amlkit.flow.training import code_snapshot
+from amlkit.flow.training import code_snapshot, registered_name
 from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Model, Scale, WorkError
 from amlkit.settings import Settings, SettingsError
 from amlkit.workspace import Say, Workspace
@@ -66,7 +66,8 @@ def model_name(settings: Settings, workspace: Workspace) -> str:
     """The model's name: of the target that `--set` names, else of the newest data asset's."""
     asked = settings.origin("data.target").startswith("--set")
     data = None if asked else workspace.data.get(settings.data.name)
-    return settings.model_name(data.target if data else settings.data.target.strip())
+    target = data.target if data else settings.data.target.strip()
+    return registered_name(settings, workspace, target)
 
 
 def find_version(versions: Iterable[Model], version: str) -> Model | None:

@@ -44,7 +44,7 @@ def training_job(
     code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
     environments = workspace.environments
     environment = environments.get(definition) if dry_run else environments.create(definition)
-    name = settings.model_name(data.target)
+    name = registered_name(settings, workspace, data.target)
     champion = workspace.models.champion(name)
     training = asdict(settings.training)
     git = content.git_state(settings.root)
@@ -74,6 +74,16 @@ def training_job(
     decisive = [data.name, data.version, code_version, environment.version, training]
     shape = workspace.jobs.shape(job)
     return replace(job, identity=content.identity([*decisive, shape] if shape else decisive))
+
+
+def registered_name(settings: Settings, workspace: Workspace, target: str) -> str:
+    """The name that the target's models are registered by; one that amlkit 0.2 gave it stays."""
+    name, before = settings.model_name(target), settings.model_name(target, as_before=True)
+    if before != name:
+        champion = workspace.models.champion(before)
+        if champion is not None and champion.tags.get("target") == target:
+            return before
+    return name
 
 
 def training_command(

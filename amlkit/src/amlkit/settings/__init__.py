@@ -166,12 +166,18 @@ class Settings:
         """Where a dotted key's value came from, such as `config.yml:14` or `--target`."""
         return self.origins.get(key, f"the default of {key}")
 
-    def model_name(self, target: str) -> str:
-        """The registered model's name: a model of another column has another name."""
-        suffix = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-").lower()[:40]
-        if not target.isascii() or not suffix:  # what is left of it may be left of others too
-            suffix = f"{suffix}-{hashlib.sha256(target.encode()).hexdigest()[:6]}".strip("-")
-        return f"{self.model.name}-{suffix}"
+    def model_name(self, target: str, *, as_before: bool = False) -> str:
+        """The registered model's name: a model of another column has another name.
+
+        A column named in small letters, digits and hyphens is taken as it is. What is left of any
+        other may be left of a second one too, so a hash tells them apart; case alone would not: no
+        rule says that a registry tells `Sex` from `sex`. With `as_before` it is the name that
+        amlkit 0.2 gave, with a hash only where letters were lost.
+        """
+        plain = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-").lower()[:40]
+        kept = bool(plain) and target.isascii() if as_before else plain == target
+        digest = "" if kept else hashlib.sha256(target.encode()).hexdigest()[:6]
+        return "-".join(filter(None, [self.model.name, plain, digest]))
 
     def require_azure(self) -> None:
         """Raises `SettingsError` naming at once every setting that a call to Azure ML lacks."""
