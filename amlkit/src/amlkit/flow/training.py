@@ -52,7 +52,7 @@ def training_job(
         experiment=settings.experiment,
         code=snapshot,
         code_version=code_version,
-        command=training_command(settings.project.package, data, training, champion),
+        command=training_command(settings.project.package, data, told(settings), champion),
         inputs={"data": data, **({"champion": champion} if champion else {})},
         environment=environment,
         variables={"PYTHONHASHSEED": "0"},
@@ -95,6 +95,15 @@ def training_command(
         command += ["--champion", "${{inputs.champion}}", "--champion-version", champion.version]
     settings = json.dumps(training, sort_keys=True)
     return (*command, "--target", data.target, "--settings", settings)
+
+
+def told(settings: Settings) -> dict[str, Any]:
+    """What config.yml, a variable or a flag says of the training.
+
+    A `train.py` knows what holds for the rest; one of before a setting came is not told of it.
+    """
+    training = asdict(settings.training)
+    return {key: training[key] for key in training if f"training.{key}" in settings.origins}
 
 
 def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:

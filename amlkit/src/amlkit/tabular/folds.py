@@ -22,11 +22,15 @@ def fit_unseen(fit: Fit, X: pd.DataFrame, y: Array, split: Split) -> Any:
     """The model by which the measured rows of a split are to be answered, all at once and in order.
 
     `X` and `y` hold all rows of the split. With folds it is one model for each of them.
+    Raises TypeError if `fit` returns the same object again, which has learned from other rows then.
     """
-    models = []
+    models: list[Any] = []
     for part in split.parts():
         rows = split.learned(part)
-        models.append(fit(X[rows], y[rows], *split.ordering(rows)))
+        model = fit(X[rows], y[rows], *split.ordering(rows))
+        if any(model is other for other in models):
+            raise TypeError("fit must return another model each time: clone(pipeline).fit(X, y)")
+        models.append(model)
     if not split.folds:
         return models[0]
     return OutOfFold(models, split.part[split.measured])

@@ -23,14 +23,15 @@ def settle_rare_classes(
         return table, []
     encoded = table.column(target).dictionary_encode().unify_dictionaries().combine_chunks()
     codes = encoded.indices.to_numpy()
-    labels = [_text(value) for value in encoded.dictionary.to_pylist()]
+    labels = [label(value) for value in encoded.dictionary.to_pylist()]
     counts = np.bincount(codes, minlength=len(labels))
     rare = (counts > 0) & (counts < least)
     if not rare.any():
         return table, []
-    rows, few = int(counts[rare].sum()), [labels[place] for place in np.flatnonzero(rare)]
-    what = f"{names_text(few)} of {target!r} ({rows} rows)"
+    few = [labels[place] for place in np.flatnonzero(rare)]
     left = [labels[place] for place in np.flatnonzero(counts >= least)]
+    rows = int(counts[rare].sum())
+    what = f"{names_text(few)} of {target!r} ({rows} rows)"
     if how == "drop":
         if len(left) < 2:
             raise TableError(
@@ -39,20 +40,25 @@ def settle_rare_classes(
             )
         kept = table.filter(pa.array(~rare[codes]))
         return kept, [f"left out the classes {what}: each has fewer than {least} rows"]
-    if MERGED not in left and (rows < least or not left):
+    if not left:
         raise TableError(
-            f"training.rare_classes: merge makes one class of {what}, which is still too small or "
-            "the only one; set training.rare_classes to drop, or lower training.min_class_rows"
+            f"training.rare_classes: merge would make one class of all, {what}; bring more rows, "
+            "or lower training.min_class_rows"
         )
-    labels = [MERGED if is_rare else label for label, is_rare in zip(labels, rare, strict=True)]
+    if rows < least and MERGED not in left:
+        raise TableError(
+            f"training.rare_classes: merge makes one class of {what}, at least {least} are needed; "
+            "set training.rare_classes to drop, or lower training.min_class_rows"
+        )
+    labels = [MERGED if name in few else name for name in labels]
     place = table.column_names.index(target)
     merged = pa.array(np.array(labels, dtype=object)[codes], pa.string()).dictionary_encode()
     table = table.set_column(place, target, merged)
     return table, [f"merged into the class {MERGED!r}: {what}, each of fewer than {least} rows"]
 
 
-def _text(value: str | float) -> str:
-    """A class as text; whole numbers without a point."""
+def label(value: str | float) -> str:
+    """A class of a table's target as text; whole numbers without a point."""
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else format(value, "g")
     return value
