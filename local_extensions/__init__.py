@@ -12,8 +12,9 @@ from typing import Any
 
 import click  # comes with cookiecutter
 from cookiecutter.exceptions import FailedHookException
-from jinja2 import Environment
+from jinja2 import Environment, pass_context
 from jinja2.ext import Extension
+from jinja2.runtime import Context
 
 from local_extensions import command, names, quoting, rules
 
@@ -22,18 +23,21 @@ OURS = re.compile(r"\{\{ ?cookiecutter[^{}]*\}\}")
 DELIMITER = re.compile(r"\{[{%#]")
 
 
-def check(value: Any, answer: str) -> str:
+@pass_context
+def check(jinja: Context, value: Any, answer: str) -> str:
     """Pass a good value of `answer` as "", stop at a bad one.
 
     Raises:
-        FailedHookException: what cookiecutter prints as a line, with no traceback.
+        FailedHookException: what cookiecutter prints, with no traceback: why, and where answers
+            were typed before it, the line that repeats them.
     """
     if answer == "bootstrap_azure":
         reason = command.refusal(bool(value))
     else:
         reason = rules.refusal(answer, str(value))
     if reason:
-        raise FailedHookException(f"{answer}: {reason}")
+        again = command.again(jinja["cookiecutter"], answer, jinja.environment)
+        raise FailedHookException(f"{answer}: {reason}{again}")
     return ""
 
 

@@ -1,7 +1,8 @@
-"""What depends on how cookiecutter was called: a yes to Azure, and what `-s` keeps."""
+"""What depends on how cookiecutter was called: a yes to Azure, what `-s` keeps, how to go on."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from fnmatch import fnmatch
 from typing import Any
 
 import click  # comes with cookiecutter
+from jinja2 import Environment
 
 # Absolute, since cookiecutter goes to another folder after it has imported this.
 TEMPLATE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -51,3 +53,37 @@ def kept_by_skip(answers: dict[str, Any]) -> str:
                     missing.append(path.replace("[", "[[]"))
         answers["_copy_without_render"] = missing
     return ""
+
+
+def again(answers: dict[str, Any], wrong: str, environment: Environment) -> str:
+    """Return the line that asks again, with what was typed before a wrong answer filled in.
+
+    It is empty where nothing was asked: the command line holds all answers then.
+    """
+    context = click.get_current_context(silent=True)
+    flags = context.params if context else {}
+    if context is None or flags.get("no_input") or flags.get("replay") or "cruft" in sys.modules:
+        return ""
+    with open(os.path.join(TEMPLATE, "cookiecutter.json"), encoding="utf-8") as file:
+        questions = json.load(file)
+    typed_before = {}
+    for name, default in questions.items():
+        if name == wrong:
+            break
+        usual = environment.from_string(str(default)).render(cookiecutter=answers)
+        if not name.startswith("_") and answers[name] != usual:
+            typed_before[name] = answers[name]
+    words = [word for word in sys.argv[1:] if word.split("=")[0] not in {*typed_before, wrong}]
+    words += [f"{name}={value}" for name, value in typed_before.items()]
+    line = f"{context.find_root().command_path} {' '.join(map(_as_typed, words))}"
+    return f"\nAsked again, the answers before it filled in:  {line}"
+
+
+def _as_typed(word: str) -> str:
+    """Return a word as the shell takes it; on Windows as cmd and PowerShell both do."""
+    from shlex import quote
+
+    if os.name != "nt":
+        return quote(word)
+    plain = word and all(letter.isalnum() or letter in "_-./\\:=,+@" for letter in word)
+    return word if plain else '"' + word.replace('"', '""') + '"'

@@ -12,6 +12,7 @@ __all__ = [
     "endpoint_for",
     "package_for",
     "production_endpoint_for",
+    "region_for",
     "resource_group_for",
     "service_principal_for",
     "slug_for",
@@ -62,6 +63,11 @@ def production_endpoint_for(slug: str) -> str:
     # Cut to length, a name that ends so already would be the same again.
     suffix = "-live" if name.endswith("-prod") else "-prod"
     return name[: 32 - len(suffix)].rstrip("-") + suffix
+
+
+def region_for(location: str) -> str:
+    """Return the short name of a region that is written as people write it."""
+    return rules.region(str(location))
 
 
 def service_principal_for(slug: str) -> str:

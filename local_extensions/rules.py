@@ -131,11 +131,17 @@ def subscription_id(value: str) -> str | None:
 
 
 def location(value: str) -> str | None:
-    """The short name of a region."""
-    lower = set(string.ascii_lowercase)
-    if 2 <= len(value) <= 50 and _made_of(value, lower | set(string.digits), first=lower):
+    """The name of a region, short or as people write it."""
+    lower, short = set(string.ascii_lowercase), region(value)
+    if 2 <= len(short) <= 50 and _made_of(short, lower | set(string.digits), first=lower):
         return None
-    return f"{_shown(value)} is no Azure region. Give its short name, such as westeurope."
+    return f"{_shown(value)} is no Azure region. Give its name, such as westeurope or West Europe."
+
+
+def region(value: str) -> str:
+    """Return a region's short name: `westeurope` for "West Europe" or "(Europe) West Europe"."""
+    name = value.rpartition(")")[2] if value.startswith("(") else value  # as the portal lists it
+    return "".join(character for character in name.lower() if character not in " -_")
 
 
 def resource_group(value: str) -> str | None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_extensions import quoting, rules
-from tests.conftest import ROOT, Bake, BakedProject, Cli
+from tests.conftest import ROOT, Bake, BakedProject, Cli, environment
 
 QUESTIONS = (
     "project_name project_slug package_name description author_name subscription_id location"
@@ -47,7 +51,7 @@ def test_the_questions_are_these() -> None:
         ("package_name", "class"),
         ("package_name", "numpy"),
         ("subscription_id", "mine"),
-        ("location", "West Europe"),
+        ("location", "West Europe!"),
         ("resource_group", "group."),
         ("workspace_name", "ab"),
         ("service_principal_name", "a'b"),
@@ -69,6 +73,43 @@ def test_a_wrong_answer_is_one_line_and_no_folder(
     assert len(done.stdout.splitlines()) == 1
     assert done.stdout.startswith(f"{answer}: ")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the line is for this system's shell")
+def test_a_late_wrong_answer_loses_none_before_it(template: Path, tmp_path: Path) -> None:
+    """The line that is said asks again; Enter takes each answer that was typed before."""
+    name = 'Robbe\'s "seals" $1'
+
+    def ask(*words: str, typed: list[str]) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-P", "-m", "cookiecutter", *words]
+        text = "\n".join([*typed, *[""] * (len(QUESTIONS.split()) - len(typed))]) + "\n"
+        return subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment(),
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+        )
+
+    first = ask(
+        "--default-config", str(template), "author_name=Ada", "location=x/y",
+        typed=[name, "", "my_seals", "", "Ada Lovelace", "", "x/y"],
+    )  # fmt: skip
+    assert first.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+    why, line = first.stdout.splitlines()[-2:]
+    assert "location: 'x/y' is no Azure region" in why
+    words = shlex.split(line.partition(":  ")[2])
+    given = [f"project_name={name}", "package_name=my_seals", "author_name=Ada Lovelace"]
+    assert words == ["cookiecutter", "--default-config", str(template), *given]
+    again = ask(*words[1:], typed=[""] * 6 + ["(Europe) West Europe"])
+    assert again.returncode == 0, again.stdout
+    [folder] = tmp_path.iterdir()
+    project = BakedProject(folder)
+    assert (project.path / "src" / "my_seals").is_dir()
+    assert project.toml("pyproject.toml")["project"]["authors"] == [{"name": "Ada Lovelace"}]
+    assert 'location: "westeurope"' in project.text("config.yml")
 
 
 def texts_come_back(project: BakedProject, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
             id="a Python that SDK v1 has and amlkit has not",
         ),
         pytest.param(
-            "azure:\n  location: West Europe\n", ["config.yml:17", "westeurope"], id="region"
+            "azure:\n  location: west/europe\n", ["config.yml:17", "westeurope"], id="region"
         ),
     ],
 )
@@ -142,6 +143,12 @@ def test_error_names_origin_and_remedy(tmp_path: Path, more: str, said: list[str
     assert "\n" not in line
     for words in said:
         assert words in line
+
+
+@pytest.mark.parametrize("written", ["West Europe", "west-europe", "(Europe) West Europe"])
+def test_a_region_is_taken_as_people_write_it(tmp_path: Path, written: str) -> None:
+    azure = load(tmp_path, f"azure:\n  location: {written}\n").azure
+    assert azure.location == "westeurope"
 
 
 def test_wrong_type_of_column_names_the_types(tmp_path: Path) -> None:
@@ -195,11 +202,21 @@ def test_thresholds_take_numbers_and_bounds(tmp_path: Path) -> None:
 
 
 def test_model_name_tells_targets_apart(tmp_path: Path) -> None:
+    """A plain name stays as it is; any other is told from what looks like it."""
     settings = load(tmp_path)
-    assert settings.model_name("Body Mass (g)") == "model-body-mass-g"
-    names = [settings.model_name(target) for target in ("性别", "温度", "größe", "groesse", "?!")]
-    assert len(set(names)) == len(names)
-    assert all(name.isascii() and name.startswith("model-") for name in names)
+    assert settings.model_name("price-2024") == "model-price-2024"
+    assert re.fullmatch(r"model-body-mass-g-[0-9a-f]{6}", settings.model_name("Body Mass (g)"))
+    alike = ["Sex", "sex", "SEX", "a b", "a-b", "a_b", " a-b", "x" * 50, "x" * 60]
+    others = ["性别", "温度", "größe", "groesse", "?!"]
+    names = [settings.model_name(target) for target in alike + others]
+    assert len({name.lower() for name in names}) == len(names)
+    assert all(re.fullmatch(r"model-[a-z0-9-]{1,47}", name) for name in names)
+    for target, before in (
+        ("größe", "gr-e-d353a2"),
+        ("a b", "a-b"),
+        ("Body Mass (g)", "body-mass-g"),
+    ):
+        assert settings.model_name(target, as_before=True) == f"model-{before}"
 
 
 def test_a_split_by_time_or_group_needs_its_column(tmp_path: Path) -> None:

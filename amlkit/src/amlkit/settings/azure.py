@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 # What `infra/bootstrap.py` does with a resource: make it where it is missing, only look at one that
 # was handed out, or leave it alone.
 MODE = {"choices": ("create", "existing", "skip")}
+
+
+def region(text: str) -> str:
+    """The short name of a region: `westeurope` for "West Europe" or "(Europe) West Europe"."""
+    name = text.rpartition(")")[2] if text.startswith("(") else text  # as the portal lists it
+    return re.sub(r"[ _-]", "", name.lower())
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,11 @@ class Azure:
     )
     location: str = field(
         default="",
-        metadata={"pattern": r"([a-z][a-z0-9]*)?", "rule": "a region's name, such as westeurope"},
+        metadata={
+            "as_written": region,
+            "pattern": r"([a-z][a-z0-9]*)?",
+            "rule": "a region's name, such as westeurope or West Europe",
+        },
     )
     service_principal_name: str = field(
         default="",

@@ -121,6 +121,8 @@ def build(
                     f"remove it here and set {secret}"
                 )
             values[name] = convert(hints[name], branch, key, origins)
+            if as_written := spec.metadata.get("as_written"):
+                values[name] = as_written(values[name])
             check(values[name], spec.metadata, key, origin_of(branch))
         elif is_dataclass(hints[name]) and spec.default_factory is MISSING:
             values[name] = build(
