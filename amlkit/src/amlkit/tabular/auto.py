@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,27 +10,39 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.base import clone, is_regressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from amlkit.tabular.evaluation import Array
 from amlkit.tabular.table import shorten
 
-FOLDS = 5
-# Of rows x columns: up to here every fold is tried, beyond it one; and no trial is larger.
-CELLS_OF_FOLDS, CELLS_OF_TRIAL = 200_000, 2_000_000
-FEWEST_ROWS = 20  # with fewer, what is better by inner validation is chance
+# Few rows are tried in folds, more on one part of them, and of many only so many.
+FOLDS, ROWS_OF_FOLDS, CELLS_OF_FOLDS = 5, 2_000, 100_000
+LEAST_ROWS, MOST_ROWS, MOST_CELLS = 1_000, 10_000, 2_000_000
+TREES, PATIENCE = 500, 30  # at most, and how many that make nothing better before it stops
+PENALTIES = {"C": (0.01, 0.1, 1.0, 10.0), "alpha": (0.1, 1.0, 10.0, 100.0, 1000.0)}
 SURE = 1e-15  # a probability is no closer to none
+
+Fold = tuple[Array, Array]
+"""The places of the rows to fit on, and of those to compare on."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """How well a pipeline did on rows that it was not fitted on: a loss, and after how many trees.
-
-    `trees` is None where the model is not grown step by step.
-    """
+    """How well a pipeline did on rows that it was not fitted on, and with which setting."""
 
     pipeline: Any
     loss: float
-    trees: int | None = None
+    setting: str
+    """`max_iter` of boosting, which is its trees; `C` or `alpha` of a linear model's penalty."""
+    value: float
+
+    def __str__(self) -> str:
+        name = type(_model(self.pipeline)).__name__
+        how = f" ({self.setting} {self.value:g})" if self.setting else ""
+        return f"{name}{how} {self.loss:.4g}"
 
 
 def fit_best(
@@ -38,118 +51,141 @@ def fit_best(
     y: Array,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
+    groups: Array | None = None,
+    times: Array | None = None,
 ) -> Any:
     """The best of `pipelines` by inner validation, fitted on all rows; a single one is only fitted.
 
-    Compared by log loss or RMSE in folds of the rows, or on one part of them where they are many;
-    `seed` draws the folds. Boosting grows as many trees as were best there. The pipelines
-    themselves stay unfitted, so that they can be given again, such as for each fold of a
-    cross-validation. `say` is told which is the best and by how much, and which could not be fitted.
+    They are compared by log loss or RMSE in folds of the rows, or on a fifth of them where they are
+    many; that also tells how many trees boosting grows, and how strong a linear model's penalty is.
+    The pipelines themselves stay unfitted, so that they can be given again, such as for each fold
+    of a cross-validation. `say` is told which is the best and by how much, and which failed.
 
     Args:
         pipelines: what `build_pipeline` makes of each of `make_estimators`, the preferred first.
         X: the training rows, shape (rows, columns).
         y: labels, or floats for a regression, shape (rows,).
+        seed: of what is drawn by lot here.
+        groups: shape (rows,), numbers; rows of one group are not parted.
+        times: shape (rows,), numbers; compared is on the newest rows.
     """
     if len(pipelines) == 1:
         return clone(pipelines[0]).fit(X, y)
-    folds = list(_folds(X, y, seed))
+    folds = list(_folds(X, y, seed, groups, times))
     trials = []
-    for pipeline in pipelines:
-        try:
-            trials.append(_try(pipeline, X, y, folds))
-        except Exception as error:  # made for one estimator, features may not suit another
-            failure = error
-            say(f"not tried: {_name(pipeline)}: {shorten(error, 160)}")
-    if not trials:
-        raise failure
-    trials.sort(key=lambda trial: trial.loss)  # stable: of equals the first
-    say(_verdict(trials, y, folds))
-    best = clone(trials[0].pipeline)
-    if trials[0].trees is not None:
-        _model(best).set_params(**_growth(trials[0].trees, folds, y))
-    return best.fit(X, y)
+    # Threads that wait for each other slow small fits; a model that has not quite converged is
+    # judged like any other.
+    few = len(X) <= ROWS_OF_FOLDS
+    with threadpool_limits(1 if few else None, user_api="openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for pipeline in pipelines:
+            try:
+                trials.append(_try(pipeline, X, y, folds))
+            except Exception as error:  # features made for one estimator may not suit another
+                name = type(_model(pipeline)).__name__
+                say(f"{name} is not compared: {shorten(error, 160)}")
+        if not trials:
+            return clone(pipelines[0]).fit(X, y)
+        trials.sort(key=lambda trial: trial.loss)  # stable: of equals the first
+        loss = "RMSE" if y.dtype.kind == "f" else "log loss"
+        where = f"in {len(folds)} folds" if len(folds) > 1 else f"on {len(folds[0][1]):,}"
+        best, *others = trials
+        than = f", then {', '.join(map(str, others))}" if others else ""
+        say(f"the best by {loss} {where} of the training rows: {best}{than}")
+        return _chosen(best, len(y) - sum(map(len, folds[0])), y).fit(X, y)
 
 
-def _folds(X: pd.DataFrame, y: Array, seed: int) -> Iterator[tuple[Array, Array]]:
-    """The places of the rows to fit on and to compare on; each class, or range, is in each fold.
-
-    Rows beyond what the trial's cells allow are in none.
-    """
+def _folds(
+    X: pd.DataFrame, y: Array, seed: int, groups: Array | None, times: Array | None
+) -> Iterator[Fold]:
+    """Each class, or range of the target, is in each fold where rows need not stay together."""
     random = np.random.default_rng(seed)
     width = max(1, X.shape[1])
-    picked = random.permutation(len(X))[: max(FEWEST_ROWS, CELLS_OF_TRIAL // width)]
-    picked = picked[np.argsort(y[picked], kind="stable")]
-    # Neighbours in the target's order go into different folds.
-    fold = (np.arange(len(picked)) + random.integers(FOLDS)) % FOLDS
-    for number in range(FOLDS if len(picked) * width <= CELLS_OF_FOLDS else 1):
-        yield np.sort(picked[fold != number]), np.sort(picked[fold == number])
+    rows = random.permutation(len(X))[: int(np.clip(MOST_CELLS // width, LEAST_ROWS, MOST_ROWS))]
+    several = len(rows) <= ROWS_OF_FOLDS and len(rows) * width <= CELLS_OF_FOLDS
+    if times is not None:
+        rows = rows[np.argsort(np.nan_to_num(times[rows], nan=-np.inf), kind="stable")]
+        fold = np.arange(len(rows)) * FOLDS // len(rows) - FOLDS + 1
+        several = False
+    elif groups is not None and len(np.unique(groups[rows])) >= FOLDS:
+        fold = np.unique(groups[rows], return_inverse=True)[1] % FOLDS
+    else:  # neighbours in the target's order are dealt to different folds
+        rows = rows[np.argsort(y[rows], kind="stable")]
+        fold = np.arange(len(rows)) % FOLDS
+    for number in range(FOLDS if several else 1):
+        yield np.sort(rows[fold != number]), np.sort(rows[fold == number])
 
 
-def _try(pipeline: Any, X: pd.DataFrame, y: Array, folds: Sequence[tuple[Array, Array]]) -> Trial:
-    """Fit in each fold, and the mean loss; of boosting that with the best number of trees."""
-    losses, grows = [], False
+def _try(pipeline: Any, X: pd.DataFrame, y: Array, folds: Sequence[Fold]) -> Trial:
+    """Fit in each fold with each value of its setting, and take the value of the least mean loss.
+
+    ValueError if no loss is a number.
+    """
+    curves = []
     for train, test in folds:
-        fitted = clone(pipeline)
-        grows = hasattr(_model(fitted), "early_stopping")
-        if grows:
-            _model(fitted).set_params(early_stopping=False)
-        fitted.fit(X.iloc[train], y[train])
-        losses.append([_loss(y[test], *answer) for answer in _answers(fitted, X.iloc[test], grows)])
-    mean = np.mean(losses, axis=0)
+        if y.dtype.kind != "f":
+            test = test[np.isin(y[test], y[train])]
+        features, model = _features(pipeline), clone(_model(pipeline))
+        Z, Z_test = X.iloc[train], X.iloc[test]
+        if features is not None:
+            Z, Z_test = features.fit_transform(Z, y[train]), features.transform(Z_test)
+        setting, values, curve = _curve(model, Z, y[train], Z_test, y[test])
+        curves.append(curve)
+    longest = max(map(len, curves))  # boosting that stopped earlier would have been no better
+    mean = np.mean([np.pad(curve, (0, longest - len(curve)), "edge") for curve in curves], axis=0)
     if not np.isfinite(mean).any():
         raise ValueError("its answers are no finite numbers")
     best = int(np.nanargmin(mean))
-    return Trial(pipeline, float(mean[best]), best + 1 if grows else None)
+    return Trial(pipeline, float(mean[best]), setting, values[best])
 
 
-def _answers(fitted: Any, X: pd.DataFrame, grows: bool) -> Iterator[tuple[Array, Array | None]]:
-    """Numbers and None, or probabilities and the labels of their columns; after each tree."""
-    model, rows = (_model(fitted), fitted[:-1].transform(X)) if grows else (fitted, X)
+def _curve(
+    model: Any, Z: Any, y: Array, Z_test: Any, y_test: Array
+) -> tuple[str, Sequence[float], Array]:
+    """The name of the model's setting, its values, and the loss with each, shape (values,)."""
+    if isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
+        model.set_params(max_iter=TREES, early_stopping=True, scoring="loss")
+        model.set_params(n_iter_no_change=PATIENCE, tol=0.0)
+        model.fit(Z, y, X_val=Z_test, y_val=y_test)
+        halves = -np.asarray(model.validation_score_)[1:]  # the first is without a tree
+        # Of a regression it is half the squared error.
+        losses = np.sqrt(2 * halves) if is_regressor(model) else halves
+        return "max_iter", range(1, TREES + 1), losses
+    setting = next((name for name in PENALTIES if hasattr(model, name)), "")
+    values = PENALTIES.get(setting, (0.0,))
+    models = [clone(model).set_params(**({setting: v} if setting else {})) for v in values]
+    return setting, values, np.array([_loss(m.fit(Z, y), Z_test, y_test) for m in models])
+
+
+def _loss(model: Any, Z: Any, truth: Array) -> float:
+    """RMSE of a regression, else log loss; each of `truth` is among the model's classes."""
     if is_regressor(model):
-        for numbers in model.staged_predict(rows) if grows else [model.predict(rows)]:
-            yield numbers, None
-    else:
-        for shares in model.staged_predict_proba(rows) if grows else [model.predict_proba(rows)]:
-            yield shares, model.classes_
+        return float(np.sqrt(np.mean((truth - model.predict(Z)) ** 2)))
+    share = model.predict_proba(Z)[np.arange(len(truth)), np.searchsorted(model.classes_, truth)]
+    return float(-np.mean(np.log(np.clip(share, SURE, 1.0))))
 
 
-def _loss(truth: Array, answer: Array, labels: Array | None) -> float:
-    """Log loss where there are `labels`, else RMSE."""
-    if labels is None:
-        return float(np.sqrt(np.mean((truth - answer) ** 2)))
-    places = np.searchsorted(labels, truth).clip(max=len(labels) - 1)
-    share = np.where(labels[places] == truth, answer[np.arange(len(truth)), places], 0.0)
-    return float(-np.mean(np.log(share.clip(SURE))))
-
-
-def _growth(trees: int, folds: Sequence[tuple[Array, Array]], y: Array) -> dict[str, Any]:
-    """How boosting grows on all rows: as in the trial; on more rows than were in it, by itself.
+def _chosen(trial: Trial, rows_more: int, y: Array) -> Any:
+    """The pipeline as it was best, unfitted; on more rows than were tried boosting grows by itself.
 
     Its own early stopping holds a tenth of the rows out, which needs two rows of each class.
     """
-    tried = sum(map(len, folds[0]))
-    if tried == len(y) or (y.dtype.kind != "f" and np.unique(y, return_counts=True)[1].min() < 2):
-        return {"max_iter": trees, "early_stopping": False}
-    return {"early_stopping": True}
+    pipeline = clone(trial.pipeline)
+    setting: dict[str, Any] = {trial.setting: trial.value} if trial.setting else {}
+    if trial.setting == "max_iter":
+        lone = y.dtype.kind != "f" and np.unique(y, return_counts=True)[1].min() < 2
+        by_itself = rows_more > 0 and not lone
+        setting = {"max_iter": TREES if by_itself else trial.value, "early_stopping": by_itself}
+    _model(pipeline).set_params(**setting)
+    return pipeline
+
+
+def _features(pipeline: Any) -> Any:
+    """The steps before the estimator, unfitted; None where there are none."""
+    several = isinstance(pipeline, Pipeline) and len(pipeline.steps) > 1
+    return clone(pipeline[:-1]) if several else None
 
 
 def _model(pipeline: Any) -> Any:
     """The estimator behind the features."""
-    return pipeline[-1] if hasattr(pipeline, "steps") else pipeline
-
-
-def _name(pipeline: Any) -> str:
-    """`Ridge(alpha=10)`: the estimator in the words of the settings."""
-    return " ".join(str(_model(pipeline)).split())
-
-
-def _verdict(trials: Sequence[Trial], y: Array, folds: Sequence[tuple[Array, Array]]) -> str:
-    """Which is the best, and how far the best of each other kind is from it."""
-    kinds: dict[str, Trial] = {}
-    for trial in trials:
-        kinds.setdefault(type(_model(trial.pipeline)).__name__, trial)
-    loss = "RMSE" if is_regressor(_model(trials[0].pipeline)) else "log loss"
-    first, *others = [f"{_name(trial.pipeline)} {trial.loss:.4g}" for trial in kinds.values()]
-    where = f"{len(folds)} folds of" if len(folds) > 1 else "a part of"
-    return f"best is {first} ({loss} in {where} the training rows); {', '.join(others)}"
+    return pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline
