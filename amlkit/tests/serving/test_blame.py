@@ -60,7 +60,10 @@ class Choosy:
 
 @pytest.mark.slow
 def test_the_value_is_named_to_who_asks_and_in_a_batch(
-    small_models: SmallModels, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_models: SmallModels,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Among rows that the ONNX copy answers, and others that the model does."""
     model = small_models("two", True)
@@ -71,6 +74,7 @@ def test_the_value_is_named_to_who_asks_and_in_a_batch(
     said = "column 'size' holds 1e+300; the model cannot answer: KeyError: 'no such\\nsize'"
     answer = post(replace(model, folder=folder).answerer, {"data": rows})
     assert answer == (422, {"message": f"data[5]: {said}"})
+    assert 'raise KeyError("no such' in caplog.text  # the server's log has the traceback
     size = [row["size"] for row in rows]
     table = model.table.slice(0, 8)
     pq.write_table(table.set_column(0, "size", pa.array(size)), tmp_path / "in.parquet")

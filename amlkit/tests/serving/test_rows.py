@@ -149,7 +149,7 @@ def test_a_value_is_the_same_however_it_is_written(
         ("n", "inf", "holds 'inf', which is not a number"),
         ("n", True, "holds true, which is not a number; send a number or null"),
         ("n", [1], "holds a list"),
-        ("€", "1.5", "holds '1.5', which is not a number; send a number, or as ,, or null"),
+        ("€", "1.5", "holds '1.5', which is not a number; send a number (or 1234,5) or null"),
         ("b", "maybe", "holds 'maybe', which is not a boolean; send true, false or null"),
         ("b", 2, "holds 2, which is not a boolean"),
         ("t", 5, "holds 5, which is not a text; send a text or null"),
@@ -157,7 +157,7 @@ def test_a_value_is_the_same_however_it_is_written(
         ("code", True, "holds true, which is not a text"),
         ("d", 5, "holds 5, which is not a date; send a date such as 2024-01-31"),
         ("d", "2024-02-30", "column 'd' holds '2024-02-30', which is not a date"),
-        ("d", "31/01/2024", "or as %d.%m.%Y, or null"),
+        ("d", "31/01/2024", "2024-01-31T12:00:00 (or %d.%m.%Y) or null"),
     ],
 )
 def test_a_value_of_another_type_is_refused_in_one_line(

@@ -72,6 +72,7 @@ class Answerer:
         except Refused as error:
             return _json(400, {"message": str(error)})
         except CannotAnswer as error:
+            log.warning("no answer to a request: %s", error, exc_info=error.__cause__)
             where = "" if error.row is None else f"data[{error.row}]: "
             return _json(422, {"message": f"{where}{error}"})
 

@@ -97,13 +97,13 @@ class Predictor:
 
     def _predict_itself(self, columns: Columns) -> Answers:
         """The answers of the scikit-learn model."""
-        answers, problem = self._tried(columns)
-        if answers is None:
-            raise self._blamed(columns, problem)
+        answers = self._tried(columns)
+        if isinstance(answers, CannotAnswer):
+            raise self._blamed(columns, answers) from answers.__cause__
         return answers
 
-    def _tried(self, columns: Columns) -> tuple[Answers | None, str]:
-        """The answers, or why there are none."""
+    def _tried(self, columns: Columns) -> Answers | CannotAnswer:
+        """The answers, or why there are none; what the model raised is its cause."""
         model = self._load()
         try:
             answers = model.predict(columns)
@@ -111,21 +111,25 @@ class Predictor:
             raise
         except Exception as error:  # an owner's model may raise anything for odd rows
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            return None, f"the model cannot answer: {kind}{shorten(error, 200)}"
-        if not finite(*answers):
-            return None, (
-                "the model's answer is not a finite number; are numbers in the rows far beyond "
-                "those it was trained on?"
-            )
-        return answers, ""
+            problem = CannotAnswer(f"the model cannot answer: {kind}{shorten(error, 200)}")
+            problem.__cause__ = error
+            return problem
+        if finite(*answers):
+            return answers
+        return CannotAnswer(
+            "the model's answer is not a finite number; are numbers in the rows far beyond "
+            "those it was trained on?"
+        )
 
-    def _blamed(self, columns: Columns, problem: str) -> CannotAnswer:
+    def _blamed(self, columns: Columns, problem: CannotAnswer) -> CannotAnswer:
         """The problem, with the first row that has it and the value that makes it."""
         example = self.schema.get("example") or dict.fromkeys(self.schema["features"])
         usual = RowReader(self.schema).read([example])
-        row, name = find_cause(lambda some: self._tried(some)[0] is not None, columns, usual)
+        row, name = find_cause(
+            lambda some: not isinstance(self._tried(some), CannotAnswer), columns, usual
+        )
         if name is None:
-            return CannotAnswer(problem, row)
+            return CannotAnswer(str(problem), row)
         value = shown(columns[name][row : row + 1].tolist()[0])
         return CannotAnswer(f"column {shown(name)} holds {value}; {problem}", row)
 

@@ -17,6 +17,7 @@ from amlkit.tabular.saved_model import Array
 from amlkit.tabular.table import ISO, Column, parse, shorten
 
 _NONE: type = type(None)
+_TEXTS = frozenset({str, _NONE})
 
 
 class Refused(ValueError):
@@ -49,20 +50,25 @@ class Reader:
         types = set(map(type, values))
         if types <= self.types:
             return self.typed(values)
+        if types <= _TEXTS:
+            return self.written(values)
         readable = self.types | {str}
         if not types <= readable:
             at = next(at for at, value in enumerate(values) if type(value) not in readable)
             raise self.refusal(values[at], at)
-        written = [type(value) is str for value in values]
-        others = self.typed([None if type(value) is str else value for value in values])
-        return np.where(written, self.written(values), others)
+        is_text = [type(value) is str for value in values]
+        texts, others = (
+            [value if type(value) is str else None for value in values],
+            [value if type(value) is not str else None for value in values],
+        )
+        return np.where(is_text, self.written(texts), self.typed(others))
 
     def typed(self, values: list[Any]) -> Array:
         """Values of `types` alone."""
         raise NotImplementedError
 
-    def written(self, values: list[Any]) -> Array:
-        """What the texts among the values say; missing where there is none."""
+    def written(self, values: list[str | None]) -> Array:
+        """What texts say."""
         texts = self.texts(values)
         found = self.parse(texts)
         if found is None:
@@ -71,11 +77,11 @@ class Reader:
             raise self.refusal(values[at], at)
         return np.asarray(found.to_numpy(zero_copy_only=False))
 
-    def texts(self, values: list[Any]) -> list[str | None]:
-        """The texts without spaces around them; None for one that is missing, and for no text."""
+    def texts(self, values: list[str | None]) -> list[str | None]:
+        """Texts without spaces around them; None for one that is missing."""
         missing = self.missing
         return [
-            None if type(value) is not str or (text := value.strip()) in missing else text
+            None if value is None or (text := value.strip()) in missing else text
             for value in values
         ]
 
@@ -85,8 +91,8 @@ class Reader:
 
     def refusal(self, value: Any, at: int) -> Refused:
         """The words for a value that does not fit."""
-        own = self.column.format
-        like = f", or as {own}," if own not in (None, ISO) else ""
+        own = {",": "1234,5", None: ISO}.get(self.column.format, self.column.format)
+        like = "" if own == ISO else f" (or {own})"
         return Refused(
             f"data[{at}]: column {shown(self.column.name)} holds {shown(value)}, "
             f"which is not {self.what}; send {self.send}{like} or null"
@@ -143,7 +149,7 @@ class Categories(Reader):
 
     def __init__(self, column: Column, missing: Sequence[str], digits: bool) -> None:
         super().__init__(column, missing)
-        self.types = frozenset({str, _NONE, int, float} if digits else {str, _NONE})
+        self.types = _TEXTS | {int, float} if digits else _TEXTS
 
     def typed(self, values: list[Any]) -> Array:
         """Texts as they are, numbers as Parquet's are written: 3, whether it was 3 or 3.0."""
