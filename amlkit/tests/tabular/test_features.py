@@ -19,8 +19,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 from amlkit.tabular.estimators import make_estimator
-from amlkit.tabular.features import ExpandDates, select_features
+from amlkit.tabular.features import ExpandDates, learned_columns, select_features
+from amlkit.tabular.onnx_copy.convert import Unknown, check_steps
 from amlkit.tabular.table import Column, Schema, TableError, to_frame
+from amlkit.tabular.words import Words
 
 SCHEMA = Schema(
     (
@@ -193,6 +195,64 @@ def test_columns_that_say_nothing_are_left_out_and_named() -> None:
         select_features(table, schema, ["twon"])
     with pytest.raises(TableError, match="no column is left to learn from"):
         select_features(table, schema, [*names, "out"])
+
+
+REVIEWS = Schema(tuple(Column(n, "category") for n in ("review", "author", "y")), "y")
+
+
+def reviews(rows: int = 400) -> pa.Table:
+    """Texts of eight words, two of which tell the class; names that say nothing; some missing."""
+    random = np.random.default_rng(0)
+    words = np.array([f"word{i}" for i in range(200)])
+    good = random.random(rows) < 0.5
+    texts = [
+        " ".join([*random.choice(words, 7), "splendid" if known else "dreadful"]) for known in good
+    ]
+    columns = {
+        "review": [None if i % 40 == 0 else text for i, text in enumerate(texts)],
+        "author": [f"Ann {i}" for i in range(rows)],
+        "y": np.where(good, "yes", "no").tolist(),
+    }
+    return pa.table({n: pa.array(v, pa.string()).dictionary_encode() for n, v in columns.items()})
+
+
+def test_free_text_is_told_from_names() -> None:
+    """By its words: the note says how many, and how not to learn from it."""
+    table = reviews()
+    names, notes = select_features(table, REVIEWS)
+    assert names == ["review"]
+    assert "'author': 400 different texts in 400 rows: an identifier" in notes[1]
+    assert "'review' is free text, 8 words" in notes[0] and "drop_columns: ['review']" in notes[0]
+    assert learned_columns(table, REVIEWS, names) == (Column("review", "text"),)
+    towns = pa.table({"y": table["y"], "review": table["y"], "author": table["author"]})
+    assert learned_columns(towns, REVIEWS, ["review"]) == (Column("review", "category"),)
+
+
+@pytest.mark.parametrize("estimator", ["auto", LOGISTIC, ENSEMBLE + "RandomForestClassifier"])
+def test_free_text_is_learned_from_by_its_words(estimator: str) -> None:
+    """By any estimator; a row may hold no text, or only words that nobody has seen."""
+    frame = to_frame(reviews())
+    X, y = frame[["review"]], frame["y"].to_numpy()
+    model = make_estimator(estimator, {}, "classification", 0)
+    pipeline = build_pipeline([Column("review", "text")], model).fit(X[:300], y[:300])
+    known = X[300:]["review"].notna().to_numpy()
+    answers = pipeline.predict(X[300:])
+    assert (answers == y[300:])[known].mean() > 0.9
+    odd = pd.DataFrame({"review": [np.nan, "", "\N{SNOWMAN} unheard of", "!"]})
+    loaded = pickle.loads(pickle.dumps(pipeline))  # noqa: S301
+    assert np.isfinite(loaded.predict_proba(odd)).all()
+    one_by_one = [loaded.predict_proba(X.iloc[[i]])[0] for i in range(300, 310)]
+    assert np.array_equal(loaded.predict_proba(X[300:310]), one_by_one)
+    with pytest.raises(Unknown, match=r"free text, which training\.drop_columns leaves out"):
+        check_steps(pipeline)
+
+
+def test_the_words_of_free_text_are_bounded() -> None:
+    """However many there are; fewer words than parts are no failure."""
+    many = pd.DataFrame({"a": [f"w{i} w{i + 1} w{i + 2}" for i in range(0, 9_000, 2)], "b": "x"})
+    assert Words().fit_transform(many).shape == (len(many), 5_000)
+    few = pd.DataFrame({"a": ["a b", "b c"] * 5})
+    assert Words(parts=30).fit_transform(few).shape == (10, 3)
 
 
 class Majority:

@@ -10,6 +10,7 @@ from typing import Any
 
 from amlkit.tabular.features import ExpandDates
 from amlkit.tabular.table import Column
+from amlkit.tabular.words import Words
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
@@ -20,6 +21,8 @@ from sklearn.utils import get_tags
 def build_pipeline(columns: Sequence[Column], model: Any) -> Pipeline:
     """Make dates numbers, make texts and numbers ready, then `model`: an unfitted Pipeline.
 
+    A column's type is "number", "boolean", "date", "category", or "text": long texts of many words.
+
     The ONNX copy, which serves faster, is made of just these steps and parts. With steps of your
     own the scikit-learn model serves, and the log says why.
     """
@@ -27,8 +30,13 @@ def build_pipeline(columns: Sequence[Column], model: Any) -> Pipeline:
     texts = [column.name for column in columns if column.type == "category"]
     numbers = [column.name for column in columns if column.type in ("number", "boolean")]
     numbers += dates.parts()
+    words = [column.name for column in columns if column.type == "text"]
     base = model.estimator if hasattr(model, "refit") else model  # a search: what it is made of
-    parts = [("texts", for_texts(base), texts), ("numbers", for_numbers(base), numbers)]
+    parts = [
+        ("texts", for_texts(base), texts),
+        ("numbers", for_numbers(base), numbers),
+        ("words", Words(parts=0 if supports(base, "sparse") else 30), words),
+    ]
     table = ColumnTransformer(
         [part for part in parts if part[2]],
         sparse_threshold=0.3 if supports(base, "sparse") else 0.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,19 +15,23 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from amlkit.tabular.dates import expanded_names, has_time, part_values
 from amlkit.tabular.table import Column, Schema, TableError
+from amlkit.tabular.words import FREE_TEXT_WORDS, words_of
 
 # A text column with more distinct values than this, in over half of its rows, names the row.
 IDENTIFIER_VALUES = 50
 IDENTIFIER_SHARE = 0.5
+# Long texts are learned from by their words where more than this share of the rows differ.
+FREE_TEXT_SHARE = 0.1
 
 
 def select_features(
     train: pa.Table, schema: Schema, drop_columns: Sequence[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """The columns worth learning from, in the table's order, and a note on each one left out.
+    """The columns worth learning from, in the table's order, and a note on what is special.
 
-    `train` holds the training rows alone: the test must not decide what is learned from.
-    Raises TableError if a column to drop is not there, or if no column is left.
+    Noted is each column that is left out, and each free text. `train` holds the training rows
+    alone: the test must not decide what is learned from. Raises TableError if a column to drop is
+    not there, or if no column is left.
     """
     known = [column.name for column in schema.features]
     for name in drop_columns:
@@ -42,11 +47,25 @@ def select_features(
         reason = reason or _useless(train.column(column.name))
         if reason:
             notes.append(f"without {column.name!r}: {reason}")
-        else:
-            names.append(column.name)
+            continue
+        names.append(column.name)
+        if words := _words(train.column(column.name)):
+            notes.append(
+                f"{column.name!r} is free text, {words:.0f} words on average: learned from by its "
+                f"words, without an ONNX copy; not with training.drop_columns: [{column.name!r}]"
+            )
     if not names:
         raise TableError(f"no column is left to learn from: {'; '.join(notes)}")
     return names, notes
+
+
+def learned_columns(train: pa.Table, schema: Schema, names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns `names` as `build_pipeline` takes them: the type of free text is "text" there."""
+    columns = [column for column in schema.features if column.name in set(names)]
+    return tuple(
+        replace(column, type="text") if _words(train.column(column.name)) else column
+        for column in columns
+    )
 
 
 def _useless(values: pa.ChunkedArray) -> str:
@@ -59,13 +78,33 @@ def _useless(values: pa.ChunkedArray) -> str:
         ends = pc.min_max(values).as_py()
         constant = values.null_count == 0 and ends["min"] == ends["max"]
         return f"always {ends['min']}" if constant else ""
-    codes = [chunk.indices for chunk in values.unify_dictionaries().chunks]
-    distinct = len(pc.unique(pa.chunked_array(codes)).drop_null())
+    distinct = len(_distinct(values))
     if distinct == 1 and values.null_count == 0:
         return "always the same value"
-    if distinct > IDENTIFIER_VALUES and distinct > IDENTIFIER_SHARE * present:
-        return f"{distinct} different texts in {present} rows: an identifier or free text"
+    identifies = distinct > IDENTIFIER_VALUES and distinct > IDENTIFIER_SHARE * present
+    if identifies and not _words(values):
+        return f"{distinct} different texts in {present} rows: an identifier"
     return ""
+
+
+def _words(values: pa.ChunkedArray) -> float:
+    """How many words free text has on average; 0 of a column that is none."""
+    if not pa.types.is_dictionary(values.type):
+        return 0.0
+    texts, present = _distinct(values), len(values) - values.null_count
+    if len(texts) <= max(IDENTIFIER_VALUES, FREE_TEXT_SHARE * present):
+        return 0.0
+    words = words_of(texts)
+    return words if words >= FREE_TEXT_WORDS else 0.0
+
+
+def _distinct(values: pa.ChunkedArray) -> pa.Array:
+    """The different texts of a column of categories, in the order in which they first occur."""
+    unified = values.unify_dictionaries()
+    if not unified.num_chunks:
+        return pa.array([], pa.string())
+    codes = pc.unique(pa.chunked_array([chunk.indices for chunk in unified.chunks])).drop_null()
+    return unified.chunk(0).dictionary.take(codes)
 
 
 class ExpandDates(TransformerMixin, BaseEstimator):

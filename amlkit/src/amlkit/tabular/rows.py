@@ -20,10 +20,11 @@ from amlkit.tabular.table import Column, Schema, read_table
 class Rows:
     """A data asset, split: what is learned from, and what is measured.
 
-    `X` and `X_test` hold the columns `columns` (numbers and booleans float64, categories str, dates
-    datetime64[s]; NaN or NaT where missing); `y` and `y_test` are labels, or float64 for a
-    regression. `classes` are the labels in order, None for a regression. Where `split.folds` is set
-    the rows are few, and the same rows are in both: `Job.evaluate` keeps them apart.
+    `X` and `X_test` hold the columns `columns` (numbers and booleans float64, categories and free
+    text, whose type is "text" here, str, dates datetime64[s]; NaN or NaT where missing); `y` and
+    `y_test` are labels, or float64 for a regression. `classes` are the labels in order, None for a
+    regression. Where `split.folds` is set the rows are few, and the same rows are in both:
+    `Job.evaluate` keeps them apart.
     """
 
     X: pd.DataFrame

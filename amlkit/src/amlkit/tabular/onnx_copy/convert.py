@@ -52,6 +52,8 @@ def check_steps(model: Any) -> None:
     if not isinstance(model["columns"], ColumnTransformer):
         raise Unknown(f'its step "columns" is a {type(model["columns"]).__name__}')
     own = [name for name, part, _ in model["columns"].transformers_ if part != "drop"]
+    if "words" in own:
+        raise Unknown("it learns from free text, which training.drop_columns leaves out")
     if other := [name for name in own if name not in PARTS]:
         raise Unknown(
             f'its step "columns" has parts of its own ({", ".join(other)}); a copy is made of '
