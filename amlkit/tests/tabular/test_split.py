@@ -204,12 +204,14 @@ def test_rows_of_a_rare_class_are_learned_from_and_said() -> None:
         ({"by": "group", "column": "Who"}, "there is no column 'Who'; did you mean 'who'"),
         ({"by": "group", "column": "y"}, "'y' is the target"),
         ({"by": "time", "column": "one"}, "no row is left for test"),
+        ({"by": "time", "column": "none"}, "'none' is empty in all rows"),
         ({"by": "group", "column": "one"}, "no row is left for"),
     ],
 )
 def test_a_column_that_cannot_split_is_refused(asked: Any, words: str) -> None:
     """In one line that names what to set."""
     table = visits(100).append_column("one", pa.array(np.ones(100)))
+    table = table.append_column("none", pa.nulls(100, pa.float64()))
     table = table.set_column(1, "who", table.column("who").dictionary_encode())
     with pytest.raises(TableError, match=words.replace("{", r"\{")) as error:
         split_rows(table, "y", 0.2, asked, folds=5)

@@ -50,9 +50,9 @@ def train(job: Job) -> None:
     )
     pipelines = [build_pipeline(rows.columns, estimator) for estimator in estimators]
 
-    def fit(X: Any, y: Any, groups: Any = None, times: Any = None) -> Any:
-        """A fitted model; groups and times of the rows are there if `training.split` is by them."""
-        return fit_best(pipelines, X, y, settings["seed"], job.say)
+    def fit(X: Any, y: Any, groups: Any, times: Any) -> Any:
+        """A new model, fitted; groups and times (rows,) are None but with such a split."""
+        return fit_best(pipelines, X, y, settings["seed"], job.say, groups, times)
 
     names = " or ".join(dict.fromkeys(type(estimator).__name__ for estimator in estimators))
     size = f"{len(rows.X)} rows x {len(rows.columns)} features"

@@ -185,6 +185,8 @@ def _check(table: pa.Table, target: str, by: str, column: str | None) -> None:
         raise TableError(f"training.split: {no_such_column(column, table.column_names)}")
     if column == target:
         raise TableError(f"training.split: {column!r} is the target; choose another column")
+    if table.column(column).null_count == table.num_rows:
+        raise TableError(f"training.split: {column!r} is empty in all rows; choose another column")
     if by == "time" and pa.types.is_dictionary(table.column(column).type):
         raise TableError(
             f"training.split: {column!r} is text, which has no order in time; choose a column of "

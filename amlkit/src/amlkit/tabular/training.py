@@ -8,7 +8,6 @@ with `job.read(…)`, fits as it likes, measures with `job.evaluate(…)`, and h
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from amlkit.tabular.arguments import read_arguments
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.estimators import class_path, plain_parameters, plain_value
@@ -310,22 +310,7 @@ def main(
     Returns 0 if a model was written, 1 if the data or the settings will not do (one line on
     stderr); exits with 2 for wrong arguments. Any other failure keeps its traceback.
     """
-    parser = argparse.ArgumentParser(prog="train", description="Train, measure and write a model.")
-    parser.add_argument(
-        "--data", type=Path, required=True, help="folder of a data asset, or a table"
-    )
-    parser.add_argument("--target", help="column to predict (the asset's)")
-    parser.add_argument("--settings", default="{}", help="JSON: `training` of config.yml")
-    parser.add_argument("--champion", type=Path, help="folder of the model to compare with")
-    parser.add_argument("--champion-version", default="", help="its version, for the record")
-    parser.add_argument("--outputs", type=Path, default=Path("outputs"))
-    args = parser.parse_args(argv)
-    try:
-        told = {**settings, **json.loads(args.settings)}
-    except (ValueError, TypeError) as error:
-        parser.error(f"--settings is not a JSON object: {error}")
-    if unknown := sorted(told.keys() - settings.keys()):
-        parser.error(f"--settings: no setting {unknown[0]!r}; there are {', '.join(settings)}")
+    args, told = read_arguments(settings, argv)
     try:
         train(Job(args, told))
     except TableError as error:
