@@ -23,7 +23,7 @@ from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.estimators import class_path, plain_parameters, plain_value
 from amlkit.tabular.evaluation import Evaluate, Evaluation
-from amlkit.tabular.features import select_features
+from amlkit.tabular.features import learned_columns, select_features
 from amlkit.tabular.folds import Fit, fit_unseen
 from amlkit.tabular.judgement import Judgement, judge
 from amlkit.tabular.model_files import example_row, examples, input_schema, save, write_json
@@ -96,6 +96,7 @@ class Job:
                 self.say(note)
             y = target_values(table, target, task)
             X = to_frame(table.select(names))
+            columns = learned_columns(table, schema, names)
             del table  # a million rows are not kept twice while fitting
             pa.default_memory_pool().release_unused()
         return Rows(
@@ -103,7 +104,7 @@ class Job:
             y,
             to_frame(held_out.select(names)),
             target_values(held_out, target, task),
-            tuple(column for column in schema.features if column.name in names),
+            columns,
             task,
             np.unique(y).tolist() if task == "classification" else None,
             parted,
