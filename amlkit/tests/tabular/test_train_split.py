@@ -213,3 +213,15 @@ def test_a_train_py_of_before_folds_holds_rows_out_as_ever(run: Run, tmp_path: P
     found = run("old", cars(tmp_path / "cars.csv"), "mileage", job=train_of_0_2, **LINEAR)
     assert found["split"]["folds"] is None
     assert found["rows"]["train"] + found["rows"]["test"] == 32
+
+
+def test_both_sides_name_the_classes_alike(tmp_path: Path) -> None:
+    """Marks are texts where one of them is broken, also on a side that lacks it."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": random.normal(size=600), "mark": random.choice([1.0, 2.0], 600)})
+    frame.loc[random.permutation(600)[:6], "mark"] = 2.5
+    frame.to_csv(tmp_path / "marks.csv", index=False)
+    for share in (0.1, 0.3, 0.9):
+        settings = {"task": "classification", "holdout": share}
+        rows = read(tmp_path / "marks.csv", "mark", **settings)
+        assert rows.classes == ["1", "2", "2.5"] and set(rows.y_test) <= set(rows.classes)

@@ -84,6 +84,7 @@ class Job:
             for note in (parted.in_words(), *parted.notes):
                 self.say(note)
             example = example_row(table, schema)
+            y = target_values(table, target, task)  # of all: a side may lack what tells its type
             held_out = table.filter(pa.array(parted.measured))
             table = table.filter(pa.array(parted.kept))
             names, without = select_features(table, schema, drop_columns)
@@ -94,24 +95,23 @@ class Job:
                     raise TableError(f"no column is left to learn from: {'; '.join(without)}")
             for note in without:
                 self.say(note)
-            y = target_values(table, target, task)
             X = to_frame(table.select(names))
             columns = learned_columns(table, schema, names)
             del table  # a million rows are not kept twice while fitting
             pa.default_memory_pool().release_unused()
         return Rows(
-            X,
-            y,
-            to_frame(held_out.select(names)),
-            target_values(held_out, target, task),
-            columns,
-            task,
-            np.unique(y).tolist() if task == "classification" else None,
-            parted,
-            held_out,
-            schema,
-            lambda: read_again()[0],
-            {
+            X=X,
+            y=y[parted.kept],
+            X_test=to_frame(held_out.select(names)),
+            y_test=y[parted.measured],
+            columns=columns,
+            task=task,
+            classes=np.unique(y).tolist() if task == "classification" else None,
+            split=parted,
+            held_out=held_out,
+            schema=schema,
+            read_again=lambda: read_again()[0],
+            record={
                 "why": why,
                 "notes": [*notes, *parted.notes, *without],
                 "example": example,
