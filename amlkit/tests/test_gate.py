@@ -174,6 +174,17 @@ def test_model_registered_meanwhile_counts_by_its_own_run_if_held_out_rows_are_t
     assert not champions.was_compared(document, elsewhere)
 
 
+def test_a_champion_that_could_not_be_asked_counts_by_its_own_run_on_the_same_rows() -> None:
+    """A model that nobody can fit anew, on a table in folds."""
+    error = {"version": "3", "error": "it learned from all rows, and it cannot be fitted anew"}
+    document = run({"roc_auc": 0.7}, champion=error, holdout="abc")
+    same = champion("3", holdout="abc", metrics=json.dumps({"roc_auc": 0.8}))
+    decision = gate.decide(document, RULES, same)
+    assert not decision.registered and "against 0.8 of the champion" in decision.reason
+    other = champion("3", holdout="xyz", metrics=json.dumps({"roc_auc": 0.8}))
+    assert "cannot be fitted anew" in gate.decide(document, RULES, other).reason
+
+
 BETTER, UNCLEAR, WORSE = [0.02, 0.1], [-0.04, 0.03], [-0.2, -0.01]
 
 

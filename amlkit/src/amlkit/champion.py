@@ -52,17 +52,18 @@ def measured(document: Mapping[str, Any]) -> Score | None:
 def score(document: Mapping[str, Any], champion: Model | None) -> Score | None:
     """The champion's score on the run's held-out rows; None where there is no champion.
 
-    The run measured it. Where another model became champion since, that model's own run did, if it
-    held out the same rows.
+    The run measured it. Where it could not, or another model became champion since, the champion's
+    own run did, if it held out the same rows.
     """
     if champion is None:
         return None
     own = measured(document)
-    if own is not None and own.version == champion.version:
-        return own
+    asked = own if own is not None and own.version == champion.version else None
+    if asked is not None and not asked.error:
+        return asked
     if document.get("holdout") and champion.tags.get("holdout") == document["holdout"]:
         return Score(champion.version, finite(json.loads(champion.tags.get("metrics", "{}"))))
-    return Score(champion.version, error="this run did not score it on its held-out rows")
+    return asked or Score(champion.version, error="this run did not score it on its held-out rows")
 
 
 def was_compared(document: Mapping[str, Any], champion: Model | None) -> bool:
