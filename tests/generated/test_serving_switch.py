@@ -73,6 +73,7 @@ def test_no_request_is_lost_in_a_good_switch_a_bad_one_and_a_rollback(
         )
         code, wrong = served.drive("deploy")
         assert (code, wrong["rolled_back"]) == (1, True)
+        assert Path(wrong["error"].rpartition("; its log: ")[2]).is_file()
         assert served.status()["deployment"] == good["deployment"]
 
         back = served.deploy("--rollback")
