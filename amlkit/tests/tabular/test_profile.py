@@ -162,7 +162,6 @@ HEAD = "x,y\n" + "".join(f"é{i},{i % 3}\n" for i in range(ROWS))
         (codecs.BOM_UTF16_BE + HEAD.encode("utf-16-be"), "utf-16"),
         (HEAD.encode("cp1252"), "cp1252"),
         (HEAD.replace("é", "e").encode() + b"\x80uro,1\n", "cp1252"),
-        (HEAD.replace("é", "e").encode() + b"caf\x81,1\n", "latin-1"),
         (HEAD.replace("é", "e").encode() + b"1,caf\xc3", "cp1252"),
     ],
 )
@@ -200,6 +199,26 @@ def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
     assert profile.rows == 11
 
 
+@pytest.mark.parametrize(
+    ("line", "delimiter", "rival"),
+    [
+        ("Austin, TX\t1", "\t", ","),  # of as many columns the one that values seldom hold
+        ("a;1,5", ";", ","),
+        ("a;b;1,5", ";", ","),
+        ("a,b,c|d", ",", "|"),  # else the one that makes more columns
+        ("a,b", ",", None),
+    ],
+)
+def test_of_two_delimiters_one_is_chosen_and_it_is_said(
+    tmp_path: Path, line: str, delimiter: str, rival: str | None
+) -> None:
+    """Where each row could be parted by either, the names too."""
+    header = line.translate(str.maketrans("15", "yz"))
+    source = csv_file.CsvSource(write(tmp_path, "\n".join([header, *[line] * 12])))
+    assert source.delimiter == delimiter
+    assert [repr(rival) in note for note in source.notes] == ([True] if rival else [])
+
+
 GOOD = "x,y\n" + "".join(f"{i},{i % 3}\n" for i in range(ROWS))
 
 
@@ -217,6 +236,14 @@ GOOD = "x,y\n" + "".join(f"{i},{i % 3}\n" for i in range(ROWS))
         ("t.csv", b"%PDF-1.7", "its content is not a kind of table"),
         ("t.docx", "text", ".docx is not a kind of table"),
         ("t.csv", bytes(range(256)) * 9, "NUL byte"),
+        (
+            "t.csv",
+            GOOD.encode() + b"caf\x81,1\n",
+            "line 26 is not in UTF-8, and the text is not of",
+        ),
+        ("t.csv", GOOD.replace("x", "имя").encode("cp1251"), "line 1 is not in UTF-8"),
+        ("t.csv", (GOOD + "名前,1\n").encode("shift-jis"), "line 26 is not in UTF-8"),
+        ("t.csv", (HEAD + "caf").encode() + b"\xe9,1\n", "line 26 is not in UTF-8"),
         ("t.csv", GOOD + "1\n", "line 26 has 1 field"),
         ("t.csv", GOOD + '"a\nb",1\n1,2,3\n', "line 28 has 3 field"),
         ("t.csv", GOOD + 'a "b",1\n', "line 26 has a quote inside"),

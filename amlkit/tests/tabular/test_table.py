@@ -203,6 +203,13 @@ def test_the_block_size_changes_nothing(
     assert table["kind"].to_pylist() == [kind.strip() or None for kind, _ in rows]
 
 
+def test_a_last_row_of_nothing_is_a_row(tmp_path: Path) -> None:
+    """Also where tabs part it and no line end follows."""
+    path = write(tmp_path, "kind\ty\na\t1\n\t")
+    table = read_table(path, schema_of(Column("kind", "category"), delimiter="\t"))
+    assert table.to_pylist() == [{"kind": "a", "y": 1.0}, {"kind": None, "y": None}]
+
+
 def test_parquet_types_are_taken_as_they_are(tmp_path: Path) -> None:
     """Whole numbers, decimals, zones, dictionaries and pandas' index: same types, index dropped."""
     days = pd.date_range("2024-01-01", periods=12, freq="h", tz="Asia/Tokyo")

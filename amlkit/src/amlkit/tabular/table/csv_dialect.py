@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from amlkit.tabular.table.packing import PIECE, unpacked
 from amlkit.tabular.table.schema import TableError
 from amlkit.tabular.table.source import Progress
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = (",", ";", "|", "\t")  # those first that values rather hold
 _HEAD = 1 << 20  # bytes looked at for the delimiter
 _HEAD_ROWS = 500
-# The encodings tried when a file is not UTF-8; the last one can decode anything.
-_LEGACY = ("cp1252", "latin-1")
+_LEGACY = "cp1252"  # tried when a file is not UTF-8
+_MARKED = bytes(range(0x80, 0x100))  # its letters beyond ASCII
+# Western words have a letter with a mark here and there. In another script there is nothing else,
+# and where it was UTF-8 but for a damaged byte, they stand in pairs of a certain kind.
+_NOT_WESTERN = re.compile(rb"[\x80-\xff]{3,}|[\xc2-\xdf][\x80-\xbf]")
 
 
 def pieces(
@@ -55,18 +59,18 @@ def find_unicode(path: Path) -> str:
 
 
 def find_encoding(path: Path) -> str:
-    """Return "utf-8", "utf-16", "cp1252" or "latin-1" after decoding the whole file, in pieces.
+    """Return "utf-8", "utf-16" or "cp1252" after decoding the whole file, in pieces.
 
-    A wrong byte may come late, so the head alone does not tell. TableError for an empty file and
-    for bytes that no text holds.
+    A wrong byte may come late, so the head alone does not tell. TableError for an empty file, for
+    bytes that no text holds, and for a text of another encoding, as far as that can be told.
     """
     if find_unicode(path) == "utf-16":
         for _ in pieces(path, "utf-16"):
             pass
         return "utf-16"
-    possible = ["utf-8", *_LEGACY]
+    possible = ["utf-8", _LEGACY]
     decoders = {name: codecs.getincrementaldecoder(name)() for name in possible}
-    lines, blank = 1, True
+    lines, blank, wrong = 1, True, 0
     for piece in pieces(path, "utf-8"):
         if b"\0" in piece:
             lines += piece.count(b"\n", 0, piece.index(b"\0"))
@@ -74,7 +78,6 @@ def find_encoding(path: Path) -> str:
                 f"{path.name}: line {lines} holds a NUL byte, so this is not a text table; "
                 "save it as CSV in UTF-8, or as Parquet"
             )
-        lines += piece.count(b"\n")
         blank = blank and not piece.strip()
         for name in list(possible):
             # nothing to decode in plain ASCII, unless a character is cut at the piece's edge
@@ -82,13 +85,29 @@ def find_encoding(path: Path) -> str:
                 continue
             try:
                 decoders[name].decode(piece)
-            except UnicodeDecodeError:
+            except UnicodeDecodeError as error:
                 possible.remove(name)
+                wrong = wrong or lines + piece.count(b"\n", 0, error.start)
+        lines += piece.count(b"\n")
     if blank:
         raise TableError(f"{path.name}: the file is empty; a header and rows are needed")
-    if possible[0] == "utf-8" and decoders["utf-8"].getstate()[0]:
+    if possible[:1] == ["utf-8"] and decoders["utf-8"].getstate()[0]:
         possible.remove("utf-8")
+    if not possible or (possible == [_LEGACY] and not _is_western(path)):
+        raise TableError(
+            f"{path.name}: line {wrong or lines} is not in UTF-8, and the text is not of a Western "
+            f"Windows ({_LEGACY}) either; save it as CSV in UTF-8"
+        )
     return possible[0]
+
+
+def _is_western(path: Path) -> bool:
+    """Return whether a text that is not UTF-8 looks like one in a Western language."""
+    marked = odd = 0
+    for piece in pieces(path, "utf-8"):
+        marked += len(piece) - len(piece.translate(None, _MARKED))
+        odd += sum(map(len, _NOT_WESTERN.findall(piece)))
+    return odd <= marked / 2
 
 
 def read_head(path: Path, encoding: str) -> str:
@@ -97,10 +116,13 @@ def read_head(path: Path, encoding: str) -> str:
     return head.decode("utf-8", errors="replace")
 
 
-def find_delimiter(head: str) -> str:
-    """Return the delimiter under which the most rows have as many fields as the header."""
+def find_delimiter(head: str) -> tuple[str, str | None]:
+    """Return the delimiter under which the most rows have as many fields as the header.
+
+    Where another would part each row alike, it comes second: values are full of it.
+    """
     lines = head.lstrip("\r\n")
-    best, best_score = DELIMITERS[0], (0.0, 0)
+    best, best_score, rival = DELIMITERS[0], (0.0, 0), None
     for delimiter in DELIMITERS:
         counts = []
         try:
@@ -115,6 +137,8 @@ def find_delimiter(head: str) -> str:
             counts.pop()  # the last row may be cut off
         if counts and counts[0] > 1:
             score = (sum(n == counts[0] for n in counts) / len(counts), counts[0])
-            if score > best_score:
+            if score[0] == best_score[0] == 1 and len(counts) > 1:
+                rival = best if score >= best_score else delimiter
+            if score >= best_score:
                 best, best_score = delimiter, score
-    return best
+    return best, rival

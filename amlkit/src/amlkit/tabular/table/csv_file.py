@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ BLOCK = 8 << 20  # bytes of text held at a time
 _LONGEST_RECORD = 128 << 20
 _PARSED_AT_ONCE = 1 << 20  # bytes given to one thread of pyarrow
 _QUOTE = ord('"')
+_LINE_END = re.compile(rb"\r\n?|\n")
 
 
 @dataclass
@@ -117,9 +119,12 @@ class CsvSource:
         self.path, self.file = path, path.name
         self.encoding = encoding or find_encoding(path)
         head = read_head(path, self.encoding)
-        self.delimiter = delimiter or find_delimiter(head)
+        found, rival = (delimiter, None) if delimiter else find_delimiter(head)
+        self.delimiter = found
         header = read_header(self.file, self._written_names(head))
         self.names, self.index, self.notes = list(header.names), header.index, header.notes
+        if rival:
+            self.notes += (f"each line could be parted at {rival!r}, too; it was at {found!r}",)
         if not self.encoding.startswith("utf"):
             self.notes += (f"the file is not UTF-8; its letters were read as {self.encoding}",)
         self._old_mac = "\r" in head and "\n" not in head
@@ -172,7 +177,7 @@ class CsvSource:
                 yield self._checked(rest[:cut], line)
                 line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
             self._check_length(rest, line)
-        if rest.strip():
+        if rest.strip(b"\r\n"):
             if rest.count(b'"') % 2:
                 line += rest.count(b"\n", 0, rest.rindex(b'"'))
                 raise TableError(
@@ -205,11 +210,10 @@ class CsvSource:
         """Return the bytes up to the first record below the header, 0 if that is not in sight."""
         blank = b" \t\r\n" + self.delimiter.encode()
         start = len(text) - len(text.lstrip(blank))
-        end = text.find(b"\n", start)
-        while end >= 0:
-            if text.count(b'"', start, end) % 2 == 0 and text[start:end].strip(blank):
-                return end + 1
-            end = text.find(b"\n", end + 1)
+        for end in _LINE_END.finditer(text, start):
+            closed = text.count(b'"', start, end.start()) % 2 == 0
+            if closed and text[start : end.start()].strip(blank):
+                return end.end()
         return 0
 
     def _check_length(self, rest: bytes, line: int) -> None:
