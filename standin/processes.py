@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 #: What a process of the stand-in takes over from this one; nothing that could hold a secret.
-KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ")
+KEPT = (
+    *("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "TZ"),
+    "OMP_NUM_THREADS",
+)
 
 
 def bare_environment() -> dict[str, str]:

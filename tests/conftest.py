@@ -1,4 +1,4 @@
-"""Bake the template once per set of answers, and look at what came out."""
+"""Bake the template by pytest-cookies, once per set of answers, and look at what came out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cookiecutter.main import cookiecutter
+from pytest_cookies.plugin import Cookies
 
 from tools.wheel import current_wheel, install_into
 
@@ -24,6 +24,10 @@ ROOT = Path(__file__).parents[1]
 FOLDER = "{{cookiecutter.project_slug}}"
 # Where it is set, every process compiles all that it imports anew: most of what a test would cost.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A test imports a fifth of what is installed for it, and that is compiled then.
+os.environ.pop("UV_COMPILE_BYTECODE", None)
+# The threads of a fit of some hundred rows wait for each other, on cores that other tests need.
+os.environ["OMP_NUM_THREADS"] = "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A build that was started in the background ignores Ctrl-C, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -84,18 +88,6 @@ def clone(folder: Path) -> Path:
     return copy
 
 
-def render(template: Path, folder: Path, **answers: Any) -> Path:
-    """Render into a folder with these answers and the defaults of the rest; the repository."""
-    rendered: str = cookiecutter(
-        str(template),
-        no_input=True,
-        default_config=True,
-        extra_context=answers,
-        output_dir=str(folder),
-    )
-    return Path(rendered)
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a fresh clone holds it: no caches of whoever works in it."""
@@ -103,14 +95,27 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def bake(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Bake:
-    """Render with these answers and the defaults of the rest, once per session."""
+def bake_anew(template: Path, cookies_session: Cookies) -> Bake:
+    """Render with these answers and the defaults of the rest, into a repository to work in."""
+
+    def baked(**answers: Any) -> BakedProject:
+        result = cookies_session.bake(answers, str(template))
+        if result.exception is not None:
+            raise result.exception
+        return BakedProject(result.project_path)
+
+    return baked
+
+
+@pytest.fixture(scope="session")
+def bake(bake_anew: Bake) -> Bake:
+    """Render with these answers, once per session. Only to look at: it is shared."""
     done: dict[str, BakedProject] = {}
 
     def baked(**answers: Any) -> BakedProject:
         key = json.dumps(answers, sort_keys=True)
         if key not in done:
-            done[key] = BakedProject(render(template, tmp_path_factory.mktemp("bake"), **answers))
+            done[key] = bake_anew(**answers)
         return done[key]
 
     return baked
@@ -135,7 +140,10 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture
 def cli(template: Path) -> Cli:
-    """Run the `cookiecutter` command as a user does: `cli("name=value", …, cwd=…, env=…)`."""
+    """Run the `cookiecutter` command as a user does: `cli("name=value", …, cwd=…, env=…)`.
+
+    Not by pytest-cookies, which calls the function: what the command prints and how it ends counts.
+    """
 
     def run(
         *arguments: str,

@@ -115,7 +115,7 @@ def install(project: BakedProject, target: str = "setup", python: str = "") -> P
         made = subprocess.run(
             ["make", target, "BYTECODE="],
             cwd=home,
-            env=environment(UV_COMPILE_BYTECODE="0"),
+            env=environment(),
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -150,7 +150,7 @@ def sync(project: Path, kind: str, version: str = "", *, compiled: bool = False)
                 *(find_uv_bin(), "sync", "--project", str(project), "--locked"),
                 *("--python", python, *(["--compile-bytecode"] if compiled else [])),
             ],
-            env=environment(UV_PROJECT_ENVIRONMENT=str(home / "venv"), UV_COMPILE_BYTECODE="0"),
+            env=environment(UV_PROJECT_ENVIRONMENT=str(home / "venv")),
             capture_output=True,
             encoding="utf-8",
             check=False,

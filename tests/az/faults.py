@@ -16,10 +16,12 @@ from contextlib import ExitStack, contextmanager
 from multiprocessing.util import Finalize
 from pathlib import Path
 
+from cookiecutter.main import cookiecutter
+
 from tests.az.cloud import Machine
 from tests.az.disturbances import KINDS
 from tests.az.sweep import Outcome, Sweep
-from tests.conftest import clone, render
+from tests.conftest import clone
 
 _sweep: Sweep | None = None  # of this worker process
 
@@ -29,9 +31,13 @@ def prepared() -> Iterator[Sweep]:
     """A machine and a rendered repository of one's own."""
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
-        rendered = render(clone(folder), folder / "new")
+        # Not by pytest-cookies: this is no test.
+        output = str(folder / "new")
+        rendered = cookiecutter(
+            str(clone(folder)), no_input=True, default_config=True, output_dir=output
+        )
         with Machine(folder / "machine") as machine:
-            yield Sweep(machine, rendered, folder)
+            yield Sweep(machine, Path(rendered), folder)
 
 
 def _work(number: int, kind: str) -> Outcome:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from tests.az.environment import az_python
+from tests.forks import ForkServer, place_shim
 
-HERE = Path(__file__).parent
+# What is worth importing before the first call; what else a call imports, the next one finds.
+FIRST = ("azure.cli.core.commands", "azure.cli.core.profiles", "msal", "requests")
+KEPT = ("azure", "msal", "requests", "urllib3", "cryptography", "isodate", "marshmallow")
 
 
 class Program:
@@ -30,47 +28,27 @@ class Program:
         self.env = env
         self.forked = forked
         self.log = folder / "calls.jsonl"
-        self._server: subprocess.Popen[bytes] | None = None
-        self._short = ""  # a path that a socket's name has room for
+        self._server: ForkServer | None = None
 
     def __enter__(self) -> Program:
         self.folder.mkdir(parents=True)
-        az = self.folder / "az"
-        source = (HERE / "shim.py").read_text(encoding="utf-8")
-        az.write_text(f"#!{sys.executable} -IS\n{source}", encoding="utf-8")
-        az.chmod(0o755)
         self.log.touch()
-        self._settle(self._serve() if self.forked else "")
+        self._place("")
+        if self.forked:
+            self.fork()
         return self
 
     def fork(self) -> None:
         """From here on calls are forks, where they were programs."""
         if self._server is None:
-            self._settle(self._serve())
+            self._server = ForkServer(az_python(), self.env, FIRST, KEPT).__enter__()
+            self._place(self._server.socket)
 
-    def _settle(self, socket: str) -> None:
+    def _place(self, socket: str) -> None:
         """Tell the `az` on PATH how to make a call."""
-        settings = {"log": str(self.log), "socket": socket, "python": str(az_python())}
-        (self.folder / "shim.json").write_text(json.dumps(settings), encoding="utf-8")
-
-    def _serve(self) -> str:
-        """Start the process that forks; the path of its socket."""
-        self._short = tempfile.mkdtemp(prefix="az-")
-        socket = Path(self._short) / "socket"
-        with (self.folder / "fork_server.log").open("wb") as log:
-            self._server = subprocess.Popen(
-                [str(az_python()), str(HERE / "fork_server.py"), str(socket)],
-                env=self.env,
-                stdin=subprocess.PIPE,  # the server ends when it is closed, with us at the latest
-                stdout=log,
-                stderr=log,
-            )
-        ends = time.monotonic() + 60
-        while not socket.exists():
-            if self._server.poll() is not None or time.monotonic() > ends:
-                raise RuntimeError((self.folder / "fork_server.log").read_text(encoding="utf-8"))
-            time.sleep(0.05)
-        return str(socket)
+        installer = {"AZ_INSTALLER": "PIP"}  # as az's own start script does
+        program = [str(az_python()), "-m", "azure.cli"]
+        place_shim(self.folder / "az", program, socket, log=str(self.log), environment=installer)
 
     def __exit__(
         self,
@@ -79,8 +57,7 @@ class Program:
         trace: TracebackType | None,
     ) -> None:
         if self._server is not None:
-            self._server.communicate()
-            shutil.rmtree(self._short, ignore_errors=True)
+            self._server.__exit__(kind, error, trace)
 
     @property
     def path(self) -> str:

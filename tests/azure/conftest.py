@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -14,8 +14,13 @@ import pytest
 
 from standin import StandIn
 from standin.specifications.witness import watched
-from tests.conftest import BakedProject, render
+from tests.conftest import Bake, BakedProject
 from tests.environments import give, install
+from tests.forks import ForkServer, place_shim
+
+# What a driver or a script of the SDK imports first, and what others find imported.
+SDK = ("azureml.core", "azureml.core.model", "azureml.core.webservice", "azureml.core.compute")
+KEPT = ("azureml", "azure", "msrest", "msal", "requests", "urllib3", "cryptography", "yaml")
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,12 @@ class AzureProject(BakedProject):
     """A rendered repository whose drivers reach the stand-in."""
 
     standin: StandIn
+    python: str
+    """That of its `.venv-azure`, with SDK v1: a fork of one that has imported it."""
 
-    @property
-    def python(self) -> str:
-        """The interpreter of its `.venv-azure`, with SDK v1."""
-        return str(self.path / ".venv-azure" / "bin" / "python")
+    def by_itself(self) -> AzureProject:
+        """The same, by the interpreter as a user starts it."""
+        return replace(self, python=str(self.path / ".venv-azure" / "bin" / "python"))
 
     def environment(self, **more: str) -> dict[str, str]:
         """The variables of a driver: the way to the stand-in, and who calls."""
@@ -117,19 +123,23 @@ def sdk_venv(bake: Any) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sdk_python(sdk_venv: Path) -> str:
-    """An interpreter that has the unmodified SDK v1."""
-    return str(sdk_venv / "bin" / "python")
+def sdk_python(
+    sdk_venv: Path, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A `python` that has the unmodified SDK v1: a fork of one that has imported it."""
+    real, python = sdk_venv / "bin" / "python", tmp_path_factory.mktemp("sdk") / "python"
+    with ForkServer(real, standin.caller, SDK, KEPT) as server:
+        place_shim(python, [str(real)], server.socket)
+        yield str(python)
 
 
 @pytest.fixture(scope="module")
 def project(
-    template: Path, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+    bake_anew: Bake, standin: StandIn, sdk_python: str, request: pytest.FixtureRequest
 ) -> AzureProject:
     """A repository of the module's own; its name keeps its assets apart from other modules'."""
-    folder = tmp_path_factory.mktemp("azure")
-    rendered = render(template, folder, project_name=f"Azure {folder.name}")
-    project = AzureProject(rendered, standin)
+    module = request.module.__name__.rpartition(".test_")[2]
+    project = AzureProject(bake_anew(project_name=f"Azure {module}").path, standin, sdk_python)
     give(project, "setup-azure")
     return project
 

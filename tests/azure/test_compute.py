@@ -6,11 +6,13 @@ import pytest
 
 from standin import StandIn
 from tests.azure.conftest import AzureProject
+from tests.foreign import replace_package
 
 
 @pytest.fixture(scope="module")
 def registered(project: AzureProject) -> AzureProject:
-    """A repository whose data is registered."""
+    """A repository whose data is registered, and whose training is none."""
+    replace_package(project.path)
     project.done("data")
     return project
 

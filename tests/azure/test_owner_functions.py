@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from tests.conftest import ROOT, environment
 
 
-def test_amlkits_tests_hold_with_the_sdk(sdk_python: str) -> None:
+def test_amlkits_tests_hold_with_the_sdk(sdk_venv: Path) -> None:
     done = subprocess.run(
-        [sdk_python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/azureml_v1"],
+        [
+            str(sdk_venv / "bin" / "python"),
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/azureml_v1",
+        ],
         cwd=ROOT / "amlkit",
         env=environment(),
         capture_output=True,

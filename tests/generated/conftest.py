@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import BakedProject, environment, render
+from tests.conftest import Bake, BakedProject, environment
 from tests.environments import give
 
 if TYPE_CHECKING:
@@ -42,11 +41,11 @@ MakeReady = Callable[..., ReadyProject]
 
 
 @pytest.fixture(scope="session")
-def make_ready(template: Path, tmp_path_factory: pytest.TempPathFactory) -> MakeReady:
+def make_ready(bake_anew: Bake) -> MakeReady:
     """Return a function that renders with some answers and gives the result its `.venv`."""
 
     def ready(**answers: str) -> ReadyProject:
-        project = ReadyProject(render(template, tmp_path_factory.mktemp("ready"), **answers))
+        project = ReadyProject(bake_anew(**answers).path)
         give(project)
         return project
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.foreign import replace_package
 from tests.generated.conftest import ReadyProject
 from tests.generated.serving import Served
 
@@ -24,19 +24,7 @@ def foreign(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Se
     """A repository with the package and the gate that docs/contract.md shows."""
     copy = tmp_path_factory.mktemp("foreign") / "repository"
     shutil.copytree(ready.path, copy, symlinks=True)
-    docs = (copy / "docs" / "contract.md").read_text(encoding="utf-8")
-    train, score = re.findall(r"```python\n(.*?)```", docs, re.DOTALL)
-    [gate] = re.findall(r"```yaml\n(.*?)```", docs, re.DOTALL)
-    package = copy / "src" / "penguins_model"
-    shutil.rmtree(package)
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "train.py").write_text(train, encoding="utf-8")
-    (package / "score.py").write_text(score, encoding="utf-8")
-    config = (copy / "config.yml").read_text(encoding="utf-8")
-    kept = re.sub(r"(?ms)^gate:\n  rules:.*?(?=^  \S)", gate, config)
-    assert kept != config
-    (copy / "config.yml").write_text(kept, encoding="utf-8")
+    replace_package(copy)
     return Served(ReadyProject(copy), copy)
 
 

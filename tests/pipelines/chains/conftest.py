@@ -12,6 +12,7 @@ from standin import StandIn
 from tests.azure.conftest import sdk_python as sdk_python
 from tests.azure.conftest import sdk_venv as sdk_venv
 from tests.azure.conftest import standin as standin
+from tests.conftest import Bake
 from tests.pipelines.chains.organisation import Organisation, organisation
 
 Found = Callable[[str], Organisation]
@@ -19,7 +20,7 @@ Found = Callable[[str], Organisation]
 
 @pytest.fixture(scope="session")
 def found(
-    template: Path,
+    bake_anew: Bake,
     standin: StandIn,
     sdk_python: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -28,9 +29,9 @@ def found(
     with ExitStack() as stack:
 
         def make(name: str) -> Organisation:
+            rendered = bake_anew(project_name=name).path
             folder = tmp_path_factory.mktemp("team")
-            where = organisation(template, folder, standin, sdk_python, name)
-            return stack.enter_context(where)
+            return stack.enter_context(organisation(rendered, folder, standin, sdk_python))
 
         yield make
 

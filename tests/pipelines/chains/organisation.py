@@ -16,7 +16,6 @@ from typing import Any
 
 from standin import StandIn
 from tests.azure.test_deploy import ask
-from tests.conftest import render
 from tests.pipelines.chains.advisories import Advisories
 from tests.pipelines.runner.builds import Builds
 from tests.pipelines.runner.checkout import git
@@ -196,10 +195,9 @@ def groups(slug: str, standin: StandIn) -> dict[str, dict[str, str]]:
 
 @contextmanager
 def organisation(
-    template: Path, folder: Path, standin: StandIn, python: str, name: str
+    rendered: Path, folder: Path, standin: StandIn, python: str
 ) -> Iterator[Organisation]:
     """A fresh rendering, committed, in a project with its variable groups."""
-    rendered = render(template, folder / "repository", project_name=name)
     advisories = Advisories()
     with advisories as audited:
         service = Service(

@@ -1,12 +1,16 @@
-"""Runs `az` often without importing it often: a process that has imported azure-cli forks.
+"""Runs Python programs often without importing often: a process that has imported much forks.
 
-Run by the interpreter that has azure-cli, with the path of a socket to make. Each connection brings
-the arguments, the environment, the folder and the three streams of a call (see shim.py), and gets
-its exit code. What runs in the fork is azure-cli's own `python -m azure.cli`, unchanged.
+    fork_server.py SOCKET MODULE,… PACKAGE,…
+
+Run by the interpreter that the programs need, with the path of a socket to make, what is worth
+importing before the first call, and the packages of which a call's imports are kept for later ones.
+Each connection brings the arguments (`-m az…`, `-c code` or a script, as of `python`), the
+environment, the folder and the three streams of a call (see shim.py), and gets its exit code.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -17,33 +21,60 @@ import selectors
 import signal
 import socket
 import sys
+import threading
+import traceback
+import types
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-# What is worth importing before the first call; what else a call imports, the next one finds.
-FIRST = ("azure.cli.core.commands", "azure.cli.core.profiles", "msal", "requests")
-OWN = ("azure.", "azure", "msal", "requests", "urllib3", "cryptography", "isodate", "marshmallow")
-
 
 def call(words: list[str], env: dict[str, str], folder: str, streams: list[int]) -> int:
-    """Be the `az` process of a call; its exit code."""
+    """Be the process `python WORDS` of a call; its exit code."""
     os.environ.clear()
     os.environ.update(env)
-    os.environ.setdefault("AZ_INSTALLER", "PIP")  # as az's own start script does
     os.chdir(folder)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    sys.argv = ["az", *words]
+    # The server's own are of a file, these may be of a pipe.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = out = os.fdopen(1, "w", closefd=False)
+    sys.stderr = err = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
     try:
-        runpy.run_module("azure.cli", run_name="__main__", alter_sys=True)
+        try:
+            run(words)
+        finally:  # as the interpreter does in the end
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        print(ended.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
     finally:
-        for printed in (sys.__stdout__, sys.__stderr__):  # az may have put others before them
+        for printed in (out, err, sys.__stdout__, sys.__stderr__):
             if printed is not None:
                 printed.flush()
     return 0
+
+
+def run(words: list[str]) -> None:
+    """Do what `python WORDS` does."""
+    option, *rest = words
+    if option == "-m":
+        sys.path[0], sys.argv = os.getcwd(), rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    elif option == "-c":
+        sys.path[0], sys.argv = "", ["-c", *rest[1:]]
+        main = types.ModuleType("__main__")
+        sys.modules["__main__"] = main
+        exec(compile(rest[0], "<string>", "exec"), vars(main))  # noqa: S102 - what `-c` is for
+    else:
+        sys.path[0], sys.argv = os.path.dirname(os.path.abspath(option)), words
+        runpy.run_path(option, run_name="__main__")
 
 
 def warm(names: list[str]) -> None:
@@ -57,8 +88,9 @@ def warm(names: list[str]) -> None:
 class Server:
     """One thread that forks: its only state is which connection waits for which process."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept: tuple[str, ...]) -> None:
         self.path = path
+        self.kept = kept
         self.learned = path.with_suffix(".modules")
         self.waiting: dict[int, socket.socket] = {}
         self.selector = selectors.DefaultSelector()
@@ -112,7 +144,7 @@ class Server:
 
     def _end(self, code: int) -> NoReturn:
         """End a call's process at once: taking down a large interpreter costs more than a call."""
-        names = [name for name in sys.modules if name.startswith(OWN)]
+        names = [name for name in sys.modules if name.partition(".")[0] in self.kept]
         self.learned.with_suffix(f".{os.getpid()}").write_text("\n".join(names))
         os._exit(code)
 
@@ -150,5 +182,6 @@ def _nothing(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    warm(list(FIRST))
-    Server(Path(sys.argv[1])).serve()
+    place, first, kept = sys.argv[1:]
+    warm(first.split(","))
+    Server(Path(place), tuple(kept.split(","))).serve()
