@@ -218,6 +218,25 @@ def test_a_folder_of_parquet_parts_is_one_table(tmp_path: Path, plain: pd.DataFr
     assert find_table(tmp_path) == folder
 
 
+@pytest.mark.parametrize("kind", ["parquet", "zip", "gzip", "zstd"])
+def test_whatever_byte_is_another_one_it_is_read_or_refused(tmp_path: Path, kind: str) -> None:
+    """No error of a library comes through, and no text that is none."""
+    path = tmp_path / (f"t.{kind}" if kind == "parquet" else PACKED[kind][0])
+    pd.read_csv(io.StringIO(TEXT)).to_parquet(tmp_path / "t.parquet", compression=None)
+    whole = path.read_bytes() if kind == "parquet" else PACKED[kind][1]
+    refused = 0
+    for place in range(0, len(whole), max(len(whole) // 150, 1)):
+        changed = bytearray(whole)
+        changed[place] ^= 0xFF
+        path.write_bytes(changed)
+        try:
+            frame_of(path)
+        except TableError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > 20
+
+
 def test_what_a_partitions_folder_is_called_is_a_column(tmp_path: Path) -> None:
     """As Spark and Hive write it; it is read as text in a CSV is, and escapes are undone."""
     frame = pd.read_csv(io.StringIO(TEXT))

@@ -20,6 +20,7 @@ _BEGINNINGS = {
     b"\xfd7zXZ": "xz",
     b"PK\3\4": "zip",
 }
+_BAD_ZIP = (BadZipFile, NotImplementedError)  # the second of one that is packed in another way
 _LOCKED = 1  # the bit of a zip entry's flags
 
 
@@ -61,7 +62,7 @@ def unpacked_name(path: Path) -> str:
         try:
             with ZipFile(path) as archive:
                 return PurePosixPath(_member(archive, path).filename).name
-        except BadZipFile:
+        except _BAD_ZIP:
             return path.stem  # said when it is read
     return path.stem if path.suffix.lower() in SUFFIXES else path.name
 
@@ -73,7 +74,7 @@ def archived(path: Path) -> list[str]:
     try:
         with ZipFile(path) as archive:
             return archive.namelist()
-    except BadZipFile:
+    except _BAD_ZIP:
         return []
 
 
@@ -110,8 +111,7 @@ def _damages(kind: str | None) -> tuple[type[Exception], ...]:
 
         return (EOFError, lzma.LZMAError)
     known = (EOFError, OSError, zlib.error)
-    # a method of packing that zipfile does not know is "not implemented"
-    return (*known, BadZipFile, NotImplementedError) if kind == "zip" else known
+    return (*known, *_BAD_ZIP) if kind == "zip" else known
 
 
 def _member(archive: ZipFile, path: Path) -> ZipInfo:

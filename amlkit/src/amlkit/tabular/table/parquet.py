@@ -19,6 +19,7 @@ from amlkit.tabular.table.values import is_plain, is_text
 
 ROWS = 1 << 16  # read at a time
 _PANDAS_INDEX = "__index_level_"
+_DAMAGES = (pa.ArrowException, OSError, UnicodeDecodeError)
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -156,7 +157,7 @@ def _look_at(name: str, part: Path, table: Path) -> _File:
     try:
         with pq.ParquetFile(part) as parquet:
             schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGES as error:
         raise _damaged(name, error) from error
     fields = [field for field in schema if not field.name.startswith(_PANDAS_INDEX)]
     read_header(name, [field.name for field in fields])  # no name twice
@@ -171,8 +172,9 @@ def _batches(file: _File, columns: Sequence[str]) -> Iterator[pa.Table]:
     try:
         with pq.ParquetFile(file.path, pre_buffer=False) as parquet:
             for batch in parquet.iter_batches(batch_size=ROWS, columns=list(columns)):
+                batch.validate(full=True)  # that texts are UTF-8, above all
                 yield pa.Table.from_batches([batch]).select(list(columns))
-    except (pa.ArrowException, OSError) as error:
+    except _DAMAGES as error:
         raise _damaged(file.name, error) from error
 
 
