@@ -49,10 +49,11 @@ def rows(schema: Schema) -> pa.Table:
 
 @pytest.fixture(scope="session")
 def trained(schema: Schema, rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which train.py ran over these rows."""
+    """The folder in which train.py ran over these rows, by the settings of config.yml."""
     folder = tmp_path_factory.mktemp("trained")
     pq.write_table(rows, folder / "table.parquet")
     command = ["-m", f"{PACKAGE}.train", "--data", "table.parquet", "--target", schema.target]
+    command += ["--settings", json.dumps(CONFIG["training"])]
     subprocess.run([sys.executable, *command], cwd=folder, env=environment(), check=True)
     return folder
 

@@ -24,11 +24,16 @@ def test_the_model_is_better_than_its_baseline(trained: Path) -> None:
         assert value < baseline if less_is_better(name) else value > baseline
 
 
-def test_the_metrics_are_of_held_out_rows(trained: Path, schema: Schema, rows: pa.Table) -> None:
+def test_the_metrics_are_of_rows_not_learned_from(
+    trained: Path, schema: Schema, rows: pa.Table
+) -> None:
     record = json.loads((trained / "outputs" / "metrics.json").read_text(encoding="utf-8"))
     known = rows.num_rows - rows.column(schema.target).null_count
-    assert 0 < record["rows"]["test"] < record["rows"]["train"]
-    assert sum(record["rows"].values()) == known
+    learned, measured = record["rows"]["train"], record["rows"]["test"]
+    if record["split"]["folds"]:  # few rows: each is measured by a model of the others
+        assert 0 < measured <= learned <= known
+    else:
+        assert min(learned, measured) > 0 and learned + measured <= known
 
 
 def predicting(values: list[Any], probability: Any = None) -> Any:
