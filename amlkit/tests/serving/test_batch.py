@@ -62,7 +62,16 @@ def test_a_table_is_scored_row_by_row_as_requests_are(model: Path, tmp_path: Pat
     np.testing.assert_allclose(found[names[-2:]], shares, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["semicolons in latin-1", "parquet", "without the target"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "semicolons in latin-1",
+        "parquet",
+        "without the target",
+        "folder of parts",
+        "JSON lines, zstd",
+    ],
+)
 def test_any_dialect_has_the_same_answers(model: Path, tmp_path: Path, kind: str) -> None:
     """Whatever the training's file looked like."""
     expected = score(model, PENGUINS, tmp_path / "expected.csv")
@@ -72,6 +81,16 @@ def test_any_dialect_has_the_same_answers(model: Path, tmp_path: Path, kind: str
         source = tmp_path / "in.parquet"
         table["Date Egg"] = pd.to_datetime(table["Date Egg"])
         table.to_parquet(source, index=False)
+    elif kind == "folder of parts":
+        source = tmp_path / "in"
+        source.mkdir()
+        for part in range(2):
+            rows = table.iloc[200 * part : 200 * part + 200]
+            rows.to_parquet(source / f"part-{part}.parquet")
+    elif kind == "JSON lines, zstd":
+        source = tmp_path / "in.jsonl.zst"
+        table.to_json(source, orient="records", lines=True, compression=None)
+        source.write_bytes(pa.compress(source.read_bytes(), codec="zstd", asbytes=True))
     elif kind == "without the target":
         table.drop(columns="Sex").iloc[:, ::-1].to_csv(source, index=False)
     else:

@@ -21,11 +21,13 @@ _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 # Lines to paste: what they read and write is given behind them, so that no name needs escaping.
 _OF_WORKBOOK = (
     'uv run --no-project --with pandas --with python-calamine python -c "import sys, pandas; '
-    "pandas.read_excel(sys.argv[1], engine='calamine').to_csv(sys.argv[2], index=False)\""
+    "pandas.read_excel(sys.argv[1], dtype=object, engine='calamine')"
+    '.to_csv(sys.argv[2], index=False)"'
 )
 _OF_JSON = (
     'python -c "import sys, pandas; '
-    "pandas.read_json(sys.argv[1]).to_json(sys.argv[2], orient='records', lines=True)\""
+    "pandas.read_json(sys.argv[1], dtype=False)"
+    ".to_json(sys.argv[2], orient='records', lines=True)\""
 )
 # What else begins in a way of its own: pictures, databases, archives, Arrow's and NumPy's files.
 _NOT_TEXT = (b"%PDF", b"\x89PNG", b"SQLi", b"7z\xbc\xaf", b"ARROW1", b"\x89HDF", b"\x93NUMPY")
