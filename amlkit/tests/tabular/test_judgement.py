@@ -55,7 +55,7 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 def split(X: pd.DataFrame, y: Any, **more: Any) -> Rows:
     """The second half of the rows is measured, the first learned from; `more` is of the split."""
     known: dict[str, Any] = {
-        "by": "row hash", "column": None, "share": 0.5, "folds": None, "order": None, "moved": 0,
+        "by": "row hash", "column": None, "share": 0.5, "folds": None, "order": None, "moved": 0, "repeated": 0,
         "identity": "", "notes": (), "part": np.where(np.arange(len(y)) < len(y) // 2, LEARNED, 0),
     }  # fmt: skip
     how = Split(**known | more)

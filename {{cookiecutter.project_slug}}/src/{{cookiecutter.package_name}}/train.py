@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
     "split": {"by": "row hash"},
     "folds": 5,
     "drop_columns": [],
+    "keep_columns": [],
     "min_class_rows": 5,
     "rare_classes": "refuse",
 }
@@ -40,6 +41,7 @@ def train(job: Job) -> None:
         split=settings["split"],
         folds=settings["folds"],
         drop_columns=settings["drop_columns"],
+        keep_columns=settings["keep_columns"],
         min_class_rows=settings["min_class_rows"],
         rare_classes=settings["rare_classes"],
     )

@@ -89,6 +89,7 @@ class Training:
     seed: int = field(default=0, metadata={"min": 0, "max": 2**32 - 1})
     holdout: float = field(default=0.2, metadata={"min": 0.01, "max": 0.9})
     drop_columns: list[str] = field(default_factory=list)
+    keep_columns: list[str] = field(default_factory=list)
     min_class_rows: int = field(default=5, metadata={"min": 2})
     rare_classes: str = field(default="refuse", metadata={"choices": ("refuse", "drop", "merge")})
     split: Split = field(default_factory=Split)

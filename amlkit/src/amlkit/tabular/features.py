@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,31 +21,39 @@ from amlkit.tabular.words import FREE_TEXT_WORDS, words_of
 # A text column with more distinct values than this, in over half of its rows, names the row.
 IDENTIFIER_VALUES = 50
 IDENTIFIER_SHARE = 0.5
+FEWEST_NAMES = 10  # texts that all differ name the rows, if there are so many
 # Long texts are learned from by their words where more than this share of the rows differ.
 FREE_TEXT_SHARE = 0.1
 
 
 def select_features(
-    train: pa.Table, schema: Schema, drop_columns: Sequence[str] = ()
+    train: pa.Table,
+    schema: Schema,
+    drop_columns: Sequence[str] = (),
+    keep_columns: Sequence[str] = (),
+    useless: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[str], list[str]]:
     """The columns worth learning from, in the table's order, and a note on what is special.
 
     Noted is each column that is left out, and each free text. `train` holds the training rows
-    alone: the test must not decide what is learned from. Raises TableError if a column to drop is
-    not there, or if no column is left.
+    alone: the test must not decide what is learned from. `useless` are columns that all rows tell
+    against, each with why. `keep_columns` are learned from all the same. Raises TableError if a
+    column that is named is not there, or if no column is left.
     """
     known = [column.name for column in schema.features]
-    for name in drop_columns:
-        if name not in known:
-            near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
-            raise TableError(
-                f"training.drop_columns: no column {name!r} to drop; "
-                f"did you mean {' or '.join(map(repr, near))}?"
-            )
+    for setting, asked in (("drop_columns", drop_columns), ("keep_columns", keep_columns)):
+        for name in asked:
+            if name not in known:
+                near = get_close_matches(name, known, n=3, cutoff=0.4) or known[:3]
+                raise TableError(
+                    f"training.{setting}: no column {name!r} to {setting[:4]}; "
+                    f"did you mean {' or '.join(map(repr, near))}?"
+                )
     names, notes = [], []
     for column in schema.features:
         reason = "in training.drop_columns" if column.name in drop_columns else ""
-        reason = reason or _useless(train.column(column.name))
+        if column.name not in keep_columns:
+            reason = reason or useless.get(column.name, "") or _useless(train.column(column.name))
         if reason:
             notes.append(f"without {column.name!r}: {reason}")
             continue
@@ -55,7 +64,10 @@ def select_features(
                 f"words, without an ONNX copy; not with training.drop_columns: [{column.name!r}]"
             )
     if not names:
-        raise TableError(f"no column is left to learn from: {'; '.join(notes)}")
+        raise TableError(
+            f"no column is left to learn from: {'; '.join(notes)}; training.keep_columns: [NAME] "
+            "learns from one all the same"
+        )
     return names, notes
 
 
@@ -82,6 +94,7 @@ def _useless(values: pa.ChunkedArray) -> str:
     if distinct == 1 and values.null_count == 0:
         return "always the same value"
     identifies = distinct > IDENTIFIER_VALUES and distinct > IDENTIFIER_SHARE * present
+    identifies = identifies or FEWEST_NAMES <= distinct == present
     if identifies and not _words(values):
         return f"{distinct} different texts in {present} rows: an identifier"
     return ""

@@ -51,6 +51,8 @@ class Split:
     """(rows,): by time the seconds or numbers, NaN where missing; by group its hash; else None."""
     moved: int
     """Rows that are learned from because else too few of their class would be."""
+    repeated: int
+    """Rows that have the features of another."""
     identity: str
     """Equal where the same rows, with the same target, are measured in the same parts."""
     notes: tuple[str, ...]
@@ -172,7 +174,8 @@ def split_rows(
         hashes[measured], classes.filter(pa.array(measured)), part[measured] if many > 1 else None
     )
     windows = many if many > 1 else None
-    return Split(by, column, share, windows, part, order, int(moved.sum()), identity, tuple(notes))
+    repeated, moves = len(hashes) - len(np.unique(hashes)), int(moved.sum())
+    return Split(by, column, share, windows, part, order, moves, repeated, identity, tuple(notes))
 
 
 def _check(table: pa.Table, target: str, by: str, column: str | None) -> None:

@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pyarrow as pa
 from amlkit.tabular.arguments import read_arguments
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
+from amlkit.tabular.data_checks import data_checks, key_columns, lines_of
 from amlkit.tabular.estimators import class_path, plain_parameters, plain_value
 from amlkit.tabular.evaluation import Evaluate, Evaluation
 from amlkit.tabular.features import learned_columns, select_features
@@ -62,6 +64,7 @@ class Job:
         rare_classes: str = "refuse",
         split: Mapping[str, Any] = ROW_HASH,
         folds: int = 0,
+        keep_columns: Sequence[str] = (),
     ) -> Rows:
         """Read the data asset and hold out a share of its rows, or part few rows into folds.
 
@@ -85,19 +88,20 @@ class Job:
                 self.say(note)
             example = example_row(table, schema)
             y = target_values(table, target, task)  # of all: a side may lack what tells its type
-            held_out = table.filter(pa.array(parted.measured))
-            table = table.filter(pa.array(parted.kept))
-            names, without = select_features(table, schema, drop_columns)
-            if parted.by == "group" and parted.column in names:
-                names.remove(parted.column)  # the groups to come are not among those learned from
-                without.append(f"without {parted.column!r}: the group of training.split")
-                if not names:
-                    raise TableError(f"no column is left to learn from: {'; '.join(without)}")
+            useless = key_columns(table, schema, parted)
+            if parted.by == "group" and parted.column:  # those to come are not learned from
+                useless[parted.column] = "the group of training.split"
+            train = table.filter(pa.array(parted.kept))
+            names, without = select_features(train, schema, drop_columns, keep_columns, useless)
             for note in without:
                 self.say(note)
-            X = to_frame(table.select(names))
-            columns = learned_columns(table, schema, names)
-            del table  # a million rows are not kept twice while fitting
+            checks = data_checks(table, y, names, drop_columns, schema, parted, task)
+            for line in lines_of(checks):
+                self.say(line)
+            held_out = table.filter(pa.array(parted.measured))
+            X = to_frame(train.select(names))
+            columns = learned_columns(train, schema, names)
+            del table, train  # a million rows are not kept twice while fitting
             pa.default_memory_pool().release_unused()
         return Rows(
             X=X,
@@ -116,6 +120,7 @@ class Job:
                 "notes": [*notes, *parted.notes, *without],
                 "example": example,
                 "profile": asset.profile.to_dict(),
+                "data_checks": [asdict(check) for check in checks],
             },
         )
 
