@@ -18,15 +18,24 @@ Fit = Callable[[pd.DataFrame, Array, "Array | None", "Array | None"], Any]
 """An owner's `fit(X, y, groups, times)`: a fitted model; groups and times are (rows,) or None."""
 
 
-def fit_unseen(fit: Fit, X: pd.DataFrame, y: Array, split: Split) -> Any:
+def fit_unseen(
+    fit: Fit,
+    X: pd.DataFrame,
+    y: Array,
+    split: Split,
+    say: Callable[[str], None] = lambda line: None,
+) -> Any:
     """The model by which the measured rows of a split are to be answered, all at once and in order.
 
-    `X` and `y` hold all rows of the split. With folds it is one model for each of them.
+    `X` and `y` hold all rows of the split. With folds it is one model for each of them, and `say`
+    is told which comes next.
     Raises TypeError if `fit` returns the same object again, which has learned from other rows then.
     """
     models: list[Any] = []
     for part in split.parts():
         rows = split.learned(part)
+        if split.folds:
+            say(f"fold {part + 1} of {split.folds}, fitted on {int(rows.sum())} rows")
         model = fit(X[rows], y[rows], *split.ordering(rows))
         if any(model is other for other in models):
             raise TypeError("fit must return another model each time: clone(pipeline).fit(X, y)")

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from amlkit.tabular.arguments import read_arguments
+from amlkit.tabular.analysis import analyse
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.data_checks import data_checks, key_columns, lines_of
@@ -130,7 +131,9 @@ class Job:
         With folds these are all rows, each answered by what `fit(X, y, groups, times)` makes of the
         other folds; else the held-out rows, answered by `model`.
         """
-        unseen = fit_unseen(fit, rows.X, rows.y, rows.split) if rows.split.folds else model
+        unseen = model
+        if rows.split.folds:
+            unseen = fit_unseen(fit, rows.X, rows.y, rows.split, self.say)
         return evaluate(unseen, rows.X_test, rows.y_test, rows.task, rows.classes)
 
     def write(
@@ -171,6 +174,7 @@ class Job:
             own = (answers.prediction, answers.probability)
             shown = examples(rows.held_out, rows.schema, names, *own)
             write_json(folder / "examples.json", shown)
+            write_json(self.outputs / "analysis.json", analyse(rows, evaluation, judgement))
 
         training = self._training(rows, model)
         record = {
