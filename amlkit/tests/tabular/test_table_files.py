@@ -142,9 +142,17 @@ def test_json_lines_are_the_same_table(
 def test_json_values_keep_what_they_are(tmp_path: Path) -> None:
     """Numbers are numbers whatever they look like; texts are read as those of a CSV."""
     rows = [
-        {"n": 1.234, "big": 2**70, "id": 12345678901234567, "code": "007", "mixed": "a", "y": 1},
+        {
+            "n": 1.234,
+            "big": 2**70,
+            "far": 10**400,
+            "id": 12345678901234567,
+            "code": "007",
+            "mixed": "a",
+            "y": 1,
+        },
         {"n": 2, "big": 1, "id": 1, "code": "011", "mixed": 2.50, "y": 2, "late": "x"},
-        {"n": None, "big": None, "id": 2, "code": None, "mixed": True, "y": 1.0},
+        {"n": None, "big": None, "far": -1, "id": 2, "code": None, "mixed": True, "y": 1.0},
         {"n": float("nan"), "big": 3, "id": 3, "code": "NA", "y": 2},
     ]
     path = write(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows * 4))
@@ -153,6 +161,7 @@ def test_json_values_keep_what_they_are(tmp_path: Path) -> None:
     assert types == {
         "n": ("number", 8),
         "big": ("number", 4),
+        "far": ("number", 12),
         "id": ("category", 0),
         "code": ("category", 8),
         "mixed": ("category", 4),

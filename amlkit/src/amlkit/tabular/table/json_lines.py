@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from amlkit.tabular.table.csv_dialect import find_unicode, pieces
 from amlkit.tabular.table.header import read_header
@@ -19,19 +19,7 @@ from amlkit.tabular.table.source import Progress
 BLOCK = 1 << 20  # bytes of text held at a time: as Python's objects they are ten times that
 _LONGEST_LINE = 128 << 20
 _MOST_KEYS = 100_000
-
-
-class _Whole(str):
-    """A whole number as it is written."""
-
-
-class _Broken(str):
-    """Any other number as it is written; NaN and Infinity, which Python writes, among them."""
-
-
-_DECODER = json.JSONDecoder(parse_int=_Whole, parse_float=_Broken, parse_constant=_Broken)
-_WORDS = {True: "true", False: "false"}
-_LONGEST_INT64 = 18  # digits that fit for sure
+_INT64 = 2**63
 
 
 @dataclass
@@ -53,11 +41,11 @@ class LinesPart:
     ) -> pa.Array:
         own, type_ = self.source.written[name], self.source.types.get(name)
         values = [row.get(own) for row in rows]
-        if type_ == pa.bool_():
-            return pa.array(values, type_)
+        if type_ == pa.float64():
+            return pa.array(list(map(_float, values)), type_)
         if type_ is not None:
-            return pc.cast(pa.array(values, pa.string()), type_)
-        texts = [_WORDS[value] if isinstance(value, bool) else value for value in values]
+            return pa.array(values, type_)
+        texts = map(_text, values)
         try:
             return pa.array([None if text in gone else text for text in texts], pa.string())
         except UnicodeEncodeError:
@@ -68,14 +56,13 @@ class LinesPart:
         """See `Part.line_of`."""
         own = self.source.written[column]
         for line, row in self.rows():
-            value = row.get(own)
-            text = _WORDS[value] if isinstance(value, bool) else value
+            text = _text(row.get(own))
             if text is not None and found(text.strip()):
                 return line
         return None
 
     def rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield (line, object); a number in it is its text, of a class of its own."""
+        """Yield (line, object)."""
         for line, text in enumerate(self.text.split(b"\n"), self.line):
             if text and not text.isspace():
                 yield line, self._row(line, text)
@@ -83,13 +70,12 @@ class LinesPart:
     def _row(self, line: int, text: bytes) -> dict[str, Any]:
         where = f"{self.source.file}: line {line}"
         try:
-            row = _DECODER.decode(text.decode().strip())
+            row = json.loads(text.decode())
         except UnicodeDecodeError as error:
             raise TableError(f"{where} is not in UTF-8; save the file so") from error
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # also for a number of more than 4,300 digits
             raise TableError(
-                f"{where} is no JSON object ({error.msg}, character {error.pos + 1}); "
-                "each line must be one, whole"
+                f"{where} is no JSON object ({shorten(error, 80)}); each line must be one, whole"
             ) from error
         except RecursionError:
             raise TableError(f"{where} holds values nested too deep; flatten them") from None
@@ -132,11 +118,9 @@ class JsonLinesSource:
         for line, row in part.rows():
             self._rows += 1
             for key, value in row.items():
-                kind = (
-                    _Broken
-                    if type(value) is _Whole and len(value) > _LONGEST_INT64
-                    else type(value)
-                )
+                kind = type(value)
+                if kind is int and not -_INT64 <= value < _INT64:
+                    kind = float
                 if kind in (dict, list):
                     raise TableError(
                         f"{self.file}: line {line} holds nested values in {key!r}; flatten them, "
@@ -182,9 +166,22 @@ def _type_of(kinds: set[type]) -> pa.DataType | None:
     kinds = kinds - {type(None)}
     if kinds == {bool}:
         return pa.bool_()
-    if kinds == {_Whole}:
+    if kinds == {int}:
         return pa.int64()
-    return pa.float64() if kinds and kinds <= {_Whole, _Broken} else None
+    return pa.float64() if kinds and kinds <= {int, float} else None
+
+
+def _float(value: Any) -> float | None:
+    """Return a number as the nearest float, infinite where it is beyond them all."""
+    try:
+        return None if value is None else float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _text(value: Any) -> str | None:
+    """Return a value as JSON writes it, a text without its quotes."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _is_whole(text: str) -> bool:
