@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from amlkit.tabular.arguments import read_arguments
 from amlkit.tabular.analysis import analyse
+from amlkit.tabular.arguments import read_arguments
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.data_checks import data_checks, key_columns, lines_of
