@@ -114,6 +114,14 @@ def test_a_group_is_never_on_both_sides(people: int) -> None:
     assert len(np.unique(groups)) == frame.who[split.kept].nunique()
 
 
+def test_groups_of_which_one_holds_most_rows_count_as_few() -> None:
+    """Held out or not, it would be nearly all of a side."""
+    table = visits(2000, 400)
+    who = pa.compute.if_else(pa.array(np.arange(2000) % 10 > 0), "p0", table.column("who"))
+    split = split_rows(table.set_column(1, "who", who), "y", 0.2, GROUP, folds=5)
+    assert split.folds == 5 and split.measured.all()
+
+
 def test_a_group_stays_where_it_is_while_the_table_grows() -> None:
     """Its value alone decides: other rows, another name or type of the column do not."""
     table = visits(2000, 300)

@@ -204,7 +204,9 @@ def _parts(
     few = len(units) * share < FEW_ROWS
     if by == "time":
         return _windows(units, share, folds if few else 1)
-    few = few or len(np.unique(units)) * share < FEW_UNITS
+    sizes = np.unique(units, return_counts=True)[1].astype(float)
+    several = sizes.sum() ** 2 / (sizes**2).sum()  # as many of one size say as much
+    few = few or several * share < FEW_UNITS
     if few and folds > 1:
         return _dealt(units, codes, folds)
     return np.where(below(units, share), 0, LEARNED).astype(np.int8)
@@ -219,8 +221,8 @@ def _windows(times: NDArray[Any], share: float, folds: int) -> Parts:
     distinct, first = np.unique(np.sort(times), return_index=True)
     if len(distinct) < 2:
         return np.full(len(times), LEARNED, dtype=np.int8)
-    newest = 0.5 if folds > 1 else share
-    wanted = len(times) * (1 - newest * (1 - np.arange(max(folds, 1)) / max(folds, 1)))
+    windows, newest = (folds, 0.5) if folds > 1 else (1, share)
+    wanted = len(times) * (1 - newest * (1 - np.arange(windows) / windows))
     nearest = np.abs(first[1:, np.newaxis] - wanted).argmin(axis=0)
     starts = np.unique(distinct[1:][nearest])
     return (np.searchsorted(starts, times, side="right") - 1).astype(np.int8)
