@@ -148,7 +148,7 @@ class ParquetSource:
                     column = pc.cast(column, pa.string())
                 if pa.types.is_dictionary(wanted):
                     column = pc.dictionary_encode(column)
-                table = table.set_column(place, name, pc.cast(column, wanted))
+                table = table.set_column(place, name, pc.cast(column, wanted, safe=False))
         return table
 
 
