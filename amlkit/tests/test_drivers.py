@@ -64,20 +64,20 @@ def test_wrong_argument_is_one_line_and_exit_2(
 def test_training_first_registers_the_table_of_the_settings(project: Project) -> None:
     project.use_other_model()
     before = sorted(project.root.rglob("*.json"))
-    looked = project.run("model", "--local", "--env", "test", "--dry-run")
+    looked = project.call("model", "--local", "--env", "test", "--dry-run")
     assert looked.code == 0, looked.err
     assert "would register" in looked.out
     assert "would train on" in looked.out
     assert sorted(project.root.rglob("*.json")) == before
-    answer = project.run("model", "--local", "--env", "test")
+    answer = project.call("model", "--local", "--env", "test")
     assert answer.code == 0, answer.err
     assert "data/penguins.csv comes first" in answer.out
 
 
 def test_what_a_table_holds_need_not_be_printed(project: Project) -> None:
-    shown = project.run("data", "--local", "--dry-run")
+    shown = project.call("data", "--local", "--dry-run")
     assert "Adelie" in shown.out
-    hidden = project.run("data", "--local", "--dry-run", "--set", "data.print_profile=false")
+    hidden = project.call("data", "--local", "--dry-run", "--set", "data.print_profile=false")
     assert hidden.code == 0, hidden.err
     assert "Adelie" not in hidden.out
 

@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--target")
     parser.add_argument("--settings", type=json.loads)
     args, _ = parser.parse_known_args()
-    told = args.settings["parameters"]
+    told = args.settings.get("parameters", {})
     print("reading", flush=True)
     time.sleep(told.get("sleep", 0))
     if told.get("fail"):

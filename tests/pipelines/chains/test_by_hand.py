@@ -19,7 +19,7 @@ def team(found: Found) -> Organisation:
     """A team with an agent of its own and few tests, in whose workspace there is nothing."""
     team = found("Chain by hand")
     team.use_own_agent()
-    team.keep_few_tests()
+    team.keep_tests("features")
     team.push("an agent of our own, few tests")
     return team
 

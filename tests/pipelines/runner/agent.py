@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .caching import clear
 from .commands import Command, parse
 from .documents import Place, Text
 from .errors import ExpressionError, NotPlayed, PipelineError, StepFailed
@@ -44,15 +45,15 @@ PACKAGES = {".venv", ".venv-azure", ".uv-cache", ".tools", "python"}
 class Agent:
     """The machine of one job: a hosted one is new, one's own keeps what jobs left in its folder."""
 
-    def __init__(self, service: Service, run: Run, stage: str, job: Job, given: Variables) -> None:
+    def __init__(self, service: Service, run: Run, job: Job, given: Variables) -> None:
         self.service = service
         self.run = run
         self.job = job
         self.variables = given
         self.hosted = "vmImage" in (job.pool or {})
         own = f"own-{service.definition(run.pipeline)}"
-        name = f"{run.id}-{stage}-{job.name}" if self.hosted else own
-        self.folder = service.folder / "agents" / name
+        # All hosted machines have the same paths: bytecode that one of them kept serves the next.
+        self.folder = service.folder / "agents" / ("hosted" if self.hosted else own)
         self.work = self.folder / "work" / "1"
         self.sources = self.work / "s"
         self.paths: list[str] = []  # before PATH, newest first
@@ -115,7 +116,7 @@ class Agent:
         finally:
             end_marked(self.mark, self.began)
             if self.hosted:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                clear(self.folder)
         tolerated = to_boolean(self._flag(self.job.continue_on_error)) and self.status == FAILED
         self.result.result = ISSUES if tolerated else self.status
         return self.result

@@ -110,7 +110,7 @@ class Orchestrator:
         variables.update({"System.JobName": job.name, "Agent.JobName": job.name})
         if job.environment:
             variables.set("Environment.Name", job.environment)
-        return Agent(self.service, self.run, stage.name, job, variables).execute()
+        return Agent(self.service, self.run, job, variables).execute()
 
     def _wanted(
         self, condition: Text | None, contexts: Mapping[str, Any], before: Mapping[str, str]
