@@ -156,6 +156,11 @@ def test_wrong_type_of_column_names_the_types(tmp_path: Path) -> None:
         load(tmp_path, overrides=[("data.types.zip", "text", "--set")])
 
 
+def test_type_of_column_may_say_how_it_is_written(tmp_path: Path) -> None:
+    settings = load(tmp_path, overrides=[("data.types.price", "number 1.234,5", "--set")])
+    assert settings.data.types == {"price": "number 1.234,5"}
+
+
 def test_flag_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match=r"--set training.seed: training.seed must be a whole number"

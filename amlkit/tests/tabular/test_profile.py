@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amlkit.tabular.table import TableError, csv_dialect, csv_file, read_frame, scan
+from amlkit.tabular.table import TableError, csv_dialect, csv_file, read_frame, tally
 from amlkit.tabular.table.profile import (
     ColumnProfile,
     Profile,
@@ -56,7 +56,7 @@ def profile_of(folder: Path, target: list[object], **options: object) -> Profile
         ("0{i}", "category", None),
         ("-0{i}", "category", None),
         ("0.{i}", "number", None),
-        ('"{i},000"', "category", None),
+        ('"{i},000"', "number", "1,234.5"),
         ("{i}_0", "category", None),
         ("v{i}", "category", None),
         ("yes", "category", None),
@@ -102,7 +102,7 @@ def test_a_type_that_changes_in_the_last_row_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: str, late: str, cap: int
 ) -> None:
     """Also after the column's values are no longer counted, and in another block."""
-    monkeypatch.setattr(scan, "DISTINCT_CAP", cap)
+    monkeypatch.setattr(tally, "DISTINCT_CAP", cap)
     monkeypatch.setattr(csv_file.CsvSource.blocks, "__defaults__", (256, None))
     values = [usual.format(i=i) for i in range(300)]
     assert column_of(tmp_path, values).type != "category"
@@ -315,7 +315,7 @@ def test_statistics_equal_those_of_pandas(
     frame.to_csv(folder / "t.csv", index=False)
     frame.to_parquet(folder / "t.parquet", row_group_size=7)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "DISTINCT_CAP", cap)
+        patch.setattr(tally, "DISTINCT_CAP", cap)
         patch.setattr(csv_file.CsvSource.blocks, "__defaults__", (size, None))
         profiles = [profile_table(folder / name, "y") for name in ("t.csv", "t.parquet")]
     expected = frame["x"].describe()
@@ -345,7 +345,7 @@ def test_values_are_counted_up_to_a_bound(tmp_path: Path, monkeypatch: pytest.Mo
     assert column.distinct == 10_000
     column = column_of(tmp_path, [str(i) for i in range(10_001)])
     assert (column.distinct, column.min, column.max, column.top) == (None, 0, 10_000, ())
-    monkeypatch.setattr(scan, "_BYTES_CAP", 1000)
+    monkeypatch.setattr(tally, "_BYTES_CAP", 1000)
     assert column_of(tmp_path, [f"{i}" + "z" * 100 for i in range(ROWS)]).distinct is None
 
 
@@ -358,7 +358,7 @@ def test_the_targets_distribution(tmp_path: Path) -> None:
     assert target.histogram is not None and sum(target.histogram["counts"]) == 1001
     assert target.sampled is None
     many = profile_of(tmp_path, [i / 2 for i in range(60_001)]).target
-    assert many.sampled == scan.SAMPLE and many.quantiles is not None
+    assert many.sampled == tally.SAMPLE and many.quantiles is not None
     assert many.quantiles["50"] == pytest.approx(15_000, rel=0.05)
 
 

@@ -210,7 +210,7 @@ def check(value: Any, metadata: Mapping[str, Any], key: str, origin: str) -> Non
             f"{origin}: {key} must be one of {', '.join(choices)}, not {show(value)}"
         )
     for name, item in value.items() if "items" in metadata else ():
-        if item not in metadata["items"]:
+        if str(item).split(" ")[0] not in metadata["items"]:  # what follows says more
             known = ", ".join(metadata["items"])
             raise SettingsError(f"{origin}: {key}.{name} must be one of {known}, not {show(item)}")
     if pattern and not re.fullmatch(pattern, value):

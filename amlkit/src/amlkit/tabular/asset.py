@@ -49,7 +49,7 @@ def open_asset(data: Path, target: str | None) -> Asset:
     if schema is None:
         profile = profile_table(path, target)
     else:
-        types = {column.name: column.type for column in schema.columns}
+        types = {column.name: column.words for column in schema.columns}
         profile = profile_table(path, target, types=types, missing_values=schema.missing_values)
     return Asset(path, profile.schema, profile)
 

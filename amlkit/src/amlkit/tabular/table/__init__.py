@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from amlkit.tabular.table.csv_file import CsvSource
+from amlkit.tabular.table.date_formats import ISO, parse_dates
 from amlkit.tabular.table.kinds import file_kind
 from amlkit.tabular.table.reading import (
     column_array,
@@ -20,7 +21,7 @@ from amlkit.tabular.table.schema import (
     names_text,
     shorten,
 )
-from amlkit.tabular.table.values import ISO, parse, parse_dates
+from amlkit.tabular.table.values import parse
 
 __all__ = [
     "DEFAULT_MISSING",

@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from amlkit.tabular.parts import table_size
 from amlkit.tabular.table.csv_file import CsvSource
+from amlkit.tabular.table.decide import Scan, decide
 from amlkit.tabular.table.kinds import open_source
 from amlkit.tabular.table.profile_text import profile_text
 from amlkit.tabular.table.reading import WORKERS, ahead
 from amlkit.tabular.table.scan import TextScan, TypedScan
 from amlkit.tabular.table.schema import (
     DEFAULT_MISSING,
-    TYPES,
     Column,
     Schema,
     TableError,
@@ -30,16 +30,14 @@ from amlkit.tabular.table.source import Part, Progress, Source
 from amlkit.tabular.table.summary import (
     CLASSES,
     ColumnProfile,
-    Scan,
     Target,
-    column_profiles,
+    column_profile,
     target_profile,
 )
 from amlkit.tabular.table.values import (
     CANDIDATES,
-    DATE_FORMATS,
-    NUMBERS,
     as_plain,
+    check_type,
     convert,
     is_text,
     misfit,
@@ -95,26 +93,31 @@ def profile_table(
 ) -> Profile:  # fmt: skip
     """Look over the table once; memory is bounded whatever its size.
 
-    `types` gives a column's type instead of having it found out. `progress` hears (bytes done,
-    bytes in all). TableError, in one line, for everything that makes the table no use.
+    `types` gives a column's type, with or without a format (`Column.words`), instead of having it
+    found out. `progress` hears (bytes done, bytes in all). TableError, in one line, for everything
+    that makes the table no use.
     """
-    path, types, missing = Path(path), dict(types or {}), tuple(missing_values)
+    path, missing = Path(path), tuple(missing_values)
     source = open_source(path)
     target = target if target in source.names else target.strip()  # as names are
-    types = {name if name in source.names else name.strip(): own for name, own in types.items()}
-    names = [n for n in source.names if n not in source.index or n == target or n in types]
-    _check_request(source, names, target, types)
-    scans = _scans(source, names, target, types, missing)
+    wanted: dict[str, Column] = {}
+    for name, words in (types or {}).items():
+        name = name if name in source.names else name.strip()
+        wanted[name] = Column.of(name, words)
+    names = [n for n in source.names if n not in source.index or n == target or n in wanted]
+    _check_request(source, names, target, wanted)
+    scans = _scans(source, names, target, wanted, missing)
     _pass_by(source, scans, missing, progress)
     for scan in scans.values():
         if isinstance(scan, TextScan):
             scan.settle()
-    profiles, notes = column_profiles(list(scans.values()))
+    delimiter = source.delimiter if isinstance(source, CsvSource) else ""
+    columns, notes = decide(list(scans.values()), delimiter)
+    profiles = [column_profile(scans[column.name], column) for column in columns]
     rows = next(iter(scans.values())).rows
     if not rows:
         raise TableError(f"{path.name}: the table has a header but no rows")
-    columns = tuple(Column(p.name, p.type, p.format) for p in profiles)
-    schema = Schema(columns, target, source.kind, missing_values=missing)
+    schema = Schema(tuple(columns), target, source.kind, missing_values=missing)
     if isinstance(source, CsvSource):
         schema = replace(schema, delimiter=source.delimiter, encoding=source.encoding)
     place = schema.columns.index(next(c for c in columns if c.name == target))
@@ -127,7 +130,7 @@ def profile_table(
 
 
 def _check_request(
-    source: Source, names: Sequence[str], target: str, types: Mapping[str, str]
+    source: Source, names: Sequence[str], target: str, wanted: Mapping[str, Column]
 ) -> None:
     """Raise TableError for a target or a type that the table cannot have."""
     if len(names) < 2:
@@ -138,33 +141,32 @@ def _check_request(
     if target not in source.names:
         words = no_such_column(target, source.names)
         raise TableError(f"{source.file}: the target: {words}")
-    for name, wanted in types.items():
+    for name, column in wanted.items():
         if name not in source.names:
             raise TableError(f"{source.file}: types: {no_such_column(name, source.names)}")
-        if wanted not in TYPES:
-            raise TableError(f"types: {name!r} cannot be {wanted!r}; choose {' or '.join(TYPES)}")
+        check_type(column)
 
 
 def _scans(
-    source: Source, names: Sequence[str], target: str, types: Mapping[str, str],
+    source: Source, names: Sequence[str], target: str, wanted: Mapping[str, Column],
     missing: Sequence[str],
 ) -> dict[str, Scan]:  # fmt: skip
     """Return one scan for each of the named columns."""
     scans: dict[str, Scan] = {}
     for name in names:
-        forced, is_target = types.get(name), name == target
-        candidates: Sequence[str] = CANDIDATES
-        if name in source.types:
-            own = natural_type(source.types[name])
-            if own != "category" and forced != "category":
-                scans[name] = TypedScan(name, forced or own, is_target)
-                continue
-            # text in Parquet was text before, so it is no number; a dictionary is a category
-            plain = not pa.types.is_dictionary(source.types[name]) and is_text(source.types[name])
-            candidates = ("boolean", *DATE_FORMATS) if plain else ()
-        elif isinstance(source, CsvSource) and source.delimiter == ",":
-            candidates = [c for c in CANDIDATES if c != NUMBERS[1]]
-        scans[name] = TextScan(name, missing, candidates, forced, is_target)
+        own, is_target = wanted.get(name), name == target
+        if name not in source.types:
+            scans[name] = TextScan(name, missing, own, is_target)
+            continue
+        stored = source.types[name]
+        natural = natural_type(stored)
+        if natural != "category" and (own is None or own.type != "category"):
+            scans[name] = TypedScan(name, own.type if own else natural, is_target)
+            continue
+        # text in Parquet was text before: no plain number is in it; a dictionary is a category
+        plain = not pa.types.is_dictionary(stored) and is_text(stored)
+        candidates = CANDIDATES if plain else ()
+        scans[name] = TextScan(name, missing, own, is_target, candidates, stored=True)
     return scans
 
 
@@ -187,8 +189,7 @@ def _pass_by(
                 scan.add(column)
                 if isinstance(scan, TextScan) and scan.forced and scan.misfit is not None:
                     line = part.line_of(scan.name, scan.misfit.__eq__)
-                    wanted = Column(scan.name, scan.forced)
-                    raise misfit(source.file, wanted, scan.misfit, line)
+                    raise misfit(source.file, scan.column, scan.misfit, line)
 
             list(pool.map(add, scans.values()))
 

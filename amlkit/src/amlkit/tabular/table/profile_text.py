@@ -11,6 +11,7 @@ from amlkit.tabular.table.summary import ColumnProfile, Target
 
 _COLUMNS = 40  # shown at most
 _CLASSES = 12
+_NOTES = 20
 _BAR = 24  # characters of the longest bar
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -31,7 +32,9 @@ def profile_text(
     if len(columns) > len(shown):
         lines.append(f"… and {len(columns) - len(shown)} more")
     lines += ["", *_target_lines(target, rows)]
-    lines += [f"note: {note}" for note in notes]
+    lines += [f"note: {note}" for note in notes[:_NOTES]]
+    if len(notes) > _NOTES:
+        lines.append(f"… and {len(notes) - _NOTES} more notes, in profile.json")
     return "\n".join(lines)
 
 

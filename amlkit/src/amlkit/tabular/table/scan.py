@@ -3,102 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from amlkit.tabular.table import tally
+from amlkit.tabular.table.date_formats import DATE_FORMATS
+from amlkit.tabular.table.number_scan import NumberScan, first_misfit, has_codes, odd_words
+from amlkit.tabular.table.schema import Column
+from amlkit.tabular.table.tally import Counter, Moments, Sample
 from amlkit.tabular.table.values import (
-    DATE_FORMATS,
-    NUMBERS,
+    CANDIDATES,
     Strings,
-    decimal_of,
-    first_misfit,
-    fits,
-    has_leading_zeros,
-    parse_dates,
-    parse_numbers,
+    is_blank,
+    parse,
     stripped,
     surviving,
+    without_blanks,
 )
 
-DISTINCT_CAP = 10_000  # distinct values counted, per column
-_BYTES_CAP = 4 << 20  # of their text
-SAMPLE = 20_000  # values kept of a numeric target
-_FORCED = {"number": NUMBERS, "date": DATE_FORMATS, "boolean": ("boolean",), "category": ()}
-
-
-@dataclass
-class Moments:
-    """Count, mean, spread and bounds of numbers, merged block by block (Chan, Golub, LeVeque)."""
-
-    n: float = 0
-    mean: float = 0.0
-    m2: float = 0.0
-    low: float = float("inf")
-    high: float = float("-inf")
-
-    def add(self, values: np.ndarray, weights: np.ndarray | None = None) -> None:
-        """Take in finite values, each counted `weights` times (once)."""
-        if not len(values):
-            return
-        n = float(len(values) if weights is None else weights.sum())
-        mean = float(np.average(values, weights=weights))
-        m2 = float(((values - mean) ** 2 * (1 if weights is None else weights)).sum())
-        step, total = mean - self.mean, self.n + n
-        self.mean += step * n / total
-        self.m2 += m2 + step * step * self.n * n / total
-        self.n = total
-        self.low = min(self.low, float(values.min()))
-        self.high = max(self.high, float(values.max()))
-
-    @property
-    def std(self) -> float | None:
-        """The sample's standard deviation, None for fewer than two values."""
-        return float(np.sqrt(self.m2 / (self.n - 1))) if self.n > 1 else None
-
-
-class Counter:
-    """Values with their counts, exact until there are too many: then it is `full` and gives up."""
-
-    def __init__(self) -> None:
-        self.counts: dict[object, int] = {}
-        self.full = False
-        self._bytes = 0
-
-    def add(self, values: list[object], counts: Iterable[int]) -> list[object]:
-        """Count distinct values and return those not seen before."""
-        new = []
-        for value, count in zip(values, counts, strict=True):
-            before = self.counts.get(value, 0)
-            self.counts[value] = before + count
-            if not before:
-                new.append(value)
-                self._bytes += len(value) if isinstance(value, str) else 8
-        self.full = len(self.counts) > DISTINCT_CAP or self._bytes > _BYTES_CAP
-        return new
-
-
-class Sample:
-    """A uniform sample of SAMPLE values, the same for the same rows whatever the block size."""
-
-    def __init__(self) -> None:
-        self._random = np.random.default_rng(0)
-        self._keys: np.ndarray = np.empty(0)
-        self.values: np.ndarray = np.empty(0)
-        self.seen = 0
-
-    def add(self, values: np.ndarray) -> None:
-        """Offer values; those with the smallest random keys stay."""
-        self.seen += len(values)
-        keys = np.concatenate([self._keys, self._random.random(len(values))])
-        values = np.concatenate([self.values, values])
-        if len(keys) > SAMPLE:
-            chosen = np.argpartition(keys, SAMPLE)[:SAMPLE]
-            keys, values = keys[chosen], values[chosen]
-        self._keys, self.values = keys, values
+_FORCED = {"number": ("number",), "date": DATE_FORMATS, "boolean": ("boolean",), "category": ()}
 
 
 class DayOrder:
@@ -146,18 +72,27 @@ class TextScan:
     """
 
     def __init__(
-        self, name: str, missing_values: Sequence[str], candidates: Sequence[str],
-        forced: str | None = None, is_target: bool = False,
+        self, name: str, missing_values: Sequence[str], wanted: Column | None = None,
+        is_target: bool = False, candidates: Sequence[str] = CANDIDATES, stored: bool = False,
     ) -> None:  # fmt: skip
-        self.name, self.missing_values, self.forced = name, missing_values, forced
-        self.alive = list(_FORCED[forced] if forced else candidates)
+        self.name, self.missing_values = name, missing_values
+        self._wanted = wanted
+        self.stored = stored  # as text, where a number has a type of its own
+        self.forced = wanted.type if wanted else None
+        form = wanted.format if wanted else None
+        self.alive = list(candidates)
+        if self.forced:
+            self.alive = [form] if self.forced == "date" and form else list(_FORCED[self.forced])
+        number = form if self.forced == "number" else None
+        self.numbers = NumberScan(number, self.forced is not None, is_target)
+        self.is_target = is_target
         self.rows = self.missing = 0
+        self.blanks = 0  # rows of a dash or the like, missing in all columns but categories
         self.counter = Counter()
-        self.moments = Moments()
         self.dates: dict[str, tuple[Any, Any]] = {}  # format → first and last date
         self.order = DayOrder()
-        self.sample = Sample() if is_target else None
         self.misfit: str | None = None  # the value that struck out the last type
+        self.odd: list[str] = []  # the words that were among numbers then
         self.infinite = False  # whether it would be a number but for inf or NaN
 
     def add(self, column: pa.ChunkedArray) -> None:
@@ -168,38 +103,78 @@ class TextScan:
         else:
             self._count(column)
         if self.order.open_for(self.alive):
-            values = stripped(column, self.missing_values).drop_null()
-            self.order.add({form: parse_dates(values, form) for form in self.alive})
-        if self.sample is not None and self._number() is not None:
-            values = stripped(column, self.missing_values).drop_null()
-            self.sample.add(self._parsed(values))
-
-    def _number(self) -> str | None:
-        """Return the kind of number that the column can still be."""
-        return next((kind for kind in NUMBERS if kind in self.alive), None)
-
-    def _parsed(self, values: Strings) -> np.ndarray:
-        numbers = parse_numbers(values, decimal_of(self._number() or "number"))
-        return np.empty(0) if numbers is None else np.asarray(numbers.to_numpy())
-
-    def _strike(self, values: Strings) -> None:
-        """Strike out the types that one of these values does not fit."""
-        before = self.alive
-        self.alive = surviving(before, values, self.forced is not None)
-        if before and not self.alive:
-            self.misfit = first_misfit(
-                values, lambda part: fits(before[0], part, self.forced is not None)
+            values = stripped(column, self.missing_values)
+            read = {form: parse(values, Column(self.name, "date", form)) for form in self.alive}
+            self.order.add(
+                {form: days.drop_null() for form, days in read.items() if days is not None}
             )
+        if self.is_target and "number" in self.alive:
+            values = stripped(column, self.missing_values).drop_null()
+            found = self.numbers.numbers(values)
+            self.numbers.add_sample(found or self.numbers.numbers(without_blanks(values)))
+
+    @property
+    def moments(self) -> Moments:
+        """The moments of the column as a number."""
+        return self.numbers.moments
+
+    @property
+    def sample(self) -> Sample | None:
+        """The sample of a target as a number."""
+        return self.numbers.sample
+
+    @property
+    def column(self) -> Column:
+        """The column as it is to be, as far as that is known."""
+        if self.forced == "number":
+            return Column(self.name, "number", self.numbers.form.spelling)
+        return self._wanted or Column(self.name, "category")
+
+    def words_among_numbers(self) -> list[str]:
+        """Return the few words but for which the column would hold numbers."""
+        if self.forced or self.misfit is None:
+            return []
+        if self.counter.full:
+            return self.odd
+        counts = self.counter.counts
+        texts = pa.array(list(counts), pa.string())
+        return odd_words(texts, np.fromiter(counts.values(), float, len(counts)))
+
+    def _strike(self, values: Strings) -> tuple[Strings, dict[str, pa.Array]]:
+        """Strike out the types that one of these values does not fit.
+
+        Return the values that are not blank, and the numbers under each reading.
+        """
+        before = self.alive
+        self.alive, found = self._surviving(before, values)
+        if before and not self.alive:
+            there = without_blanks(values)
+            if len(there) < len(values):
+                values = there
+                self.alive, found = self._surviving(before, values)
+        if before and not self.alive:
+            self.misfit = first_misfit(values, lambda part: bool(self._surviving(before, part)[0]))
+            self.odd = odd_words(values, np.ones(len(values))) if "number" in before else []
         if "number" in before and "number" not in self.alive:
             try:
                 pc.cast(values, pa.float64())
-                self.infinite = not has_leading_zeros(values)
+                self.infinite = not has_codes(values)
             except pa.ArrowInvalid:
                 pass  # text
+        return values, found
+
+    def _surviving(
+        self, candidates: Sequence[str], values: Strings
+    ) -> tuple[list[str], dict[str, pa.Array]]:
+        """Return the candidates that every value fits, and the numbers under each reading."""
+        found = self.numbers.strike(values) if "number" in candidates else {}
+        others = [candidate for candidate in candidates if candidate != "number"]
+        left = {*surviving(others, values, self.forced is not None), *(["number"] if found else [])}
+        return [candidate for candidate in candidates if candidate in left], found
 
     def _count(self, column: pa.ChunkedArray) -> None:
         counted = pc.value_counts(column)
-        if len(counted) > DISTINCT_CAP + len(self.missing_values):
+        if len(counted) > tally.DISTINCT_CAP + len(self.missing_values):
             self._stop_counting()
             self._sum_up(column)
             return
@@ -215,37 +190,42 @@ class TextScan:
     def _stop_counting(self) -> None:
         """Sum up what was counted so far, and forget it."""
         self.settle()
-        self.counter.full, self.counter.counts = True, {}
+        self.counter.give_up()
 
     def settle(self) -> None:
         """Turn the counts into the statistics of the types still possible."""
         counts = self.counter.counts
-        if counts:
-            values = pa.array(list(counts), pa.string())
-            if self._number():
-                weights = np.fromiter(counts.values(), float, len(counts))
-                self.moments.add(self._parsed(values), weights)
-            self._add_dates(values)
+        if not counts or not self.alive:
+            return
+        values = pa.array(list(counts), pa.string())
+        weights = np.fromiter(counts.values(), float, len(counts))
+        blank = is_blank(values)
+        there = pc.invert(blank)
+        self.blanks += int(weights[blank.to_numpy(zero_copy_only=False)].sum())
+        values, weights = values.filter(there), weights[there.to_numpy(zero_copy_only=False)]
+        if "number" in self.alive:
+            self.numbers.add_moments(self.numbers.strike(values), weights)
+        self._add_dates(values)
 
     def _sum_up(self, column: pa.ChunkedArray) -> None:
         values = column.drop_null()
         if self.alive == ["number"]:  # the common case: no spaces around, told by one parse
-            numbers = parse_numbers(values)
-            if numbers is not None and not has_leading_zeros(values):
+            found = self.numbers.strike(values, plain=True)
+            if found:
                 self.missing += column.null_count
-                self.moments.add(numbers.to_numpy())
+                self.numbers.add_moments(found)
                 return
         values = stripped(values, self.missing_values).drop_null()
         self.missing += len(column) - len(values)
-        self._strike(values)
-        if self._number():
-            self.moments.add(self._parsed(values))
-        self._add_dates(values)
+        there, found = self._strike(values)
+        self.blanks += len(values) - len(there)
+        self.numbers.add_moments(found)
+        self._add_dates(there)
 
     def _add_dates(self, values: Strings) -> None:
         for form in self.alive:
             if form in DATE_FORMATS and len(values):
-                bounds = pc.min_max(parse_dates(values, form)).as_py()
+                bounds = pc.min_max(parse(values, Column(self.name, "date", form))).as_py()
                 low, high = self.dates.get(form, (bounds["min"], bounds["max"]))
                 self.dates[form] = (min(low, bounds["min"]), max(high, bounds["max"]))
 
@@ -279,14 +259,14 @@ class TypedScan:
                 self.sample.add(values.to_numpy())
         if not self.counter.full:
             counted = pc.value_counts(values)
-            if len(counted) <= DISTINCT_CAP:
+            if len(counted) <= tally.DISTINCT_CAP:
                 self.counter.add(
                     counted.field("values").to_pylist(), counted.field("counts").to_pylist()
                 )
             else:
                 self.counter.full = True
             if self.counter.full:
-                self.counter.counts = {}
+                self.counter.give_up()
 
     def look_for_infinite(self, column: pa.ChunkedArray) -> None:
         """Notice infinite numbers in the file's own column; they are read as missing."""

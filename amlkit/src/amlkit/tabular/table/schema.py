@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -9,10 +10,12 @@ from typing import Any
 
 TYPES = ("number", "category", "boolean", "date")
 
-# What pandas reads as missing, and "?", which many public tables use. Compared after stripping.
+# What pandas reads as missing, "?" and "n.a.", which many public tables use, and the errors of
+# spreadsheets. Compared after stripping.
 DEFAULT_MISSING = (
     *("", "?", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND"),
-    *("1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    *("1.#QNAN", "<NA>", "N.A.", "N/A", "NA", "NULL", "NaN", "None", "n.a.", "n/a", "nan", "null"),
+    *("#DIV/0!", "#NAME?", "#NUM!", "#REF!", "#VALUE!"),
 )
 
 
@@ -24,13 +27,31 @@ class TableError(ValueError):
 class Column:
     """One column of a table.
 
-    `type` is one of TYPES. `format` says how the text of a CSV is to be read: for a date its
-    strptime format, or "ISO8601"; for a number "," if it is written with a decimal comma.
+    `type` is one of TYPES. `format` says how a text is to be read. For a date it is the strptime
+    format, or "ISO8601". For a number it is 1234.5 as the column would write it: 1,234.5 1.234,5
+    1 234.5 1 234,5 1'234.5 or 1'234,5, with a currency, a unit, % or ‰ where it has one, as in
+    "$1,234.5", "1.234,5 €" and "1,234.5%"; None is 1234.5 itself and "," is 1234,5.
     """
 
     name: str
     type: str
     format: str | None = None
+
+    @classmethod
+    def of(cls, name: str, words: str) -> Column:
+        """Return the column of a type and, if it follows, a format: "date %d/%m/%Y"."""
+        type_, _, form = words.strip().partition(" ")
+        return cls(name, type_, form.strip() or None)
+
+    @property
+    def words(self) -> str:
+        """The type and the format, as `of` and the setting data.types take them."""
+        return f"{self.type} {self.format}" if self.format else self.type
+
+    @property
+    def setting(self) -> str:
+        """The line of config.yml that gives the column this type."""
+        return f"data.types: {json.dumps({self.name: self.words}, ensure_ascii=False)}"
 
 
 @dataclass(frozen=True)

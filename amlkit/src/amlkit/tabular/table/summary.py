@@ -1,4 +1,4 @@
-"""What the scans of a table's columns come to: types, statistics, the target's distribution."""
+"""What the scans of a table's columns come to: statistics and the target's distribution."""
 
 from __future__ import annotations
 
@@ -13,23 +13,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from amlkit.tabular.table.scan import Sample, TextScan, TypedScan
-from amlkit.tabular.table.schema import shorten
-from amlkit.tabular.table.values import (
-    DATE_FORMATS,
-    NUMBERS,
-    decimal_of,
-    parse_booleans,
-    parse_dates,
-    parse_numbers,
-)
+from amlkit.tabular.table.decide import Scan
+from amlkit.tabular.table.scan import TextScan
+from amlkit.tabular.table.schema import Column, shorten
+from amlkit.tabular.table.tally import Sample
+from amlkit.tabular.table.values import parse
 
 TOP = 10  # most frequent values kept of a category
 _LONGEST_VALUE = 80  # characters kept of a frequent value
 CLASSES = 200  # classes a target may have to be listed
 _BINS = 24
-
-Scan = TextScan | TypedScan
 
 
 @dataclass(frozen=True)
@@ -58,75 +51,16 @@ def pairs(values: Sequence[Sequence[Any]]) -> tuple[tuple[Any, int], ...]:
     return tuple((value, count) for value, count in values)
 
 
-def column_profiles(scans: Sequence[Scan]) -> tuple[list[ColumnProfile], list[str]]:
-    """Return each column's profile and what a reader should know about the types found out."""
-    notes: list[str] = []
-    day_first = _day_order_elsewhere(scans)
-    # in a file with decimal commas, whole numbers are written by the same rule
-    comma = any(isinstance(s, TextScan) and s.alive[:1] == ["number,"] for s in scans)
-    profiles = []
-    for scan in scans:
-        if isinstance(scan, TextScan):
-            type_, form = _type_of(scan, day_first, comma, notes)
-        else:
-            type_, form = scan.type, None
-        if scan.missing == scan.rows:
-            notes.append(f"{scan.name!r} is missing in every row")
-        elif scan.infinite:
-            words = f"{scan.name!r} holds numbers that are not finite (inf, nan): "
-            if type_ == "number":
-                notes.append(f"{words}they are read as missing")
-            else:
-                notes.append(
-                    f"{words}read as a {type_}; to read the others as numbers, list those words "
-                    "among the missing values"
-                )
-        profiles.append(_profile(scan, type_, form))
-    return profiles, notes
-
-
-def _day_order_elsewhere(scans: Sequence[Scan]) -> str | None:
-    """Return "%d/%m" or "%m/%d" if the columns that tell agree on it."""
-    told = set()
-    for scan in scans:
-        if isinstance(scan, TextScan) and scan.missing < scan.rows:
-            slashed = {form[:5] for form in scan.alive if form[:5] in ("%d/%m", "%m/%d")}
-            told |= slashed if len(slashed) == 1 else set()
-    return told.pop() if len(told) == 1 else None
-
-
-def _type_of(
-    scan: TextScan, day_order: str | None, comma: bool, notes: list[str]
-) -> tuple[str, str | None]:
-    """Return the type and format of a column of text: the first of those it can still be."""
-    if scan.missing == scan.rows:
-        return scan.forced or ("number" if "number" in scan.alive else "category"), None
-    if not scan.alive:
-        return "category", None
-    first = scan.alive[0]
-    if first in NUMBERS:
-        return "number", decimal_of("number," if comma and "number," in scan.alive else first)
-    if first not in DATE_FORMATS:
-        return first, None
-    if len(scan.alive) > 1:
-        why = "the dates are then in order of time"
-        sure = scan.order.certain()
-        if sure is None and day_order is not None:
-            sure = next(form for form in scan.alive if form.startswith(day_order))
-            why = "as in the other columns of the file"
-        if sure is None:
-            why = "nothing in the file tells; to change it, write the column as YYYY-MM-DD"
-        first = sure or first
-        order = "day/month" if first.startswith("%d") else "month/day"
-        notes.append(f"{scan.name!r} could be day/month or month/day: read as {order} ({why})")
-    return "date", first
-
-
-def _profile(scan: Scan, type_: str, form: str | None) -> ColumnProfile:
+def column_profile(scan: Scan, column: Column) -> ColumnProfile:
+    """Return the statistics of a column as it was decided on."""
+    type_, form = column.type, column.format
     counts: Mapping[Any, int] = {}
     if not scan.counter.full:
         counts = typed_counts(scan, type_, form)
-    facts = (scan.name, type_, form, scan.missing, None if scan.counter.full else len(counts))
+    missing = scan.missing
+    if isinstance(scan, TextScan) and type_ != "category":
+        missing += scan.blanks
+    facts = (scan.name, type_, form, missing, None if scan.counter.full else len(counts))
     if type_ == "number" and scan.moments.n:
         m = scan.moments
         return ColumnProfile(*facts, *map(plain, (m.low, m.high, m.mean, m.std)))
@@ -147,18 +81,18 @@ def typed_counts(scan: Scan, type_: str, form: str | None) -> Mapping[Any, int]:
     """Return the counted values as the type has them: "1.0" and "1" are one number."""
     counts = scan.counter.counts
     values: Sequence[Any] = list(counts)
-    if isinstance(scan, TextScan):
-        texts = pa.array(values, pa.string())
-        if type_ == "number":
-            values = (parse_numbers(texts, form) or pa.array([])).to_pylist()
-        elif type_ == "boolean":
-            values = (parse_booleans(texts) or pa.array([])).to_pylist()
-        elif type_ == "date":
-            values = (parse_dates(texts, form) or pa.array([])).to_numpy().tolist()
+    rows = list(counts.values())
+    if isinstance(scan, TextScan) and type_ != "category":
+        read = parse(pa.array(values, pa.string()), Column(scan.name, type_, form))
+        if read is not None:  # a blank is null
+            there = read.is_valid().to_numpy(zero_copy_only=False)
+            rows = [count for count, present in zip(rows, there, strict=True) if present]
+            # dates in numpy: Python's own end with the year 9999
+            values = read.drop_null().to_numpy().tolist()
     if type_ == "boolean":
         values = ["true" if value else "false" for value in values]
     tally: Tally[Any] = Tally()
-    for value, count in zip(values, counts.values(), strict=True):
+    for value, count in zip(values, rows, strict=True):
         tally[value] += count
     return tally
 

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from amlkit.tabular.table.schema import Column, TableError, shorten
+from amlkit.tabular.table.date_formats import (
+    DATE_FORMATS,
+    fitting_dates,
+    parse_dates,
+    parse_mixed_dates,
+    utc_seconds,
+)
+from amlkit.tabular.table.number_formats import (
+    SYMBOLS,
+    NumberFormat,
+    Strings,
+    all_finite,
+    parse_numbers,
+)
+from amlkit.tabular.table.number_scan import first_misfit
+from amlkit.tabular.table.schema import TYPES, Column, TableError, shorten
 from amlkit.tabular.table.source import Part
 
-ISO = "ISO8601"
-# pattern → replacement that gives ISO order; RE2, so \b and groups but no look-around
-_DAYS = {
-    "%Y/%m/%d": (r"^(\d{4})/(\d\d?)/(\d\d?)", r"\1-\2-\3"),
-    "%d.%m.%Y": (r"^(\d\d?)\.(\d\d?)\.(\d{4})", r"\3-\2-\1"),
-    "%d/%m/%Y": (r"^(\d\d?)/(\d\d?)/(\d{4})", r"\3-\2-\1"),
-    "%m/%d/%Y": (r"^(\d\d?)/(\d\d?)/(\d{4})", r"\3-\1-\2"),
-}
-_TIMES = {"": "$", " %H:%M": r" \d\d?:\d\d$", " %H:%M:%S": r" \d\d?:\d\d:\d\d$"}
-_ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?( ?(Z|[+-]\d\d(:?\d\d)?))?)?$"
-_ANY_DATE = r"^\d{1,4}[-./]\d\d?[-./]\d"
-DATE_FORMATS = (ISO, *(day + time for day in _DAYS for time in _TIMES))
 # What a column of text may turn out to be, the likelier first; "category" fits everything.
-NUMBERS = ("number", "number,")
-CANDIDATES = ("boolean", *NUMBERS, *DATE_FORMATS)
-_BOOLEANS = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "yes": 1.0, "no": 0.0}
-_SAMPLE = 64  # values looked at before a whole column is
-
-Strings: TypeAlias = "pa.StringArray | pa.ChunkedArray"
+CANDIDATES = ("boolean", "number", *DATE_FORMATS)
+_YES, _NO = ("true", "1", "yes", "y", "t", "on"), ("false", "0", "no", "n", "f", "off")
+_BOOLEANS = {**dict.fromkeys(_YES, 1.0), **dict.fromkeys(_NO, 0.0)}
+_NOTHING = [sign * times for sign in "-\u2012\u2013\u2014\u2015\u2212.*" for times in (1, 2, 3)]
+_NOTHING.append("\u2026")
 
 
 def stripped(values: Strings, missing: Sequence[str]) -> Strings:
@@ -49,27 +49,24 @@ def without(values: Strings, missing: Sequence[str]) -> Strings:
     )
 
 
-def parse_numbers(values: Strings, decimal: str | None = None) -> pa.Array | None:
-    """Return the strings as float64, or None if one of them is no finite number."""
-    try:
-        if decimal == ",":
-            if pc.any(pc.match_substring(values, ".")).as_py():
-                return None
-            values = pc.replace_substring(values, ",", ".")
-        numbers = pc.cast(values, pa.float64())
-    except pa.ArrowInvalid:
-        return None
-    return numbers if all_finite(numbers) else None
+def is_blank(values: Strings) -> pa.BooleanArray | pa.ChunkedArray:
+    """Return which of the strings are only dashes, dots or asterisks: how people mark a blank.
+
+    A spreadsheet puts the currency beside a dash.
+    """
+    return pc.is_in(pc.utf8_trim(values, SYMBOLS + " "), pa.array(_NOTHING))
 
 
-def all_finite(numbers: pa.Array) -> bool:
-    """Return whether no value is infinite or NaN (nulls aside)."""
-    total = pc.sum(numbers).as_py()
-    return total is None or bool(np.isfinite(total)) or bool(pc.all(pc.is_finite(numbers)).as_py())
+def without_blanks(values: Strings) -> Strings:
+    """Return the strings that are not blank."""
+    return values.filter(pc.invert(is_blank(values)))
 
 
 def parse_booleans(values: Strings) -> pa.Array | None:
-    """Return true/false (any case; also 1/0 and yes/no) as 1.0/0.0, or None if one is neither."""
+    """Return true/false as 1.0/0.0, or None if one is neither.
+
+    In any case, and also as 1/0, yes/no, y/n, t/f and on/off.
+    """
     words = pa.array(list(_BOOLEANS), pa.string())
     found = pc.index_in(pc.utf8_lower(values), words)
     if found.null_count != values.null_count:
@@ -77,110 +74,25 @@ def parse_booleans(values: Strings) -> pa.Array | None:
     return pc.take(pa.array(list(_BOOLEANS.values())), found)
 
 
-def parse_dates(values: Strings, form: str | None) -> pa.Array | None:
-    """Return the strings as timestamp[s] (zones to UTC), or None if one of them does not fit.
-
-    Days that no calendar has (31.02.2020) do not fit. Fractions of a second are cut off.
-    """
-    try:
-        if form is None or form == ISO:
-            return _parse_iso(values)
-        day = next((day for day in _DAYS if form.startswith(day)), None)
-        if day is None or not _all_match(values, _pattern(form)):
-            return None
-        padded = pc.replace_substring_regex(values, r"\b(\d)\b", r"0\1")
-        return pc.cast(pc.replace_substring_regex(padded, *_DAYS[day]), pa.timestamp("s"))
-    except pa.ArrowInvalid:
-        return None
-
-
-def _parse_iso(values: Strings) -> pa.Array | None:
-    try:
-        return pc.cast(values, pa.timestamp("s"))
-    except pa.ArrowInvalid:
-        pass  # zones or fractions of a second
-    if not _all_match(values, _ISO):
-        return None
-    whole = pc.replace_substring_regex(values, r"[.,]\d+", "")
-    whole = pc.replace_substring_regex(whole, r" ([Z+-])", r"\1")
-    zoned = pc.match_substring_regex(whole, r"[T ].*(Z|[+-]\d\d(:?\d\d)?)$")
-    nothing = pa.scalar(None, pa.string())
-    return pc.coalesce(
-        utc_seconds(pc.cast(pc.if_else(zoned, whole, nothing), pa.timestamp("s", "UTC"))),
-        pc.cast(pc.if_else(zoned, nothing, whole), pa.timestamp("s")),
-    )
-
-
-def utc_seconds(dates: pa.Array) -> pa.Array:
-    """Return dates or timestamps of any unit and zone as timestamp[s] in UTC."""
-    if not pa.types.is_timestamp(dates.type):
-        return pc.cast(dates, pa.timestamp("s"), safe=False)
-    seconds = pc.cast(dates, pa.timestamp("s", dates.type.tz), safe=False)
-    # through whole seconds: no time zone database is needed, which Windows lacks
-    return pc.cast(pc.cast(seconds, pa.int64()), pa.timestamp("s"))
-
-
-def _pattern(form: str) -> str:
-    if form == ISO:
-        return _ISO
-    day = next(day for day in _DAYS if form.startswith(day))
-    return _DAYS[day][0] + _TIMES[form[len(day) :]]
-
-
-def _all_match(values: Strings, pattern: str) -> bool:
-    return pc.all(pc.match_substring_regex(values, pattern)).as_py() is not False
-
-
 def surviving(candidates: Sequence[str], values: Strings, forced: bool = False) -> list[str]:
-    """Return the candidates that every value fits; values are stripped and not missing."""
-    if len(values) == 0 or not candidates:
-        return list(candidates)
-    if len(values) > 2 * _SAMPLE:
-        candidates = surviving(candidates, values.slice(0, _SAMPLE), forced)
-    elif ISO in candidates and not _all_match(values, _ANY_DATE):
-        candidates = [candidate for candidate in candidates if candidate not in DATE_FORMATS]
-    return [candidate for candidate in candidates if fits(candidate, values, forced)]
+    """Return which of "boolean" and the formats of dates every value fits.
 
-
-def fits(candidate: str, values: Strings, forced: bool = False) -> bool:
-    """Return whether every value can be of that type.
-
-    A type that the user has `forced` takes more: codes like 01234 as numbers, 1/0 and yes/no as
-    booleans.
+    The values are stripped and not missing. A boolean that the user has `forced` may be written
+    as `parse_booleans` takes it.
     """
-    if candidate == "boolean":
-        if forced:
-            return parse_booleans(values) is not None
-        lower = pc.utf8_lower(values)
-        return bool(pc.all(pc.is_in(lower, pa.array(["true", "false"]))).as_py())
-    if candidate in NUMBERS:
-        if parse_numbers(values, decimal_of(candidate)) is None:
-            return False
-        return forced or not has_leading_zeros(values)
-    return _all_match(values, _pattern(candidate)) and parse_dates(values, candidate) is not None
+    dates = fitting_dates([form for form in candidates if form in DATE_FORMATS], values)
+    return [
+        candidate
+        for candidate in candidates
+        if candidate in dates or (candidate == "boolean" and _are_booleans(values, forced))
+    ]
 
 
-def decimal_of(candidate: str) -> str | None:
-    """Return the `format` of a column of numbers: "," for a decimal comma."""
-    return "," if candidate == "number," else None
-
-
-def first_misfit(values: Strings, fit: Callable[[Strings], bool]) -> str:
-    """Return the first value that does not fit, found by halving; there must be one."""
-    while len(values) > 1:
-        half = values.slice(0, len(values) // 2)
-        values = values.slice(len(values) // 2) if fit(half) else half
-    return str(values[0].as_py())
-
-
-def has_leading_zeros(values: Strings) -> bool:
-    """Return whether a whole number is written as a code is: 01234."""
-    zero = pc.or_(pc.starts_with(values, "0"), pc.starts_with(values, "-0"))
-    return not _none_match(pc.filter(values, zero), r"^-?0\d+$")
-
-
-def _none_match(values: Strings, pattern: str) -> bool:
-    return pc.any(pc.match_substring_regex(values, pattern)).as_py() is not True
+def _are_booleans(values: Strings, forced: bool) -> bool:
+    if forced or not len(values):
+        return parse_booleans(values) is not None
+    lower = pc.utf8_lower(values)
+    return bool(pc.all(pc.is_in(lower, pa.array(["true", "false"]))).as_py())
 
 
 _ARROW = {
@@ -219,29 +131,59 @@ def convert(
 def misfit(file: str, column: Column, value: object, line: int | None) -> TableError:
     """Return the error for a value that is not of its column's type."""
     where = f" (line {line})" if line else ""
-    kind = column.type + (f" like {column.format}" if column.format else "")
     return TableError(
-        f"{file}: column {column.name!r} holds {shorten(value)!r}{where}, which is not a {kind}; "
-        "mend the value, list it as missing, or give the column another type"
+        f"{file}: column {column.name!r} holds {shorten(value)!r}{where}, which is not a "
+        f"{kind_text(column)}; mend the value, list it as missing, or give the column another type"
+    )
+
+
+def check_type(column: Column) -> None:
+    """Raise TableError for a type or a format that there is not."""
+    if column.type not in TYPES:
+        raise TableError(
+            f"types: {column.name!r} cannot be {column.type!r}; choose {' or '.join(TYPES)}"
+        )
+    if column.format is not None and column.type == "number":
+        try:
+            NumberFormat.of(column.format)
+        except TableError as error:
+            raise TableError(f"types: {column.name!r}: {error}") from None
+    elif column.format is not None and not (
+        column.type == "date" and column.format in DATE_FORMATS
+    ):
+        known = f"; those of a date are {', '.join(DATE_FORMATS)}"
+        raise TableError(f"types: {column.name!r}: {column.words!r} has no such format{known}")
+
+
+def kind_text(column: Column) -> str:
+    """Return the type in words: "number like 1.234,5 €"."""
+    if column.format is None:
+        return column.type
+    number = column.type == "number"
+    return (
+        f"{column.type} like {NumberFormat.of(column.format).example if number else column.format}"
     )
 
 
 def parse(values: pa.ChunkedArray | pa.Array, column: Column) -> pa.Array | None:
     """Return strings as the column's number, boolean or date; None if one does not fit.
 
-    A date may be in ISO 8601 whatever the column's own format, which no other begins like.
+    A date may be in ISO 8601 whatever the column's own format, which no other begins like. A blank
+    (`is_blank`) is null.
     """
+    result = _parse(values, column)
+    if result is None and pc.any(blank := is_blank(values)).as_py():
+        result = _parse(pc.if_else(blank, pa.scalar(None, pa.string()), values), column)
+    return result
+
+
+def _parse(values: Strings, column: Column) -> pa.Array | None:
     if column.type == "number":
         return parse_numbers(values, column.format)
     if column.type == "boolean":
         return parse_booleans(values)
     dates = parse_dates(values, column.format)
-    if dates is not None or column.format in (None, ISO):
-        return dates
-    is_iso, nothing = pc.match_substring_regex(values, r"^\d{4}-"), pa.scalar(None, pa.string())
-    iso = parse_dates(pc.if_else(is_iso, values, nothing), ISO)
-    own = parse_dates(pc.if_else(is_iso, nothing, values), column.format)
-    return None if iso is None or own is None else pc.coalesce(iso, own)
+    return parse_mixed_dates(values, column.format) if dates is None else dates
 
 
 def as_plain(values: pa.ChunkedArray, wanted: str) -> pa.ChunkedArray:
