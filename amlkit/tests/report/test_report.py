@@ -105,8 +105,20 @@ def facts() -> dict[str, Any]:
         "metrics": {
             "task": "classification",
             "metrics": {"rmse": 1234.5678, "roc_auc": 0.94},
-            "chance": {"roc_auc": 0.58},
+            "intervals": {"roc_auc": [0.93, 0.95]},
+            "train_metrics": {"rmse": 900.0, "roc_auc": 0.99},
+            "baseline": {
+                "name": "class priors",
+                "metrics": {"roc_auc": 0.5},
+                "difference": {"roc_auc": [0.43, 0.45]},
+            },
+            "champion": {
+                "version": "2",
+                "metrics": {"roc_auc": 0.92, "rmse": 1200.0},
+                "difference": {"roc_auc": [0.00002, 0.04], "rmse": [-8.5, 70.0]},
+            },
             "rows": {"train": 9876, "test": 2468},
+            "split": {"by": "row hash", "column": None, "folds": None},
             "training": {
                 "estimator": "Ridge",
                 "parameters": {"alpha": 1.0},
@@ -125,6 +137,57 @@ def facts() -> dict[str, Any]:
             "notes": ["read as day/month"],
             "target": {"name": "Sex"},
         },
+        "analysis": {
+            "loss": {"name": "log_loss", "value": 0.3},
+            "segments": [
+                {
+                    "column": "Island",
+                    "segment": "Dream",
+                    "rows": 120,
+                    "metric": "log_loss",
+                    "value": 0.9,
+                    "interval": [0.5, 1.3],
+                },
+                {
+                    "column": "Mass",
+                    "segment": "from 2700 to 3550",
+                    "rows": 99,
+                    "metric": "log_loss",
+                    "value": 0.4,
+                    "interval": [0.2, 0.6],
+                },
+            ],
+            "worst_rows": [
+                {
+                    "row": {"Island": "Dream", "Mass": 4201.5},
+                    "truth": "MALE",
+                    "prediction": "FEMALE",
+                    "probability": 0.0123,
+                },
+            ],
+            "positive": "MALE",
+            "thresholds": [
+                {
+                    "threshold": 0.05,
+                    "precision": 0.6,
+                    "recall": None,
+                    "share": 0.9,
+                    "false_positives": 1234,
+                    "false_negatives": 3,
+                },
+            ],
+            "data_checks": [
+                {
+                    "kind": "leak",
+                    "column": "left",
+                    "words": "'left' alone gives 'Sex' away",
+                    "paste": 'training.drop_columns: ["left"]',
+                    "severity": "warning",
+                },
+            ],
+            "notes": ["segments of 2 of 9 columns"],
+        },
+        "data_changes": ["'Mass' has the mean 4,000, before 3,000, since the champion's data"],
         "log_tail": "[1/6] read\n\x1b[32m[2/6] fit\x1b[0m",
     }
 
@@ -202,7 +265,7 @@ def test_is_built_for_every_reader(tmp_path: Path, facts: dict[str, Any]) -> Non
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert len(page.all("table")) == len(page.all("caption")) == 2
+    assert len(page.all("table")) == len(page.all("caption")) == 6
     assert page.all("th") and all(th["scope"] in ("col", "row") for th in page.all("th"))
     ids = [a["id"] for _, a in page.tags if "id" in a]
     assert len(ids) == len(set(ids))
@@ -255,26 +318,66 @@ def test_says_first_what_became_of_the_run(tmp_path: Path, facts: dict[str, Any]
 
 def test_metrics_stand_beside_threshold_and_champion(tmp_path: Path, facts: dict[str, Any]) -> None:
     head, first, second = write(tmp_path, facts).table("held-out rows")
-    assert head == "Metric This model Bar from 0 to 1 Champion, version 2 Difference Threshold"
-    assert first == "roc_auc primary higher is better 0.9400 0.9200 +0.0200 better ≥ 0.6 ✓ met"
+    assert head == "Metric This model Bar from 0 to 1 Champion version 2 Difference Threshold"
+    assert first == (
+        "roc_auc primary higher is better 0.9400 0.9300 to 0.9500 0.9200 "
+        "+0.0200 under +0.0001 to +0.0400 better ≥ 0.6 ✓ met"
+    )
     no_bar = "(no bar: no upper limit)"
-    assert second == f"rmse lower is better 1,235 {no_bar} 1,200 +34.57 worse {DASH}"
+    unsure = f"+34.57 {MINUS}8.500 to +70.00 no clear difference"
+    assert second == f"rmse lower is better 1,235 {no_bar} 1,200 {unsure} {DASH}"
+    facts["metrics"]["champion"]["difference"]["rmse"] = [-170.0, -30.0]
     facts["decision"]["checks"][0] |= {"least": 0.95, "bound": ">= 0.95", "passed": False}
     facts["metrics"]["metrics"]["rmse"] = 1100.0
+    surely = f"{MINUS}100.0 {MINUS}170.0 to {MINUS}30.00 better"
     _, first, second = write(tmp_path, facts).table("held-out rows")
     assert first.endswith("≥ 0.95 ✕ missed")
-    assert second == f"rmse lower is better 1,100 {no_bar} 1,200 {MINUS}100.0 better {DASH}"
+    assert second == f"rmse lower is better 1,100 {no_bar} 1,200 {surely} {DASH}"
     bounds = {"least": -1.5, "most": 2.0, "bound": ">= -1.5 and <= 2"}
     facts["decision"]["checks"][0] |= {**bounds, "passed": True}
     _, first, _ = write(tmp_path, facts).table("held-out rows")
     assert first.endswith(f"≥ {MINUS}1.5 and ≤ 2 ✓ met")
 
 
+def test_nothing_is_better_or_worse_that_no_interval_tells(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    """Nor by the interval of another champion, who was there when the run ended."""
+    facts["metrics"]["champion"]["version"] = "1"
+    _, first, second = write(tmp_path, facts).table("held-out rows")
+    assert "+0.0200 ≥ 0.6" in first and f"+34.57 {DASH}" in second
+
+
+def test_the_training_rows_and_the_baseline_stand_beside(
+    tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    head, first, second = write(tmp_path, facts).table("beside others")
+    assert head == "Metric This model On training rows Baseline class priors Difference"
+    assert first == f"rmse 1,235 900.0 {DASH} {DASH}"
+    assert second == "roc_auc 0.9400 0.9900 0.5000 +0.4400 +0.4300 to +0.4500 better"
+    del facts["metrics"]["baseline"], facts["metrics"]["train_metrics"]
+    assert "beside others" not in write(tmp_path, facts).source
+
+
+def test_says_where_it_errs_and_what_to_look_at(tmp_path: Path, facts: dict[str, Any]) -> None:
+    page = write(tmp_path, facts)
+    _, worst, other = page.table("by segment")
+    assert worst == "Island Dream 120 0.9000 0.5000 to 1.300 worse than all rows"
+    assert other == "Mass from 2700 to 3550 99 0.4000 0.2000 to 0.6000"
+    assert page.table("largest loss")[1] == "MALE FEMALE 0.0123 Dream 4,202"
+    assert page.table("“MALE”")[1] == f"0.05 0.6000 {DASH} 0.9000 1,234 3"
+    assert 'In config.yml: training.drop_columns: ["left"]' in page.text
+    assert "has the mean 4,000" in page.text and "Segments of 2 of 9 columns." in page.text
+    facts["analysis"], facts["data_changes"] = {"segments": "none"}, None
+    page = write(tmp_path, facts)
+    assert "Where it errs" not in page.text and "What to look at" not in page.text
+
+
 def test_says_why_the_champion_was_not_compared(tmp_path: Path, facts: dict[str, Any]) -> None:
     facts["decision"]["champion"] = {"version": "2", "error": "it wants another schema"}
     page = write(tmp_path, facts)
     assert "The champion, version 2, could not be compared: it wants another schema." in page.text
-    assert "Difference" not in page.text
+    assert "Difference" not in page.table("held-out rows")[0]
 
 
 def test_says_what_went_in(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -283,7 +386,6 @@ def test_says_what_went_in(tmp_path: Path, facts: dict[str, Any]) -> None:
         "5f0c9a7be21d", "12,344", "9,876 train / 2,468 test", "b19d2f6a03ce", "77aa01c4e9d0",
         "9fceb02d0ae5 with uncommitted changes", "3 June 2025, 10:12 UTC", "1 min 12 s", "Ridge",
         "alpha", "2.0 s", "without 'id': it is different in every row",
-        "By chance (shuffled labels, 99th percentile): roc_auc 0.5800",
     ):  # fmt: skip
         assert words in text
     facts["git"]["dirty"] = False
@@ -296,6 +398,8 @@ def test_rows_add_up(tmp_path: Path, facts: dict[str, Any]) -> None:
     assert "2,468 test; 617 left out: no Sex<" in write(tmp_path, facts).source
     facts["data"]["rows"] += 3  # and some that train.py left out for a reason of its own
     assert "2,468 test; 620 left out<" in write(tmp_path, facts).source
+    facts["metrics"]["split"] = {"by": "group", "column": "shop", "folds": 5}
+    assert "2,468 in 5 folds, by group shop<" in write(tmp_path, facts).source
 
 
 def test_profile_is_a_table_that_folds(tmp_path: Path, facts: dict[str, Any]) -> None:

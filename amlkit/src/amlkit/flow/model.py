@@ -30,6 +30,8 @@ class Trained:
     """What a person types to go on."""
     waited: bool = False
     """Whether the run was waited for; it may go on all the same."""
+    data_checks: Sequence[Mapping[str, Any]] = ()
+    """What the run found in its table that its owner should look at (docs/contract.md)."""
     failure: str = ""
 
     def words(self) -> Sequence[str]:
@@ -59,6 +61,7 @@ class Trained:
         }
         if verdict:
             done |= {"decision": verdict.decision.to_dict(), "report": self.report}
+            done |= {"data_checks": list(self.data_checks)}
         return done
 
 
@@ -261,19 +264,22 @@ def resume_command(context: cli.Context, run: Run) -> str:
 
 def conclude(context: cli.Context, run: Run) -> Trained:
     """Lets the gate judge a completed run, registers its model if it may be, writes the report."""
-    from amlkit.flow import training
+    from amlkit.flow import report, training
     from amlkit.report import write_report
 
     workspace, settings, args = context.workspace, context.settings, context.args
     verdict = training.judge(workspace, settings, run, replace_champion=args.replace_champion)
-    facts = training.report_facts(workspace, run, verdict) | {"flags": context.place}
+    analysis = report.read_analysis(workspace, run, rows=settings.data.print_profile)
+    facts = report.report_facts(workspace, run, verdict, analysis) | {"flags": context.place}
     try:
-        facts["figures"] = training.read_figures(workspace, run)
+        facts["figures"] = report.read_figures(workspace, run)
     except ValueError as error:  # the model is judged; only its page lacks them
         context.say(f"warning: the report is without figures: {error}")
-    report = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
+    page = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
     following = deploy_command(context, run) if verdict.model else ""
-    return Trained(run, verdict.decision.reason, verdict, report, following, waited=True)
+    looks = analysis.get("data_checks", ())
+    reason = verdict.decision.reason
+    return Trained(run, reason, verdict, page, following, waited=True, data_checks=looks)
 
 
 def deploy_command(context: cli.Context, run: Run) -> str:

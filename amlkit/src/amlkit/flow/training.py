@@ -17,7 +17,6 @@ from amlkit.settings import Settings, SettingsError, Training
 from amlkit.workspace import Workspace
 
 METRICS = "metrics.json"
-FIGURES = "figures.json"
 LONGEST_SCHEMA = 5000  # characters of the tag that names a model's columns
 
 
@@ -136,6 +135,8 @@ class Verdict:
     model: Model | None
     created: bool
     """Whether this call registered it; False: an earlier one did, or none."""
+    champion: Model | None = None
+    """That of the moment when it was judged; None also where an earlier call judged it."""
 
 
 def read_metrics(workspace: Workspace, run: Run) -> dict[str, Any]:
@@ -170,13 +171,12 @@ def judge(workspace: Workspace, settings: Settings, run: Run, *, replace_champio
     if not run.model_name:
         raise WorkError(f"run {run.id} was not started by src/model.py: nothing says what it is of")
     metrics = read_metrics(workspace, run)
-    decisions: list[gate.Decision] = []
+    judged: list[tuple[gate.Decision, Model | None]] = []
 
     def accept(champion: Model | None) -> bool:
-        decisions.append(
-            gate.decide(metrics, settings.gate, champion, replace_champion=replace_champion)
-        )
-        return decisions[-1].registered
+        decision = gate.decide(metrics, settings.gate, champion, replace_champion=replace_champion)
+        judged.append((decision, champion))
+        return decision.registered
 
     tags = {
         **run.tags,
@@ -186,67 +186,13 @@ def judge(workspace: Workspace, settings: Settings, run: Run, *, replace_champio
         "schema": _columns(workspace.jobs.read(run.id, "model/schema.json")),
     }
     model = workspace.models.register(run, tags, accept)
-    if decisions:
-        return Verdict(metrics, decisions[-1], model, created=model is not None)
+    if judged:
+        decision, champion = judged[-1]
+        return Verdict(metrics, decision, model, model is not None, champion)
     if model is None:
         raise WorkError(f"run {run.id} was not judged; run this again")
     decision = gate.registered_earlier(metrics, settings.gate, model)
     return Verdict(metrics, decision, model, created=False)
-
-
-def read_figures(workspace: Workspace, run: Run) -> list[tuple[str, str, str, str]]:
-    """A run's figures: (SVG, title, what is seen, caption) of each that is there.
-
-    Raises:
-        ValueError: `outputs/figures.json` is no list of them.
-    """
-    raw = workspace.jobs.read(run.id, FIGURES)
-    found = []
-    try:
-        for figure in json.loads(raw) if raw else []:
-            svg = workspace.jobs.read(run.id, figure["file"])
-            if svg is not None:
-                words = (figure["title"], figure["alt"], figure.get("caption", ""))
-                found.append((svg.decode("utf-8", "replace"), *words))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(
-            f"outputs/{FIGURES} is no list of file, title and alt (see docs/contract.md)"
-        ) from None
-    return found
-
-
-def report_facts(workspace: Workspace, run: Run, verdict: Verdict) -> dict[str, Any]:
-    """What the report says of a run beside its figures."""
-    data = workspace.data.get(run.tags["data_name"], run.tags["data_version"])
-    commit = run.tags.get("git_commit")
-    return {
-        "run_id": run.id,
-        "experiment": run.experiment,
-        "status": run.status,
-        "created": run.created,
-        "seconds": run.seconds,
-        "data": {
-            "name": run.tags["data_name"],
-            "version": run.tags["data_version"],
-            "rows": data.rows if data else None,
-            "target": run.tags["target"],
-        },
-        "environment": {
-            "name": run.tags["environment_name"],
-            "version": run.tags["environment_version"],
-        },
-        "code_version": run.tags["code_version"],
-        "settings": json.loads(run.tags.get("settings", "{}")),
-        "git": {"commit": commit, "dirty": run.tags.get("git_dirty") == "true"} if commit else None,
-        "model": {
-            "name": run.model_name,
-            "version": verdict.model.version if verdict.model else None,
-        },
-        "decision": verdict.decision.to_dict(),
-        "metrics": verdict.metrics,
-        "profile": workspace.data.profile(data) or None if data else None,
-        "log_tail": "\n".join(workspace.jobs.log(run.id, 40)),
-    }
 
 
 def _columns(schema: bytes | None) -> str:

@@ -18,14 +18,9 @@ from jinja2 import ChainableUndefined, Environment
 from markupsafe import Markup
 
 from amlkit.content import write_text
-from amlkit.gate import less_is_better
 from amlkit.report import words
 from amlkit.report.embed import embed
-
-_MORE_IS_BETTER = re.compile(
-    r"(auc|accuracy|precision|recall|f1|r2|score|kappa|mcc|jaccard|explained)"
-)
-_SHARE = re.compile(r"(auc|accuracy|precision|recall|f1|r2|brier|jaccard|hamming|zero_one)")
+from amlkit.report.tables import metrics_table, part, rows_table, segments_table, sides_table
 
 
 def write_report(path: Path, facts: Mapping[str, Any]) -> None:
@@ -44,8 +39,11 @@ def write_report(path: Path, facts: Mapping[str, Any]) -> None:
         css=Markup(_source("report.css")),  # noqa: S704 - our own
         kind=kind,
         headline=headline,
-        table=_metrics(_part(facts, "metrics"), _part(facts, "decision")),
-        serving=_serving(_part(_part(facts, "metrics"), "serving")),
+        table=metrics_table(part(facts, "metrics"), part(facts, "decision")),
+        sides=sides_table(part(facts, "metrics")),
+        segments=segments_table(part(facts, "analysis")),
+        worst=rows_table(part(facts, "analysis")),
+        serving=_serving(part(part(facts, "metrics"), "serving")),
         split=_split(facts),
         commands=_commands(facts),
         drawn=[
@@ -86,121 +84,33 @@ def _template(name: str) -> Any:
     return environment.from_string(_source(name))
 
 
-def _part(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A part of the facts; empty where it is missing or of another form."""
-    value = facts.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
 def _outcome(facts: Mapping[str, Any]) -> tuple[str, str]:
     """Kind ("good", "bad" or "") and headline."""
-    model, status = _part(facts, "model"), str(facts.get("status") or "")
+    model, status = part(facts, "model"), str(facts.get("status") or "")
     if model.get("version") is not None:
         return "good", f"Registered as {model.get('name')} version {model['version']}"
-    if _part(facts, "decision"):
+    if part(facts, "decision"):
         return "bad", "Not registered"
     if status in ("Failed", "Canceled"):
         return "bad", f"Run {status.lower()}"
     return "", "Not judged"
 
 
-def _metrics(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of metrics: this model, the champion, the difference, the threshold."""
-    values = _part(metrics, "metrics")
-    champion = _part(decision, "champion") or _part(metrics, "champion")
-    others = _part(champion, "metrics")
-    checks = {
-        str(check["metric"]): check
-        for check in decision.get("checks") or ()
-        if check.get("kind") == "threshold"
-    }
-    primary = str(decision.get("primary_metric") or "")
-    rows = []
-    for name in sorted({**values, **checks}, key=lambda name: name != primary):  # else as measured
-        value, other, check = values.get(name), others.get(name), checks.get(name, {})
-        least, most = check.get("least"), check.get("most")
-        way = _way(name, least, most)
-        meter = _meter(name, value, other, most if least is None else least)
-        rows.append(
-            {
-                "name": name,
-                "primary": name == primary,
-                "way": way,
-                "value": value,
-                "meter": meter,
-                "no_bar": "" if meter else _no_bar(name),
-                "other": other,
-                "change": _change(value, other, way),
-                "bound": words.signs(check.get("bound", "")).replace("-", words.MINUS),
-                "passed": bool(check.get("passed")),
-            }
-        )
-    return {
-        "rows": rows,
-        "bars": any(row["meter"] for row in rows),
-        "thresholds": bool(checks),
-        "champion": champion,
-        "compared": bool(others),
-        "chance": _part(metrics, "chance"),
-    }
-
-
-def _way(name: str, least: float | None, most: float | None) -> str:
-    """Which way is better; nothing where neither the bound nor the name tells."""
-    if (least is None) != (most is None):
-        return "higher is better" if most is None else "lower is better"
-    if less_is_better(name):
-        return "lower is better"
-    return "higher is better" if _MORE_IS_BETTER.search(name) else ""
-
-
-def _change(value: Any, other: Any, way: str) -> dict[str, Any]:
-    """The difference to the champion, signed, and in a word whether it is for the better."""
-    if not isinstance(value, int | float) or not isinstance(other, int | float):
-        return {"text": words.DASH}
-    change = float(value) - float(other)
-    if change == 0:
-        return {"text": "0", "word": "equal"}
-    text = words.number(change, signed=True)
-    if not way:
-        return {"text": text}
-    better = (change > 0) == (way == "higher is better")
-    return {
-        "text": text,
-        "word": "better" if better else "worse",
-        "side": "yes" if better else "no",
-    }
-
-
-def _meter(name: str, value: Any, other: Any, bound: Any) -> dict[str, float]:
-    """A bar for metrics from 0 to 1, in per cent; empty for any other."""
-    marks = {"value": value, "other": other, "bound": bound}
-    shares = {
-        mark: round(100 * share, 1)
-        for mark, share in marks.items()
-        if isinstance(share, int | float) and 0 <= share <= 1
-    }
-    return shares if _SHARE.search(name) and "value" in shares else {}
-
-
-def _no_bar(name: str) -> str:
-    """Why a metric has none; nothing where its name does not tell."""
-    if _SHARE.search(name):
-        return "not from 0 to 1"
-    return "no upper limit" if less_is_better(name) else ""
-
-
 def _split(facts: Mapping[str, Any]) -> str:
     """The rows of both sides, and those that neither got; empty where they are not known."""
-    rows, data = _part(_part(facts, "metrics"), "rows"), _part(facts, "data")
+    metrics, data = part(facts, "metrics"), part(facts, "data")
+    rows, how = part(metrics, "rows"), part(metrics, "split")
     train, test = rows.get("train"), rows.get("test")
     if not isinstance(train, int) or not isinstance(test, int):
         return ""
-    text = f"{words.whole(train)} train / {words.whole(test)} test"
+    by = f", by {how['by']} {how['column']}" if how.get("column") else ""
+    if how.get("folds"):
+        return f"{words.whole(test)} in {how['folds']} folds{by}"
+    text = f"{words.whole(train)} train / {words.whole(test)} test{by}"
     left = data["rows"] - train - test if isinstance(data.get("rows"), int) else 0
     if left <= 0:
         return text
-    target, profile = data.get("target"), _part(facts, "profile")
+    target, profile = data.get("target"), part(facts, "profile")
     missing = [c.get("missing") for c in profile.get("columns") or () if c.get("name") == target]
     why = f": no {target}" if missing == [left] else ""
     return f"{text}; {words.whole(left)} left out{why}"
@@ -225,13 +135,13 @@ def _commands(facts: Mapping[str, Any]) -> str:
 
     Of the table no more than its file's name is known: a comment says which one is meant.
     """
-    data, git = _part(facts, "data"), _part(facts, "git")
+    data, git = part(facts, "data"), part(facts, "git")
     where = [str(flag) for flag in facts.get("flags") or ()]
     lines = []
     if git.get("commit"):
         lines.append(_typed(["git", "checkout", str(git["commit"])]))
     if data.get("name"):
-        file = str(_part(facts, "profile").get("file") or "")
+        file = str(part(facts, "profile").get("file") or "")
         asset = f"data asset {data['name']}, version {data.get('version')}"
         told = f"{file}: the table of {asset}; give its path" if file else f"{asset}, is the table"
         lines.append(_one_line(f"# {told}"))
@@ -241,7 +151,7 @@ def _commands(facts: Mapping[str, Any]) -> str:
     last = ["python", "src/model.py", *where]
     last += ["--experiment", str(facts["experiment"])] if facts.get("experiment") else []
     last += ["--set", f"data.name={json.dumps(data['name'])}"] if data.get("name") else []
-    for key, value in _part(facts, "settings").items():
+    for key, value in part(facts, "settings").items():
         last += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
     return "\n".join([*lines, _typed([*last, "--force"])])
 

@@ -46,6 +46,25 @@ def number(value: Any, signed: bool = False) -> str:
     return text.replace("-", MINUS)
 
 
+def difference(value: float) -> str:
+    """A signed difference, never in powers of ten: of a tiny one its size is enough."""
+    if abs(value) < 0.00005:
+        return f"under {MINUS if value < 0 else '+'}0.0001"
+    if abs(value) < 0.001:
+        return f"{value:+.4f}".replace("-", MINUS)
+    return number(value, signed=True) if abs(value) < 1e15 else f"{value:+,.0f}"
+
+
+def interval(ends: Any, signed: bool = False) -> str:
+    """`0.91 to 0.97`; empty where the ends are no two numbers."""
+    if not isinstance(ends, list | tuple) or len(ends) != 2:
+        return ""
+    if not all(isinstance(end, int | float) and math.isfinite(end) for end in ends):
+        return ""
+    one = difference if signed else number
+    return " to ".join("0" if end == 0 else one(end) for end in ends)
+
+
 def whole(value: Any) -> str:
     """A count; a float of a count reads as one."""
     return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)

@@ -53,6 +53,7 @@ def analyse(rows: Rows, evaluation: Evaluation, judgement: Judgement) -> dict[st
         "notes": notes,
     }
     if rows.classes and len(rows.classes) == 2 and evaluation.probability is not None:
+        found["positive"] = plain_value(rows.classes[1])
         found["thresholds"] = _thresholds(rows, evaluation.probability[:, 1])
     return found
 
