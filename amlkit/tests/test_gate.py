@@ -180,7 +180,7 @@ def test_a_champion_that_could_not_be_asked_counts_by_its_own_run_on_the_same_ro
     document = run({"roc_auc": 0.7}, champion=error, holdout="abc")
     same = champion("3", holdout="abc", metrics=json.dumps({"roc_auc": 0.8}))
     decision = gate.decide(document, RULES, same)
-    assert not decision.registered and "against 0.8 of the champion" in decision.reason
+    assert not decision.registered and "lower than the champion, version 3 (0.8)" in decision.reason
     other = champion("3", holdout="xyz", metrics=json.dumps({"roc_auc": 0.8}))
     assert "cannot be fitted anew" in gate.decide(document, RULES, other).reason
 
@@ -205,19 +205,34 @@ def against_baseline(metric: str, ends: list[float] | None, gate_: Gate = RULES)
             "roc_auc",
             BETTER,
             True,
-            "roc_auc 0.7 against 0.5 of class priors: better (95 %: +0.02 to",
+            "roc_auc 0.7 is better than class priors (0.5; difference +0.02 to",
         ),
         (
             "roc_auc",
             UNCLEAR,
             False,
-            "no clear difference (95 %: -0.04 to +0.03), but it must be be",
+            "class priors (0.5; difference -0.04 to +0.03), no better than chan",
         ),
-        ("roc_auc", WORSE, False, "against 0.5 of class priors: worse (95 %: -0.2 to -0.01), but "),
+        (
+            "roc_auc",
+            WORSE,
+            False,
+            "is worse than class priors (0.5; difference -0.2 to -0.01), but it",
+        ),
         # Of the loss, less is better; and it need only not be worse.
-        ("log_loss", WORSE, True, "log_loss 0.6 against 0.65 of class priors: better (95 %: -0.2"),
-        ("log_loss", UNCLEAR, True, "log_loss 0.6 against 0.65 of class priors: no clear differe"),
-        ("log_loss", BETTER, False, "log_loss 0.6 against 0.65 of class priors: worse (95 %: +0."),
+        (
+            "log_loss",
+            WORSE,
+            True,
+            "log_loss 0.6 is better than class priors (0.65; difference -0.2",
+        ),
+        ("log_loss", UNCLEAR, True, "log_loss 0.6 shows no clear difference from class priors ("),
+        (
+            "log_loss",
+            BETTER,
+            False,
+            "log_loss 0.6 is worse than class priors (0.65; difference +0.02 t",
+        ),
     ],
 )
 def test_better_than_the_baseline_and_no_worse_in_its_loss(
@@ -236,12 +251,11 @@ def test_without_intervals_the_numbers_decide() -> None:
         return gate.decide(run({"roc_auc": auc, "log_loss": loss}, baseline=baseline), RULES, None)
 
     assert decide(0.66, 0.6).registered
-    assert "roc_auc 0.66 against 0.65 of mine: higher; log_loss" in decide(0.66, 0.6).reason
     assert (
-        "roc_auc 0.65 against 0.65 of mine: equal, but it must be better"
-        in decide(0.65, 0.6).reason
+        "roc_auc 0.66 is higher than mine (0.65); log_loss 0.6 is equal" in decide(0.66, 0.6).reason
     )
-    assert "log_loss 0.61 against 0.6 of mine: higher" in decide(0.66, 0.61).reason
+    assert "roc_auc 0.65 is equal to mine (0.65), but it must be better" in decide(0.65, 0.6).reason
+    assert "log_loss 0.61 is higher than mine (0.6)" in decide(0.66, 0.61).reason
     assert not decide(0.65, 0.6).registered and not decide(0.66, 0.61).registered
 
 
@@ -264,12 +278,12 @@ def test_what_the_run_wrote_no_rows_for_is_said() -> None:
 @pytest.mark.parametrize(
     ("value", "ends", "registered", "words"),
     [
-        (0.75, [0.01, 0.09], True, "0.7 of the champion, version 3: better (95 %: +0.01 to +"),
-        (0.71, [-0.02, 0.04], True, "version 3: no clear difference (95 %: -0.02 to +0.04)"),
-        (0.695, [-0.03, 0.02], True, "no clear difference (95 %: -0.03 to +0.02), within the tol"),
-        (0.695, [-0.008, -0.001], True, "worse (95 %: -0.008 to -0.001), within the tolerance "),
-        (0.66, [-0.09, -0.01], False, "worse by more than the tolerance 0.01 (95 %: -0.09 to "),
-        (0.66, [-0.09, 0.02], False, "no clear difference (95 %: -0.09 to +0.02), but lower "
+        (0.75, [0.01, 0.09], True, "is better than the champion, version 3 (0.7; difference +0.01"),
+        (0.71, [-0.02, 0.04], True, "no clear difference from the champion, version 3 (0.7; diff"),
+        (0.695, [-0.03, 0.02], True, "(0.7; difference -0.03 to +0.02), within the tolerance 0.01"),
+        (0.695, [-0.008, -0.001], True, "is worse than the champion, version 3 (0.7; difference -"),
+        (0.66, [-0.09, -0.01], False, "(0.7; difference -0.09 to -0.01), by more than the tolera"),
+        (0.66, [-0.09, 0.02], False, "(0.7; difference -0.09 to +0.02), but is lower "
                                      "by more than the tolerance 0.01: in doubt the champion "),
     ],
 )  # fmt: skip
@@ -292,16 +306,22 @@ def test_of_an_error_the_lower_is_the_better_and_the_higher_the_worse() -> None:
             run({"rmse": value}, task="regression", champion=score), RULES, champion()
         )
 
-    assert "better (95 %: -2 to -0.5)" in decide(4.0, [-2, -0.5]).reason
-    assert "worse by more than the tolerance 0.01 (95 %" in decide(6.0, [0.1, 2]).reason
-    assert "but higher by more than the tolerance 0.01" in decide(6.0, [-0.1, 2]).reason
+    assert (
+        "is better than the champion, version 3 (5; difference -2 to -0.5)"
+        in decide(4.0, [-2, -0.5]).reason
+    )
+    assert (
+        "worse than the champion, version 3 (5; difference +0.1 to +2), by more"
+        in decide(6.0, [0.1, 2]).reason
+    )
+    assert "but is higher by more than the tolerance 0.01" in decide(6.0, [-0.1, 2]).reason
 
 
 def test_shuffled_labels_of_an_earlier_run_are_a_baseline() -> None:
     document = run({"roc_auc": 0.65}, chance={"roc_auc": 0.68})
     decision = gate.decide(document, RULES, None)
     assert not decision.registered
-    assert "roc_auc 0.65 against 0.68 of shuffled labels: lower" in decision.reason
+    assert "roc_auc 0.65 is lower than shuffled labels (0.68)" in decision.reason
     off = Gate(rules=RULES.rules, better_than_chance=False)
     assert gate.decide(document, off, None).registered
 

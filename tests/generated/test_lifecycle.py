@@ -94,13 +94,12 @@ def judged(project: ReadyProject, table: Path, *flags: str) -> dict[str, Any]:
 def test_shuffled_labels_are_refused(project: ReadyProject, sample: Path, tmp_path: Path) -> None:
     def shuffle(rows: list[dict[str, str]]) -> list[dict[str, str]]:
         labels = [row["Sex"] for row in rows]
-        random.Random(1).shuffle(labels)
+        random.Random(2).shuffle(labels)  # one in forty is better by luck
         return [{**row, "Sex": label} for row, label in zip(rows, labels, strict=True)]
 
     answer = judged(project, rewrite(sample, tmp_path / "shuffled.csv", shuffle))
     assert not answer["registered"]
-    assert "of class priors: " in answer["reason"]
-    assert "but it must be better" in answer["reason"]
+    assert "no better than chance" in answer["reason"]
 
 
 def test_model_without_the_leak_does_not_displace_the_one_with_it_unseen(
@@ -117,7 +116,7 @@ def test_model_without_the_leak_does_not_displace_the_one_with_it_unseen(
     # Left out in the settings: the table is the same, so both are scored, and the leak wins.
     dropped = drive(project, "model", "--set", "training.drop_columns=[Code]")
     assert not dropped["registered"]
-    assert "worse than the champion" in dropped["reason"]
+    assert "by more than the tolerance" in dropped["reason"]
     # Taken out of the table: another schema, so they cannot be compared.
     without = judged(project, sample, "--force")
     assert not without["registered"]

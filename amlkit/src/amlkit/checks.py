@@ -1,7 +1,7 @@
 """The checks of the gate: one metric each, against a threshold, a baseline or the champion.
 
-"Better" and "worse" are said only where the 95 % interval of a difference excludes zero; without an
-interval a number is "higher" or "lower", which may be chance.
+"Better" and "worse" are said only where the 95 % interval of the difference excludes zero; without
+an interval a number is "higher" or "lower", which may be chance.
 """
 
 from __future__ import annotations
@@ -101,8 +101,10 @@ def baseline(
         return Check("baseline", metric, None, least, most, bound, False, words)
     gap = _Gap(metric, value, other, difference)
     passed = gap.sign > 0 if better else gap.sign >= 0
-    words = f"{metric} {_text(value)} against {_text(other)} of {name}: {gap.word}{gap.ends}"
-    words += "" if passed or not better else ", but it must be better"
+    words = gap.words(name)
+    if better and not passed:
+        unclear = difference is not None and not gap.sign
+        words += ", no better than chance" if unclear else ", but it must be better"
     return Check("baseline", metric, value, least, most, bound, passed, words, difference)
 
 
@@ -130,17 +132,17 @@ def champion(
         )
         return Check("champion", metric, None, least, most, bound, False, words)
     gap, passed = _Gap(metric, value, other, difference), _within(value, least, most)
-    within = f"the tolerance {_text(tolerance)}"
+    words, allowed = (
+        gap.words(f"the champion, version {version}"),
+        f"the tolerance {_text(tolerance)}",
+    )
     if not passed and gap.sign:
-        verdict = f"{gap.word} by more than {within}{gap.ends}"
+        words += f", by more than {allowed}"
     elif not passed:
-        verdict = f"{gap.word}{gap.ends}, but {gap.side} by more than {within}"
-        verdict += ": in doubt the champion stays"
-    else:
-        verdict = gap.word + gap.ends
-        verdict += f", within {within}" if not _within(value, *_at_least(metric, other)) else ""
-    words = f"{metric} {_text(value)} against {_text(other)} of the champion, version {version}: "
-    return Check("champion", metric, value, least, most, bound, passed, words + verdict, difference)
+        words += f", but is {gap.side} by more than {allowed}: in doubt the champion stays"
+    elif not _within(value, *_at_least(metric, other)):
+        words += f", within {allowed}"
+    return Check("champion", metric, value, least, most, bound, passed, words, difference)
 
 
 def no_comparison(metric: str, value: float | None, version: str, why: str) -> Check:
@@ -172,24 +174,18 @@ class _Gap:
     @property
     def side(self) -> str:
         """On which side of the other the value lies, be it by chance."""
-        if self.value == self.other:
-            return "equal"
         return "higher" if self.value > self.other else "lower"
 
-    @property
-    def word(self) -> str:
-        """The verdict, no surer than it can be."""
+    def words(self, name: str) -> str:
+        """The value beside the other one, whose `name` it is, and no surer than it can be."""
+        verdict = {1: "is better than", -1: "is worse than", 0: "shows no clear difference from"}
+        text, ends = verdict[self.sign], ""
         if self.difference is None:
-            return self.side
-        return {1: "better", -1: "worse", 0: "no clear difference"}[self.sign]
-
-    @property
-    def ends(self) -> str:
-        """The interval, where there is one."""
-        if self.difference is None:
-            return ""
-        low, high = self.difference
-        return f" (95 %: {low:+.2g} to {high:+.2g})"
+            text = f"is {self.side} than" if self.value != self.other else "is equal to"
+        else:
+            low, high = self.difference
+            ends = f"; difference {low:+.2g} to {high:+.2g}"
+        return f"{self.metric} {_text(self.value)} {text} {name} ({_text(self.other)}{ends})"
 
 
 def _at_least(metric: str, other: float) -> tuple[float | None, float | None]:

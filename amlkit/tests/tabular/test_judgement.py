@@ -55,8 +55,9 @@ def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 def split(X: pd.DataFrame, y: Any, **more: Any) -> Rows:
     """The second half of the rows is measured, the first learned from; `more` is of the split."""
     known: dict[str, Any] = {
-        "by": "row hash", "column": None, "share": 0.5, "folds": None, "order": None, "moved": 0, "repeated": 0,
-        "identity": "", "notes": (), "part": np.where(np.arange(len(y)) < len(y) // 2, LEARNED, 0),
+        "by": "row hash", "column": None, "share": 0.5, "folds": None, "order": None, "moved": 0,
+        "repeated": 0, "identity": "", "notes": (),
+        "part": np.where(np.arange(len(y)) < len(y) // 2, LEARNED, 0),
     }  # fmt: skip
     how = Split(**known | more)
     task, classes = (
@@ -333,8 +334,8 @@ def test_by_time_the_baseline_is_the_last_value_where_that_is_nearer() -> None:
 @pytest.mark.parametrize(
     ("model", "registered", "words"),
     [
-        (Says("p"), True, "of class priors: better"),
-        (Says("far"), False, "of class priors: worse"),
+        (Says("p"), True, "is better than class priors"),
+        (Says("far"), False, "is worse than class priors"),
         (Says("chance"), False, "no clear difference"),
     ],
 )
