@@ -238,8 +238,11 @@ def test_a_split_by_time_or_group_needs_its_column(tmp_path: Path) -> None:
         load(tmp_path, "training:\n  split: {column: day}\n")
 
 
-def test_a_job_is_told_what_is_said_of_the_training(tmp_path: Path) -> None:
-    """For the rest its own train.py knows what holds."""
-    settings = load(tmp_path, "training:\n  seed: 0\n", overrides=[("training.folds", 0, "--set")])
-    assert told(settings) == {"seed": 0, "folds": 0}
-    assert told(load(tmp_path)) == {}
+def test_a_job_is_told_of_a_later_setting_where_it_is_set(tmp_path: Path) -> None:
+    """A train.py of before it came knows nothing of it, and refuses what it does not know."""
+    assert told(load(tmp_path)).keys() == {
+        *("task", "estimator", "parameters", "seed", "holdout", "drop_columns", "min_class_rows")
+    }
+    settings = load(tmp_path, "training:\n  seed: 1\n", overrides=[("training.folds", 5, "--set")])
+    assert told(settings)["seed"] == 1 and told(settings)["folds"] == 5
+    assert "split" not in told(settings)

@@ -17,6 +17,9 @@ from amlkit.settings import Settings, SettingsError, Training
 from amlkit.workspace import Workspace
 
 METRICS = "metrics.json"
+ALWAYS_TOLD = (
+    *("task", "estimator", "parameters", "seed", "holdout", "drop_columns", "min_class_rows"),
+)
 LONGEST_SCHEMA = 5000  # characters of the tag that names a model's columns
 
 
@@ -97,12 +100,16 @@ def training_command(
 
 
 def told(settings: Settings) -> dict[str, Any]:
-    """What config.yml, a variable or a flag says of the training.
+    """What a job is told of the settings of the training.
 
-    A `train.py` knows what holds for the rest; one of before a setting came is not told of it.
+    A setting that has come since amlkit 0.2 is told where config.yml, a variable or a flag says it:
+    a `train.py` of before it goes on.
     """
-    training = asdict(settings.training)
-    return {key: training[key] for key in training if f"training.{key}" in settings.origins}
+    return {
+        key: value
+        for key, value in asdict(settings.training).items()
+        if key in ALWAYS_TOLD or f"training.{key}" in settings.origins
+    }
 
 
 def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:
