@@ -36,6 +36,14 @@ TEXTS = st.text(st.characters(exclude_categories=["C"]), max_size=8) | st.sample
 )
 
 
+def _marked(body: str) -> Callable[[float], str]:
+    """What writes a number with the marks of such a body; a negative one in brackets."""
+    signs = str.maketrans({",": body[1], ".": body[-2]})
+    return lambda number: ("({})" if number < 0 else "{}").format(
+        f"{abs(number):,.3f}".translate(signs)
+    )
+
+
 def _day(form: str) -> Callable[[dt.date], str]:
     """What writes a day; strftime leaves out a year's zeros on some systems."""
     return lambda day: (
@@ -52,6 +60,11 @@ def _day(form: str) -> Callable[[dt.date], str]:
 WAYS: dict[tuple[str, str | None], tuple[Any, Callable[[Any], str]]] = {
     ("number", None): (NUMBERS, repr),
     ("number", ","): (NUMBERS, lambda number: repr(number).replace(".", ",")),
+    ("number", "1,234.5"): (NUMBERS, _marked("1,234.5")),
+    ("number", "1 234,5"): (NUMBERS, _marked("1 234,5")),
+    ("number", "$1,234.5"): (NUMBERS, lambda number: f"${number:,.3f}"),
+    ("number", "1234.5%"): (NUMBERS, lambda number: f"{number}%"),
+    ("number", "1.234,5 kg"): (NUMBERS, lambda number: _marked("1.234,5")(number) + " kg"),
     ("boolean", None): (st.booleans(), lambda value: str(value).lower()),
     ("category", None): (TEXTS, str),
     ("date", "ISO8601"): (TIMES, lambda time: time.isoformat(" ")),

@@ -81,11 +81,11 @@ def test_the_description_is_that_of_the_model(
 
 def test_the_description_says_how_the_table_writes_its_values() -> None:
     """What may be sent as a text, and what a per cent is as a number."""
-    formats = {"a": None, "b": "$1,234.5", "c": "1234.5%"}
+    formats = {"a": None, "b": "$1,234.5", "c": "1234.5%", "e": ","}
     columns = [{"name": n, "type": "number", "format": form} for n, form in formats.items()]
     columns.append({"name": "d", "type": "date", "format": "%d.%m.%Y"})
     described = {
-        **{"columns": columns, "features": ["a", "b", "c"], "example": {}},
+        **{"columns": columns, "features": ["a", "b", "c", "e"], "example": {}},
         **{"target": "y", "task": "regression", "classes": None},
     }
     for document in describe(described, None, None).values():
@@ -94,8 +94,8 @@ def test_the_description_says_how_the_table_writes_its_values() -> None:
         assert said == {
             "a": "null if it is missing",
             "b": "a number, or a text like $1,234.5; null if it is missing",
-            "c": "a number (the fraction, not the per cent), or a text like 1234.5%; "
-            "null if it is missing",
+            "c": "a number (the fraction, not %), or a text like 1234.5%; null if it is missing",
+            "e": "a number, or a text like 1234,5; null if it is missing",
             "d": "not used by the model; ISO 8601, or %d.%m.%Y; null if it is missing",
         }
         assert "dataframe_split" in schemas["ServiceInput"]["description"]

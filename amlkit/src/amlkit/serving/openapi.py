@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from amlkit.tabular.table.number_formats import NumberFormat
+
 _TYPES = {"number": "number", "boolean": "boolean", "category": "string", "date": "string"}
 _ERRORS = {
     "400": "The request is not what the model takes; the message says where and why.",
@@ -158,8 +160,9 @@ def _row(schema: Mapping[str, Any], dialect: str) -> dict[str, Any]:
         if column["type"] == "date":
             words = f"ISO 8601{f', or {own}' if own not in (None, 'ISO8601') else ''}; {words}"
         elif own:
-            share = " (the fraction, not the per cent)" if own.endswith("%") else ""
-            words = f"a number{share}, or a text like {own}; {words}"
+            form = NumberFormat.of(own)
+            share = f" (the fraction, not {form.after})" if form.scale else ""
+            words = f"a number{share}, or a text like {form.example}; {words}"
         if column["name"] not in schema["features"]:
             words = f"not used by the model; {words}"
         columns[column["name"]] = {**_maybe(_TYPES[column["type"]], dialect), "description": words}

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from amlkit.tabular.saved_model import Array
 from amlkit.tabular.table import ISO, Column, parse, shorten
+from amlkit.tabular.table.number_formats import NumberFormat
 
 _NONE: type = type(None)
 _TEXTS = frozenset({str, _NONE})
@@ -36,6 +37,8 @@ class Reader:
     """What to send instead of another."""
     types = frozenset({_NONE})
     """Values of these are taken as they are."""
+    example: str | None = None
+    """How the table writes a value, where it has a way of its own."""
 
     def __init__(self, column: Column, missing: Sequence[str]) -> None:
         self.column = column
@@ -91,8 +94,7 @@ class Reader:
 
     def refusal(self, value: Any, at: int) -> Refused:
         """The words for a value that does not fit."""
-        own = {",": "1234,5", None: ISO}.get(self.column.format, self.column.format)
-        like = "" if own == ISO else f" (or {own})"
+        like = f" (or {self.example})" if self.example else ""
         return Refused(
             f"data[{at}]: column {shown(self.column.name)} holds {shown(value)}, "
             f"which is not {self.what}; send {self.send}{like} or null"
@@ -108,6 +110,7 @@ class Numbers(Reader):
     def __init__(self, column: Column, missing: Sequence[str]) -> None:
         super().__init__(column, missing)
         self._missing_numbers = missing_numbers(missing)
+        self.example = NumberFormat.of(column.format).example if column.format else None
 
     def typed(self, values: list[Any]) -> Array:
         """As a Parquet file holds them."""
@@ -136,6 +139,10 @@ class Dates(Reader):
     """datetime64[s] in UTC, NaT is missing; JSON has no type for them, so all are texts."""
 
     what, send = "a date", "a date such as 2024-01-31 or 2024-01-31T12:00:00"
+
+    def __init__(self, column: Column, missing: Sequence[str]) -> None:
+        super().__init__(column, missing)
+        self.example = None if column.format == ISO else column.format
 
     def typed(self, values: list[Any]) -> Array:
         """None at all."""
