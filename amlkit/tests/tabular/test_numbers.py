@@ -255,14 +255,14 @@ def test_a_dash_alone_is_missing_but_in_a_category(tmp_path: Path, blank: str) -
 def test_words_among_numbers_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The column stays a category; the note says what to list, and listing it helps."""
     values = [f"{i},000" if i % 12 else "unknown" for i in range(1, ROWS)]
-    path = write(tmp_path, values)
+    path = write(tmp_path, [*values, "-"])
     for cap in (10_000, 5):
         monkeypatch.setattr(tally, "DISTINCT_CAP", cap)
         profile = looked_at(path)
         assert profile.columns[0].type == "category"
         assert "category: 'x' ('unknown'); to read the others" in profile.notes[0]
     listed = profile_table(path, "y", missing_values=["", "unknown"])
-    assert (listed.columns[0].format, listed.columns[0].missing) == ("1,234.5", 2)
+    assert (listed.columns[0].format, listed.columns[0].missing) == ("1,234.5", 3)
     for other in (["a", "b", "1"], [f"{i} kg" if i % 2 else f"{i} lb" for i in range(ROWS)]):
         assert not looked_at(write(tmp_path, other * 9)).notes
 

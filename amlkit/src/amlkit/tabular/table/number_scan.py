@@ -108,14 +108,16 @@ class NumberScan:
         self, bodies: Strings, whole: pa.Array | None, readings: list[str]
     ) -> dict[str, pa.Array]:
         """Return the bodies as numbers under each reading; `whole` is that of POINT, if any is."""
-        # what has neither mark is the same number under all readings
-        same = set() if whole is None else {"."}
-        if same and any(BODIES[body][1] == "," for body in readings) and not holds(bodies, "."):
-            same = {".", ","}
+        commas = any(BODIES[body][1] == "," for body in readings)
+        pointed = commas and whole is not None and holds(bodies, ".")
         found = {}
         for body in readings:
-            shared = BODIES[body][1] in same
-            numbers = whole if shared else read_bodies(bodies, body, self.form.scale)
+            mark, decimal = BODIES[body]
+            numbers = None
+            if whole is not None and (decimal == "." or not pointed):
+                numbers = whole  # what has neither mark is the same under all readings
+            elif whole is None or mark == ".":
+                numbers = read_bodies(bodies, body, self.form.scale)
             if numbers is not None:
                 found[body] = numbers
         return found
@@ -184,15 +186,15 @@ def _add(
 
     Readings share what is kept as long as they share the numbers; from then on each has its own.
     """
-    shared: dict[tuple[int, int], list[str]] = {}
+    shared: dict[int, dict[int, list[str]]] = {}
     for body, numbers in found.items():
         if body in kept:
-            shared.setdefault((id(kept[body]), id(numbers)), []).append(body)
-    own = {bodies[0]: deepcopy(kept[bodies[0]]) for bodies in shared.values()}
-    for bodies in shared.values():
-        mine = own[bodies[0]]
-        add(mine, np.asarray(found[bodies[0]].to_numpy()))
-        kept.update(dict.fromkeys(bodies, mine))
+            shared.setdefault(id(kept[body]), {}).setdefault(id(numbers), []).append(body)
+    for parted in shared.values():
+        for bodies in parted.values():
+            mine = kept[bodies[0]] if len(parted) == 1 else deepcopy(kept[bodies[0]])
+            add(mine, np.asarray(found[bodies[0]].to_numpy()))
+            kept.update(dict.fromkeys(bodies, mine))
 
 
 def _are_codes(bodies: Strings) -> bool:

@@ -138,7 +138,9 @@ class TextScan:
             return self.odd
         counts = self.counter.counts
         texts = pa.array(list(counts), pa.string())
-        return odd_words(texts, np.fromiter(counts.values(), float, len(counts)))
+        weights = np.fromiter(counts.values(), float, len(counts))
+        there = pc.invert(is_blank(texts))
+        return odd_words(texts.filter(there), weights[there.to_numpy(zero_copy_only=False)])
 
     def _strike(self, values: Strings) -> tuple[Strings, dict[str, pa.Array]]:
         """Strike out the types that one of these values does not fit.
@@ -199,12 +201,16 @@ class TextScan:
             return
         values = pa.array(list(counts), pa.string())
         weights = np.fromiter(counts.values(), float, len(counts))
+        found = self.numbers.numbers(values) if self.alive == ["number"] else {}
+        if found:
+            self.numbers.add_moments(found, weights)
+            return
         blank = is_blank(values)
         there = pc.invert(blank)
         self.blanks += int(weights[blank.to_numpy(zero_copy_only=False)].sum())
         values, weights = values.filter(there), weights[there.to_numpy(zero_copy_only=False)]
         if "number" in self.alive:
-            self.numbers.add_moments(self.numbers.strike(values), weights)
+            self.numbers.add_moments(self.numbers.numbers(values), weights)
         self._add_dates(values)
 
     def _sum_up(self, column: pa.ChunkedArray) -> None:
