@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from tests.conftest import Bake, BakedProject, environment
-from tests.environments import give
+from tests.environments import CACHE, give
 
 if TYPE_CHECKING:
     from tests.generated.serving import Served
+
+# Environments of local endpoints, by their content: kept from one session to the next.
+ENVIRONMENTS = CACHE / "environments"
 
 
 @dataclass(frozen=True)
@@ -36,33 +44,47 @@ class ReadyProject(BakedProject):
             check=False,
         )
 
-
-MakeReady = Callable[..., ReadyProject]
-
-
-@pytest.fixture(scope="session")
-def make_ready(bake_anew: Bake) -> MakeReady:
-    """Return a function that renders with some answers and gives the result its `.venv`."""
-
-    def ready(**answers: str) -> ReadyProject:
-        project = ReadyProject(bake_anew(**answers).path)
-        give(project)
-        return project
-
-    return ready
+    def copy(self, folder: Path) -> ReadyProject:
+        """A copy to work in."""
+        shutil.copytree(self.path, folder, symlinks=True)
+        return ReadyProject(folder)
 
 
 @pytest.fixture(scope="session")
-def ready(make_ready: MakeReady) -> ReadyProject:
+def ready(bake_anew: Bake) -> ReadyProject:
     """The repository of the default answers, shared: leave it as you found it."""
-    return make_ready()
+    project = ReadyProject(bake_anew().path)
+    give(project)
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    (project.path / ".local-workspace").mkdir()
+    (project.path / ".local-workspace" / "environments").symlink_to(ENVIRONMENTS)
+    return project
+
+
+@pytest.fixture(scope="session")
+def trained(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> ReadyProject:
+    """The same, the sample's model registered; once for all workers, so only to be copied."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    home = shared / "trained"
+    with FileLock(f"{home}.lock"):
+        if not home.exists():
+            half = shared / "half trained"
+            shutil.rmtree(half, ignore_errors=True)
+            made = ready.copy(half)
+            done = made.run(made.python, "src/model.py", "--local", "--json")
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert json.loads(done.stdout)["registered"], done.stdout
+            half.rename(home)
+    return ReadyProject(home)
 
 
 @pytest.fixture(scope="module")
-def served(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(trained: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The sample's model, served in a repository of the module's own; afterwards deleted."""
     from tests.generated.serving import serve
 
-    endpoint = serve(ready, tmp_path_factory.mktemp("served"))
+    endpoint = serve(trained, tmp_path_factory.mktemp("served"))
     yield endpoint
     endpoint.drive("deploy", "--delete")

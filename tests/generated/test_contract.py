@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,9 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def foreign(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> Served:
     """A repository with the package and the gate that docs/contract.md shows."""
-    copy = tmp_path_factory.mktemp("foreign") / "repository"
-    shutil.copytree(ready.path, copy, symlinks=True)
-    replace_package(copy)
-    return Served(ReadyProject(copy), copy)
+    project = ready.copy(tmp_path_factory.mktemp("foreign") / "repository")
+    replace_package(project.path)
+    return Served(project, project.path)
 
 
 def test_it_is_nine_lines(foreign: Served) -> None:

@@ -6,15 +6,15 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, environment
+from tests.conftest import ROOT, Bake, environment
+from tests.environments import install
 from tests.generated import tables
-from tests.generated.conftest import ReadyProject
+from tests.generated.conftest import ENVIRONMENTS, ReadyProject
 
 pytestmark = [
     pytest.mark.slow,
@@ -41,9 +41,8 @@ def customers(folder: Path) -> None:
     (folder / "customers.csv").write_text(text, encoding="latin-1")
 
 
-def test_the_rendered_readme(ready: ReadyProject, tmp_path: Path) -> None:
-    project = ReadyProject(tmp_path / "repository")
-    shutil.copytree(ready.path, project.path, symlinks=True)
+def test_the_rendered_readme(trained: ReadyProject, tmp_path: Path) -> None:
+    project = trained.copy(tmp_path / "repository")
     customers(project.path)
     lines = [line for line in commands(project.path / "README.md") if "--local" in line]
     assert len(lines) >= 5
@@ -87,17 +86,21 @@ def test_every_make_target_that_is_named_exists(name: str, ready: ReadyProject) 
         assert named <= known | inside, named - known
 
 
-def test_the_templates_readme(template: Path, tmp_path: Path) -> None:
+def test_the_templates_readme(template: Path, bake: Bake, tmp_path: Path) -> None:
     """From the template to a model of one's own table, by the lines of the README."""
     customers(tmp_path)
     lines = commands(ROOT / "README.md")
-    start = lines.index("cookiecutter gh:org/aml-template")
+    start, setup = lines.index("cookiecutter gh:org/aml-template"), lines.index("make setup")
     first = next(n for n, line in enumerate(lines) if "src/" in line)
     script = [
         # What the lines take from the machine: the command, and the answers to its questions.
         f"cookiecutter() {{ uv run --no-sync --project {shlex.quote(str(ROOT))} "
         f"cookiecutter --no-input --default-config {shlex.quote(str(template))}; }}",
-        *lines[start:first],
+        *lines[start:setup],
+        # Made once for all tests, by `make setup` and by a deployment; the demo makes its own.
+        f"ln -s {shlex.quote(str(install(bake())))} .venv && touch .venv/.made-from-lock",
+        f"mkdir .local-workspace && ln -s {shlex.quote(str(ENVIRONMENTS))} .local-workspace/",
+        *lines[setup:first],
         "cp ../customers.csv .",
         "trap '.venv/bin/python src/deploy.py --local --delete' EXIT",
         *[line for line in lines[first:] if "src/" in line or line.endswith(" plan")],

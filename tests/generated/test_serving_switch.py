@@ -188,10 +188,10 @@ def test_two_deployments_at_once_do_not_mix(served: Served, score: Path) -> None
 
 
 def test_where_no_socket_is_passed_on_a_switch_has_a_gap_and_says_so(
-    ready: ReadyProject, tmp_path: Path
+    trained: ReadyProject, tmp_path: Path
 ) -> None:
     """As on Windows: the supervisor is started by hand, told that it cannot pass sockets on."""
-    served = serve(ready, tmp_path)
+    served = serve(trained, tmp_path)
     home = served.home
     (supervisor,) = served.processes("amlkit.local.supervisor")
     supervisor.kill()
@@ -217,10 +217,10 @@ def test_where_no_socket_is_passed_on_a_switch_has_a_gap_and_says_so(
     assert not home.exists()
 
 
-def test_taken_port_is_told_and_another_one_used(ready: ReadyProject, tmp_path: Path) -> None:
+def test_taken_port_is_told_and_another_one_used(trained: ReadyProject, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        served = serve(ready, tmp_path)
+        served = serve(trained, tmp_path)
         project = served.project
         served.drive("deploy", "--delete")
         done = project.run(
