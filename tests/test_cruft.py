@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import FOLDER, environment
 
+pytestmark = pytest.mark.xdist_group("cruft")  # the tests share a repository, in this order
+
 
 class Cruft:
     """A template under git, a repository made from it, and the `cruft` command."""
@@ -67,14 +69,13 @@ class Cruft:
         path.write_text(text.replace(old, new), encoding="utf-8", newline="\n")
 
 
-@pytest.fixture
-def cruft(template: Path, tmp_path: Path) -> Cruft:
-    """A repository fresh from `cruft create`."""
-    return Cruft(template, tmp_path)
+@pytest.fixture(scope="module")
+def cruft(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Cruft:
+    """A repository fresh from `cruft create`, which the tests take on in their order."""
+    return Cruft(template, tmp_path_factory.mktemp("cruft"))
 
 
-def test_create_says_what_comes_next_and_leaves_git_alone(template: Path, tmp_path: Path) -> None:
-    cruft = Cruft(template, tmp_path)
+def test_create_says_what_comes_next_and_leaves_git_alone(cruft: Cruft) -> None:
     assert "make setup" in cruft.said
     count = cruft.run("git", "rev-list", "--count", "HEAD", folder=cruft.project)
     assert count.strip() == "1"
@@ -91,6 +92,7 @@ def test_diff_shows_the_users_change_and_nothing_else(cruft: Cruft) -> None:
     changed = [line for line in said.splitlines() if line.startswith(("+ ", "- "))]
     assert len(changed) == 2
     assert "make setup" not in said
+    cruft.run("git", "checkout", "-q", ".", folder=cruft.project)
 
 
 def test_an_update_carries_a_change_and_keeps_the_users_own(cruft: Cruft) -> None:
@@ -111,6 +113,7 @@ def test_an_update_carries_a_change_and_keeps_the_users_own(cruft: Cruft) -> Non
     assert (cruft.project / "notes.md").exists()
     assert "Ada 🦭" in (cruft.project / "LICENSE").read_text(encoding="utf-8")
     cruft.cruft("check", folder=cruft.project)
+    cruft.commit(cruft.project, "updated")
 
 
 def test_an_update_may_bring_filters_of_its_own(cruft: Cruft) -> None:

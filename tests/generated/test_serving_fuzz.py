@@ -16,7 +16,6 @@ from typing import Any
 
 import psutil
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +65,8 @@ def test_requests_made_from_the_description(
     steady: Counter[int],
     record_property: Callable[[str, object], None],
 ) -> None:
+    import schemathesis  # half a second, which every worker's collection would take
+
     raw = json.loads(served.request(b"", "GET", "/swagger.json?version=3")[1])
     description = schemathesis.openapi.from_dict(raw)
     operation = description["/score"]["POST"]
