@@ -115,7 +115,7 @@ def test_the_templates_readme(template: Path, bake: Bake, tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "model: penguins-model-sex-953dd6:1" in done.stdout
+    assert "model: penguins-model-sex:1" in done.stdout
     assert "model: penguins-model-churned:1" in done.stdout
     assert "az ml workspace create -n mlw-penguins-model" in done.stdout
 
@@ -131,7 +131,7 @@ def test_the_demo(template: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "penguins-model-sex-953dd6 version 1" in done.stdout
+    assert "penguins-model-sex version 1" in done.stdout
     report = re.search(r"report +(.*report\.html)", done.stdout)
     assert report
     assert Path(report.group(1)).is_file()

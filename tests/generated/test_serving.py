@@ -62,7 +62,7 @@ def test_served_answers_are_those_of_the_registered_model(
     assert answer["predictions"] == by_sklearn["predictions"]
     for ours, theirs in zip(answer["probabilities"], by_sklearn["probabilities"], strict=True):
         assert ours == pytest.approx(theirs, abs=1e-5)
-    assert answer["model"] == {"name": "penguins-model-sex-953dd6", "version": "1"}
+    assert answer["model"] == {"name": "penguins-model-sex", "version": "1"}
     log = next(served.home.glob("deployments/*/server.log")).read_text(encoding="utf-8")
     assert "the scikit-learn model serves" not in log  # so it was the ONNX copy that answered
 

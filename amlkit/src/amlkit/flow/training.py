@@ -79,13 +79,11 @@ def training_job(
 
 
 def registered_name(settings: Settings, workspace: Workspace, target: str) -> str:
-    """The name that the target's models are registered by; one that amlkit 0.2 gave it stays."""
-    name, before = settings.model_name(target), settings.model_name(target, as_before=True)
-    if before != name:
-        champion = workspace.models.champion(before)
-        if champion is not None and champion.tags.get("target") == target:
-            return before
-    return name
+    """The name that the target's models are registered by; that of another target is left to it."""
+    name = settings.model_name(target)
+    champion = workspace.models.champion(name)
+    taken = champion is not None and champion.tags.get("target", target) != target
+    return settings.model_name(target, told_apart=True) if taken else name
 
 
 def training_command(

@@ -94,6 +94,7 @@ class Training:
     rare_classes: str = field(default="refuse", metadata={"choices": ("refuse", "drop", "merge")})
     split: Split = field(default_factory=Split)
     folds: int = field(default=5, metadata={"min": 0, "max": 20})
+    importance_seconds: float = field(default=3.0, metadata={"min": 0})
 
 
 @dataclass(frozen=True)
@@ -167,16 +168,14 @@ class Settings:
         """Where a dotted key's value came from, such as `config.yml:14` or `--target`."""
         return self.origins.get(key, f"the default of {key}")
 
-    def model_name(self, target: str, *, as_before: bool = False) -> str:
-        """The registered model's name: a model of another column has another name.
+    def model_name(self, target: str, *, told_apart: bool = False) -> str:
+        """The registered model's name: the column's in small letters, digits and hyphens.
 
-        A column named in small letters, digits and hyphens is taken as it is. What is left of any
-        other may be left of a second one too, so a hash tells them apart; case alone would not: no
-        rule says that a registry tells `Sex` from `sex`. With `as_before` it is the name that
-        amlkit 0.2 gave, with a hash only where letters were lost.
+        A hash follows where letters are lost by that; with `told_apart` always, for a column that
+        would have the name of another one, as `Sex` and `sex` do.
         """
         plain = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-").lower()[:40]
-        kept = bool(plain) and target.isascii() if as_before else plain == target
+        kept = bool(plain) and target.isascii() and not told_apart
         digest = "" if kept else hashlib.sha256(target.encode()).hexdigest()[:6]
         return "-".join(filter(None, [self.model.name, plain, digest]))
 
