@@ -25,7 +25,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from amlkit.tabular.figures import SERIES, Figure, drawing, importance, svg, write_figures
+from amlkit.tabular.figures import SERIES, Figure, drawing, svg, write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
 EVIL = ["<script>alert(1)</script>", "$x^2$ 🐧 \x07\n& line " + "é" * 300]
@@ -308,58 +308,6 @@ def test_a_figure_that_fails_is_named_and_the_others_stay(
     names = [e["file"] for e in json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))]
     assert names == ["figures/predicted_actual.svg", "figures/residuals.svg"]
     assert "figure importance left out: RuntimeError: no memory left" in capsys.readouterr().out
-
-
-@dataclass
-class Slow:
-    """A model with a clock of its own, which a prediction moves on by so much for each row.
-
-    From the fifth prediction on it takes `later` times as long.
-    """
-
-    seconds_per_row: float
-    later: float = 1.0
-    now: float = 0.0
-    calls: int = 0
-
-    def predict(self, X: pd.DataFrame) -> np.ndarray:
-        """The first column."""
-        self.calls += 1
-        self.now += self.seconds_per_row * len(X) * (self.later if self.calls > 4 else 1)
-        answer: np.ndarray = X.iloc[:, 0].to_numpy()
-        return answer
-
-
-@pytest.mark.parametrize("seconds_per_row, later, columns, stopped", [
-    (1e-6, 1, 30, ""),
-    (1.5e-5, 1, 30, "Time was up after 4 of 5 rounds."),
-    (4e-5, 1, 30, "Time was up after 1 of 5 rounds."),
-    (2e-3, 1, 8, "Time was up after the first 8 of 30 columns."),
-    (1e-5, 30, 8, "Time was up after the first 8 of 30 columns."),
-])  # fmt: skip
-def test_importance_keeps_to_its_budget(
-    seconds_per_row: float, later: float, columns: int, stopped: str
-) -> None:
-    model = Slow(seconds_per_row, later)
-    X = pd.DataFrame(np.random.default_rng(0).normal(size=(5000, 30))).rename(columns=str)
-    truth = X["0"].to_numpy()
-    found = importance.measure(model, X, truth, None, seed=0, budget=4.0, clock=lambda: model.now)
-    assert model.now <= 4.7  # one prediction beyond the budget at most
-    assert len(found.names) == columns
-    assert found.stopped == stopped
-    assert found.losses[0].mean() == pytest.approx(2, abs=0.4)  # R² of a shuffled copy is near -1
-    assert found.losses[1:] == pytest.approx(0)
-    assert stopped in importance.importance_figure(found).caption
-
-
-def test_the_log_says_where_the_time_was_up(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    case = line_case(50)
-    monkeypatch.setattr(importance.measure, "__defaults__", (0.0, importance.time.perf_counter))
-    figures = case.write(tmp_path)
-    assert "Time was up after the first 1 of 2 columns." in figures["importance"]["caption"]
-    assert "figure importance: Time was up after the first 1 of 2" in capsys.readouterr().out
 
 
 def test_a_curve_of_many_rows_keeps_its_shape_and_stays_small(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pytest
 from onnx import ModelProto, numpy_helper
 from sample_model.evaluate import evaluate
@@ -21,10 +22,16 @@ from amlkit.tabular.estimators import make_estimator
 from amlkit.tabular.evaluation import Evaluation
 from amlkit.tabular.model_files import input_schema
 from amlkit.tabular.onnx_copy import make_onnx_copy
-from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes, probes
+from amlkit.tabular.onnx_copy.compare import (
+    CELLS,
+    Differs,
+    compare_held_out,
+    compare_probes,
+    probes,
+)
 from amlkit.tabular.onnx_copy.convert import Unknown, convert, describe
 from amlkit.tabular.saved_model import OnnxModel, SklearnModel, from_table
-from amlkit.tabular.table import Schema, read_table, to_frame
+from amlkit.tabular.table import Column, Schema, read_table, to_frame
 from amlkit.tabular.table.profile import profile_table
 
 pytestmark = pytest.mark.slow  # each trains and converts
@@ -83,7 +90,7 @@ class Fitted:
     def verdict(self, content: bytes) -> str:
         """How this ONNX copy differs from the pipeline; empty if it does not."""
         onnx_copy = OnnxModel(content, self.facts())
-        rows = probes(self.schema, self.pipeline, self.held_out)
+        rows, _ = probes(self.schema, self.pipeline, self.held_out)
         try:
             compare_held_out(onnx_copy, self.held_out, self.y, self.evaluation)
             compare_probes(onnx_copy, SklearnModel(self.pipeline, self.schema), rows, self.y)
@@ -303,3 +310,22 @@ def test_a_text_that_reads_nan_is_no_missing_value(tmp_path: Path) -> None:
         schema = input_schema(read, ["a", "t"], "classification", ["no", "yes"], {})
         fitted = Fitted(pipeline, schema, rows, y, evaluation)
         assert fitted.verdict(fitted.content()) == ""
+
+
+def test_a_wide_table_is_tried_in_some_columns_of_each_type() -> None:
+    """In no more than a million cells together, however many columns there are."""
+    numbers = [f"gene {place}" for place in range(3_000)]
+    types = {**dict.fromkeys(numbers, "number"), "town": "category", "seen": "date"}
+    columns = tuple(Column(name, type_) for name, type_ in types.items())
+    random = np.random.default_rng(0)
+    values = dict(zip(numbers, random.normal(size=(len(numbers), 30)), strict=True))
+    town = pa.array(["Bonn", "Cork"] * 15).dictionary_encode()
+    seen = pa.array(np.arange(30) * 86_400, pa.timestamp("s"))
+    rows = pa.table({**values, "town": town, "seen": seen})
+    pipeline = build_pipeline(columns, make_estimator(LINEAR + "Ridge", {}, "regression", 0))
+    pipeline.fit(to_frame(rows), values["gene 0"])
+    schema = {"columns": [vars(column) for column in columns], "features": [*types]}
+    tried, count = probes(schema, pipeline, rows)
+    assert len(tried["town"]) * len(types) <= CELLS and 20 < count < 100
+    changed = [name for name in types if len({*map(str, tried[name])}) > 5]
+    assert {"town", "seen", "gene 0"} <= {*changed} and len(changed) == count

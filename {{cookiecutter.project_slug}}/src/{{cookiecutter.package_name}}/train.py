@@ -29,6 +29,7 @@ SETTINGS: dict[str, Any] = {
     "keep_columns": [],
     "min_class_rows": 5,
     "rare_classes": "refuse",
+    "importance_seconds": 3.0,
 }
 
 

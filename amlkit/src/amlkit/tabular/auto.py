@@ -22,9 +22,11 @@ from amlkit.tabular.table import shorten
 FOLDS, ROWS_OF_FOLDS, CELLS_OF_FOLDS = 5, 2_000, 100_000
 LEAST_ROWS, MOST_ROWS, MOST_CELLS = 1_000, 10_000, 2_000_000
 TREES, PATIENCE = 500, 30  # at most, and how many that make nothing better before it stops
+WIDE, BINS = 500, 32  # with more columns boosting sorts each one's values into so many bins
 PENALTIES = {"C": (0.01, 0.1, 1.0, 10.0), "alpha": (0.1, 1.0, 10.0, 100.0, 1000.0)}
 SURE = 1e-15  # a probability is no closer to none
 
+BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 Fold = tuple[Array, Array]
 """The places of the rows to fit on, and of those to compare on."""
 
@@ -78,7 +80,9 @@ def fit_best(
     few = len(X) <= ROWS_OF_FOLDS
     with threadpool_limits(1 if few else None, user_api="openmp"), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for pipeline in pipelines:
+        for pipeline in map(clone, pipelines):
+            if X.shape[1] > WIDE and isinstance(_model(pipeline), BOOSTING):
+                _model(pipeline).set_params(max_bins=BINS)
             try:
                 trials.append(_try(pipeline, X, y, folds))
             except Exception as error:  # features made for one estimator may not suit another
@@ -143,7 +147,7 @@ def _curve(
     model: Any, Z: Any, y: Array, Z_test: Any, y_test: Array
 ) -> tuple[str, Sequence[float], Array]:
     """The name of the model's setting, its values, and the loss with each, shape (values,)."""
-    if isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
+    if isinstance(model, BOOSTING):
         model.set_params(max_iter=TREES, early_stopping=True, scoring="loss")
         model.set_params(n_iter_no_change=PATIENCE, tol=0.0)
         model.fit(Z, y, X_val=Z_test, y_val=y_test)

@@ -278,6 +278,7 @@ class Job:
                 rows.record["profile"],
                 self.seed,
                 more,
+                self.settings.get("importance_seconds", 3.0),
             )
 
     def _training(self, rows: Rows, model: Any) -> dict[str, Any]:

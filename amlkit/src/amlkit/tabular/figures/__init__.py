@@ -30,7 +30,12 @@ import numpy as np
 import pandas as pd
 
 from amlkit.tabular.figures import model as drawn
-from amlkit.tabular.figures.importance import as_text, importance_figure, measure
+from amlkit.tabular.figures.importance import (
+    BUDGET_SECONDS,
+    as_text,
+    importance_figure,
+    measure,
+)
 from amlkit.tabular.figures.svg import SERIES, Figure, drawing
 from amlkit.tabular.figures.table import profile_figure
 
@@ -52,6 +57,7 @@ def write_figures(
     profile: Mapping[str, Any] | None = None,
     seed: int = 0,
     more: Sequence[Draw] = (),
+    importance_seconds: float = BUDGET_SECONDS,
 ) -> None:
     """Draws what suits the task and writes `outputs/figures/*.svg` and `outputs/figures.json`.
 
@@ -70,6 +76,7 @@ def write_figures(
         profile: of the data asset, as `profile.json` holds it.
         seed: of everything that is drawn by lot.
         more: functions that draw figures of your own; None leaves one out.
+        importance_seconds: how long the permutation importance may take; 0 leaves it out.
     """
     draws: dict[str, Draw] = {}
     names: list[str] | None = None
@@ -91,7 +98,9 @@ def write_figures(
         target = str(((profile or {}).get("target") or {}).get("name") or "target")
         draws["predicted_actual"] = partial(drawn.predicted_actual, truth, predicted, older, target)
         draws["residuals"] = partial(drawn.residuals, truth, predicted, target)
-    draws["importance"] = partial(_importance, model, X_test, truth, names, seed)
+    if importance_seconds:
+        asked = model, X_test, truth, names, seed, importance_seconds
+        draws["importance"] = partial(_importance, *asked)
     draws["profile"] = partial(profile_figure, profile or {}, task)
     draws |= {getattr(draw, "__name__", repr(draw)): draw for draw in more}
     _write(outputs, draws)
@@ -116,10 +125,16 @@ def _write(outputs: Path, draws: Mapping[str, Draw]) -> None:
 
 
 def _importance(
-    model: Any, X: pd.DataFrame, truth: np.ndarray, classes: list[str] | None, seed: int
+    model: Any,
+    X: pd.DataFrame,
+    truth: np.ndarray,
+    classes: list[str] | None,
+    seed: int,
+    seconds: float,
 ) -> Figure:
     """The importance, drawn; where the time was up, the log says it as the caption does."""
-    found = measure(model, X, truth, classes, seed)
+    found = measure(model, X, truth, classes, seed, seconds)
     if found.stopped:
-        print(f"figure importance: {found.stopped}", flush=True)
+        setting = f"training.importance_seconds ({seconds:g}) gives it more, or 0 leaves it out"
+        print(f"figure importance: {found.stopped} {setting}", flush=True)
     return importance_figure(found)

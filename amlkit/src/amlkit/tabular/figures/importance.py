@@ -28,6 +28,7 @@ BUDGET_SECONDS = 3.0
 MOST_ROWS, FEWEST_ROWS = 2000, 200
 REPEATS = 5
 MOST_BARS = 15
+RANGES, LOOKED_AT = 10, 500
 Predict = Callable[[pd.DataFrame], np.ndarray]
 Score = Callable[[np.ndarray, np.ndarray], float]
 
@@ -37,6 +38,7 @@ class Importance:
     """What each column is worth: loss of the score when its values are shuffled."""
 
     names: list[str]
+    """Those that were shuffled, in the order in which they were."""
     losses: np.ndarray
     """Shape (columns, repeats)."""
     score: str
@@ -56,6 +58,8 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Importance:
     """Shuffles one column at a time and scores again, five times over, until the time is up.
+
+    The columns that go most along with the model's answers come first.
 
     scikit-learn's `permutation_importance` has no budget: a slow model takes minutes there. The
     score is the area under the ROC curve for two classes with probabilities, balanced accuracy for
@@ -84,20 +88,21 @@ def measure(
         affordable = budget * len(few) / max(clock() - begun, 1e-6) / (X.shape[1] + 1)
         picked = np.sort(picked[: int(max(FEWEST_ROWS, affordable))])
         rows, truth = X.iloc[picked], truth[picked]
-        base = score(truth, predict(rows))
-        losses: list[list[float]] = [[] for _ in X.columns]
+        answer = predict(rows)
+        base, order = score(truth, answer), _likeliest(rows, answer)
+        losses: list[list[float]] = [[] for _ in order]
         for repeats in (1, REPEATS - 1):
             if repeats > 1:  # as many more as there is time for, in one prediction for each column
                 repeats = min(repeats, int(budget / max(clock() - started, 1e-6)) - 1)
             if repeats < 1:
                 break
             blocks = pd.concat([rows] * repeats, ignore_index=True)
-            for index, column in enumerate(rows.columns):
+            for index, column in enumerate(rows.columns[order]):
                 if losses[0] and clock() - started > budget:
                     break
-                order = np.concatenate([random.permutation(len(rows)) for _ in range(repeats)])
+                mixed = np.concatenate([random.permutation(len(rows)) for _ in range(repeats)])
                 shuffled = blocks.copy(deep=False)
-                shuffled[column] = rows[column].take(order).set_axis(blocks.index)
+                shuffled[column] = rows[column].take(mixed).set_axis(blocks.index)
                 answers = np.split(predict(shuffled), repeats)
                 losses[index] += [base - score(truth, answer) for answer in answers]
     # Whole rounds count; of a first one that was cut off, the columns that it reached.
@@ -105,12 +110,35 @@ def measure(
     reached = sum(len(values) >= rounds for values in losses)
     stopped = ""
     if reached < X.shape[1]:
-        stopped = f"Time was up after the first {reached:,} of {X.shape[1]:,} columns."
+        stopped = f"Time was up after the {reached:,} likeliest of {X.shape[1]:,} columns."
     elif rounds < REPEATS:
         stopped = f"Time was up after {rounds} of {REPEATS} rounds."
     measured = np.array([values[:rounds] for values in losses[:reached]])
-    names = [str(column) for column in X.columns[:reached]]
+    names = [str(column) for column in X.columns[order[:reached]]]
     return Importance(names, measured, name, base, len(rows), stopped)
+
+
+def _likeliest(rows: pd.DataFrame, answer: np.ndarray) -> np.ndarray:
+    """The places of the columns, first those on which the model's answers depend most, each alone.
+
+    That is the share of the answers' variance that is between a column's categories, or ten ranges
+    of its numbers, less what chance would give; on the first of the rows.
+    """
+    rows, answer = rows[:LOOKED_AT], answer[:LOOKED_AT]
+    values = answer if answer.dtype.kind == "f" else pd.factorize(answer)[0].astype(float)
+    values = values - values.mean()
+    ranges = np.linspace(0, RANGES - 1, len(rows)).astype(int)
+    shares = []
+    for place in range(rows.shape[1]):
+        column = rows.iloc[:, place].to_numpy()
+        if column.dtype.kind in "fM":
+            codes, told = ranges, values[np.argsort(column)]
+        else:
+            codes, told = pd.factorize(column, use_na_sentinel=False)[0], values
+        counts = np.bincount(codes)
+        between = np.sum(np.bincount(codes, told) ** 2 / np.maximum(counts, 1))
+        shares.append(between - (np.count_nonzero(counts) - 1) * values.var())
+    return np.argsort(-np.asarray(shares), kind="stable")
 
 
 def as_text(values: Any) -> np.ndarray:

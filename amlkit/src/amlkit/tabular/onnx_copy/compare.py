@@ -5,7 +5,8 @@ The made-up rows hold what parts two models: unknown, missing and extreme values
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,28 +153,46 @@ def _answered(model: SklearnModel, rows: Columns) -> tuple[Array, Answers]:
     return np.concatenate(places), (labels, np.concatenate(second) if second else None)
 
 
-def probes(schema: Mapping[str, Any], pipeline: Pipeline, held_out: pa.Table) -> Columns:
-    """Held-out rows with, in each column in turn, a value put in; and all missing, and all zero."""
+def probes(
+    schema: Mapping[str, Any], pipeline: Pipeline, held_out: pa.Table
+) -> tuple[Columns, int]:
+    """Held-out rows with, in each column in turn, a value put in; and all missing, and all zero.
+
+    Of a wide table only some columns are tried so; the second is how many.
+    """
     types = {column["name"]: column["type"] for column in schema["columns"]}
     names: list[str] = list(schema["features"])
     values = {name: _values(types[name], _known(pipeline, name)) for name in names}
-    changes = sum(map(len, values.values())) + 2
+    tried = _tried(values, types, CELLS // len(names) - 2)
+    changes = sum(len(values[name]) for name in tried) + 2
     rows = max(1, min(BASE, held_out.num_rows, CELLS // (changes * len(names))))
     places = np.linspace(0, held_out.num_rows - 1, rows).astype(np.int64)
     base = from_table(held_out.take(pa.array(places)), names)
-    parts = list(_parts(base, values, types))
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    parts = list(_parts(base, values, types, tried))
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}, len(tried)
+
+
+def _tried(values: Mapping[str, Array], types: Mapping[str, str], most: int) -> list[str]:
+    """The columns whose values together are no more than `most`, one of each type by turns."""
+    turn: Counter[str] = Counter()
+    turns = {}
+    for name in values:
+        turns[name] = turn[types[name]]
+        turn[types[name]] += 1
+    names = sorted(values, key=lambda name: turns[name])
+    together = np.cumsum([len(values[name]) for name in names])
+    return names[: max(1, int(np.searchsorted(together, most, side="right")))]
 
 
 def _parts(
-    base: Columns, values: Mapping[str, Array], types: Mapping[str, str]
+    base: Columns, values: Mapping[str, Array], types: Mapping[str, str], tried: Sequence[str]
 ) -> Iterator[Columns]:
     rows = row_count(base)
-    for name, tried in values.items():
-        part = {other: np.tile(column, len(tried)) for other, column in base.items()}
-        part[name] = np.repeat(tried, rows)
+    for name in tried:
+        part = {other: np.tile(column, len(values[name])) for other, column in base.items()}
+        part[name] = np.repeat(values[name], rows)
         yield part
-    yield {name: np.repeat(tried[:1], rows) for name, tried in values.items()}
+    yield {name: np.repeat(put_in[:1], rows) for name, put_in in values.items()}
     zero = {name: np.zeros(rows) for name in values if types[name] in ("number", "boolean")}
     yield {**base, **zero}
 
