@@ -25,7 +25,7 @@ AMLKIT := -c amlkit/pyproject.toml amlkit/tests
 # Imports are most of what a short test costs.
 export UV_COMPILE_BYTECODE := 1
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-# Twice the cores: half of what tests do is waiting, for services that start and jobs that run.
+# Twice the cores: half of what the template's tests do is waiting, for services and jobs to start.
 WORKERS ?= $(shell echo $$(( 2 * $(CORES) )))
 # Short ones wait for nothing; in these folders there are none, and to collect them takes as long.
 FAST := -n $(CORES) -m 'not slow and not sweep'
@@ -47,7 +47,7 @@ demo: | $(UV_FILE) ## render the defaults and run the whole local lifecycle on t
 
 .PHONY: test test-fast test-amlkit sweep
 test: lint ## lint, then every test: amlkit's own, then the template's
-	$(RUN) pytest $(AMLKIT) -n $(WORKERS)
+	$(RUN) pytest $(AMLKIT) -n $(CORES)
 	$(RUN) pytest -n $(WORKERS)
 
 test-fast: | $(UV_FILE) ## the tests that take no installation and no training
@@ -55,10 +55,12 @@ test-fast: | $(UV_FILE) ## the tests that take no installation and no training
 	$(RUN) pytest $(FAST) $(ALL_SLOW)
 
 test-amlkit: | $(UV_FILE) ## amlkit's own tests, which render nothing
-	$(RUN) pytest $(AMLKIT) -n $(WORKERS)
+	$(RUN) pytest $(AMLKIT) -n $(CORES)
 
-sweep: | $(UV_FILE) ## what `make test` runs a sample of, whole: hours; writes benchmarks/sweep.md
-	$(RUN) python -m tools.sweep
+# Of the last part, the longest; 0: until it is done.
+MINUTES ?= 0
+sweep: | $(UV_FILE) ## what `make test` samples, whole: hours, MINUTES=5 less; writes benchmarks/sweep.md
+	$(RUN) python -m tools.sweep --minutes $(MINUTES)
 
 .PHONY: wheel check-wheel locks
 wheel: | $(UV_FILE) ## build amlkit into the template, under a version of its own

@@ -134,7 +134,7 @@ def give(project: BakedProject, target: str = "setup") -> None:
         os.utime(stamp)  # make compares it with the lock, which was rendered just now
 
 
-def sync(project: Path, kind: str, version: str = "", *, compiled: bool = False) -> Path:
+def sync(project: Path, kind: str, version: str = "") -> Path:
     """The interpreter of a `uv.lock` of our own, with this Python or one of another version.
 
     Raises:
@@ -146,10 +146,7 @@ def sync(project: Path, kind: str, version: str = "", *, compiled: bool = False)
 
     def make(home: Path) -> None:
         done = subprocess.run(
-            [
-                *(find_uv_bin(), "sync", "--project", str(project), "--locked"),
-                *("--python", python, *(["--compile-bytecode"] if compiled else [])),
-            ],
+            [find_uv_bin(), "sync", "--project", str(project), "--locked", "--python", python],
             env=environment(UV_PROJECT_ENVIRONMENT=str(home / "venv")),
             capture_output=True,
             encoding="utf-8",

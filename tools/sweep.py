@@ -1,12 +1,13 @@
 """The exhaustive tests, of which `make test` runs a fixed sample; their figures for `benchmarks/`.
 
 Those with the marker `sweep` of amlkit and of the template, then each kind of fault at every
-request of a bootstrap. It takes hours; `--minutes` bounds the last part, which takes most of them.
+request of a bootstrap. The last part takes hours: `--minutes` bounds it.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree
@@ -23,21 +25,23 @@ FIGURES = ROOT / "benchmarks" / "sweep.md"
 HEAD = """# What the sweeps found
 
 Written by `make sweep`, which runs whole what `make test` runs a fixed sample of.
-{when}, Python {python}, {system}.
+{when}, Python {python}, {system}, {cores} cores, {workers} processes.
 
-| sweep | cases | failed | seconds | tried |
+| sweep | cases | tried | failed | seconds |
 |---|---|---|---|---|
 """
+AMLKIT = ("-c", "amlkit/pyproject.toml", "amlkit/tests")
+"""amlkit's tests have a configuration of their own."""
 
 
-def sweep(workers: str, *place: str) -> tuple[list[str], bool]:
+def sweep(workers: int, *place: str) -> tuple[list[str], bool]:
     """Run the tests with the marker; a row of the table for each test, and whether all passed."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        words = [sys.executable, "-m", "pytest", "-m", "sweep", "-n", workers]
+        words = [sys.executable, "-m", "pytest", "-m", "sweep", "-n", str(workers)]
         done = subprocess.run([*words, f"--junitxml={report}", *place], cwd=ROOT, check=False)
         if not report.exists():
-            return [f"| {' '.join(place) or 'tests'} | - | did not run | - | - |"], False
+            return [f"| {' '.join(place) or 'tests'} | did not run | | | |"], False
         return rows(report), done.returncode in (0, 5)  # 5: no test has the marker
 
 
@@ -59,49 +63,60 @@ def rows(report: Path) -> list[str]:
             for one in case.iter("property")
             if one.get("name") == "tried"
         )
-        lines.append(f"| `{name}` | {len(ran)} | {failed} | {seconds:.0f} | {tried or '-'} |")
+        lines.append(f"| `{name}` | {len(ran)} | {tried or len(ran)} | {failed} | {seconds:.0f} |")
     return lines
 
 
-def faults(workers: int, minutes: float) -> tuple[str, bool]:
+def faults(workers: int, minutes: float) -> tuple[list[str], bool]:
     """Each kind of fault at every request of a bootstrap; its row, and whether all survived."""
     started = time.monotonic()
     words = ["--jobs", str(workers), "--minutes", str(minutes)]
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.az.faults", *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         encoding="utf-8",
-        check=False,
-    )
-    print(done.stdout)
-    found = re.search(r"(\d+) requests; faults tried (\d+), survived (\d+)", done.stdout)
+    ) as process:
+        said = ""
+        for said in process.stdout or ():
+            print(said, end="", flush=True)
+    found = re.match(r"\d+ requests; faults tried (\d+) of (\d+), survived (\d+)", said)
     if not found:
-        return "| `python -m tests.az.faults` | - | did not run | - | - |", False
-    requests, tried, survived = map(int, found.groups())
+        return ["| `python -m tests.az.faults` | did not run | | | |"], False
+    tried, cases, survived = map(int, found.groups())
     seconds = time.monotonic() - started
-    name = f"`python -m tests.az.faults`, {requests} requests"
-    return f"| {name} | {tried} | {tried - survived} | {seconds:.0f} | {tried} |", tried == survived
+    figures = f"{cases} | {tried} | {tried - survived} | {seconds:.0f}"
+    return [f"| `python -m tests.az.faults` | {figures} |"], tried == survived
+
+
+def parts(workers: int, minutes: float) -> Iterator[tuple[list[str], bool]]:
+    """Each part's rows, and whether it found nothing."""
+    yield sweep(workers, *AMLKIT)
+    yield sweep(workers)
+    yield faults(workers, minutes)
 
 
 def main() -> None:
-    """Run all of it and write the figures; exit 1 where one failed."""
+    """Run all of it, and write the figures after each part; exit 1 where one failed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, default=2, help="processes side by side")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2, help="side by side")
     parser.add_argument(
         "--minutes", type=float, default=0, help="of the bootstrap's faults (0: all)"
     )
     arguments = parser.parse_args()
-    library, one = sweep(str(arguments.workers), "-c", "amlkit/pyproject.toml", "amlkit/tests")
-    template, two = sweep(str(arguments.workers))
-    bootstrap, three = faults(arguments.workers, arguments.minutes)
-    head = HEAD.format(
+    written = HEAD.format(
         when=datetime.now(UTC).strftime("%Y-%m-%d"),
         python=platform.python_version(),
         system=platform.system(),
+        cores=os.cpu_count(),
+        workers=arguments.workers,
     )
-    FIGURES.write_text(head + "\n".join([*library, *template, bootstrap]) + "\n", encoding="utf-8")
-    sys.exit(not (one and two and three))
+    good = True
+    for lines, passed in parts(arguments.workers, arguments.minutes):
+        written += "".join(f"{line}\n" for line in lines)
+        FIGURES.write_text(written, encoding="utf-8")
+        good = good and passed
+    sys.exit(not good)
 
 
 if __name__ == "__main__":

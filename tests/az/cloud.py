@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import importlib.util
 import json
 import os
@@ -83,7 +82,6 @@ class Machine:
             **kept,
             "HOME": str(self.home),
             "TMPDIR": str(self.scratch),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "AZURE_CORE_COLLECT_TELEMETRY": "0",
         }
 
@@ -211,5 +209,4 @@ def _python_with_yaml(folder: Path) -> Path:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = folder / "lib" / version / "site-packages"
     shutil.copytree(Path(found.origin).parent, packages / "yaml")
-    compileall.compile_dir(packages / "yaml", quiet=1)  # a machine writes no bytecode later
     return folder / "bin" / "python"

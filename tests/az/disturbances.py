@@ -37,30 +37,35 @@ RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4,}")
 
 
 class InTurn(Fault):
-    """One of a row of faults: the first that has not struck strikes what none has struck before."""
+    """One of a row of faults: the first that has not struck strikes one of the requests to come."""
 
-    def __init__(self, row: list[InTurn], struck: set[str], kind: str) -> None:
+    def __init__(self, row: list[InTurn], met: set[str], every: int, kind: str) -> None:
         super().__init__(**KINDS[kind])
-        self.row, self.struck, self.kind = row, struck, kind
+        self.row, self.met, self.every, self.kind = row, met, every, kind
         self.what = ""
 
     def concerns(self, method: str, host: str, path: str) -> bool:
-        """Whether it is this fault's turn, and no request like this one was struck."""
+        """Whether it is this fault's turn, and that of a request like none that was met before."""
         what = f"{method} {host}{RANDOM.sub('#', path)}"
-        if method == "CONNECT" or self.row[0] is not self or what in self.struck:
+        if method == "CONNECT" or self.row[0] is not self or what in self.met:
+            return False
+        self.met.add(what)
+        if len(self.met) % self.every:
             return False
         self.row.pop(0)
-        self.struck.add(what)
         self.what = what
         return True
 
 
-def lay(standin: StandIn, first: int, count: int = 1000) -> list[InTurn]:
-    """Faults in wait for all requests to come, of each kind in turn, from that number on."""
+def lay(standin: StandIn, first: int, every: int = 1, count: int = 1000) -> list[InTurn]:
+    """Faults in wait for requests to come, of each kind in turn, from that number on.
+
+    Of requests that are met for the first time, one in `every` is struck.
+    """
     kinds = itertools.islice(itertools.cycle(KINDS), first, first + count)
     row: list[InTurn] = []
-    struck: set[str] = set()
-    row += [InTurn(row, struck, kind) for kind in kinds]
+    met: set[str] = set()
+    row += [InTurn(row, met, every, kind) for kind in kinds]
     for fault in row:
         standin.azure.faults.add(fault)
     return list(row)

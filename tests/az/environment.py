@@ -8,9 +8,9 @@ from tests.environments import sync
 
 
 def az_python() -> Path:
-    """The interpreter that has azure-cli; the first call takes about a minute.
+    """The interpreter that has azure-cli; the first call installs it.
 
     Raises:
         RuntimeError: it cannot be installed, with what uv said.
     """
-    return sync(Path(__file__).parent, "az", compiled=True)  # importing is what a call costs
+    return sync(Path(__file__).parent, "az")

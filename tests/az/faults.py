@@ -1,12 +1,14 @@
 """`python -m tests.az.faults`: each kind of fault at every request of a bootstrap, one at a time.
 
 Each try begins with an empty subscription and takes some ten seconds of a core, so all of them take
-hours; the tests hit each request in a chain of runs instead (test_faults.py).
+hours: in an order drawn by lot, so that a part of them is one of each kind. The tests hit each
+request in a chain of runs instead (test_faults.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import tempfile
 import time
@@ -62,6 +64,7 @@ def main() -> None:
         count = len(sweep.requests())
     kinds = arguments.kind or list(KINDS)
     tries = [(number, kind) for kind in kinds for number in range(count)]
+    random.Random(0).shuffle(tries)
     ends = time.monotonic() + arguments.minutes * 60
     tried = failed = 0
     with ProcessPoolExecutor(arguments.jobs) as pool:
@@ -73,7 +76,7 @@ def main() -> None:
             if arguments.minutes and time.monotonic() > ends:
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
-    print(f"{count} requests; faults tried {tried}, survived {tried - failed}")
+    print(f"{count} requests; faults tried {tried} of {len(tries)}, survived {tried - failed}")
     sys.exit(bool(failed))
 
 

@@ -85,17 +85,18 @@ class Sweep:
             cloud.standin.clear_faults()
             return Outcome(number, kind, where, bad_manners(ended) or self._after(cloud, ended))
 
-    def chain(self, first: int) -> list[Outcome]:
+    def chain(self, first: int, every: int = 1) -> list[Outcome]:
         """Every request struck once, in one subscription: each run resumes from the one before.
 
         The kinds take turns, from the one of the number `first` on. A run goes on to the next
-        request, and the next fault, where az or the bootstrap try again by themselves.
+        request, and the next fault, where az or the bootstrap try again by themselves. Of the
+        requests, one in `every` is struck.
         """
         self.requests()
         outcomes: list[Outcome] = []
         ended: list[Done] = []
         with self.cloud() as cloud:
-            faults = lay(cloud.standin, first)
+            faults = lay(cloud.standin, first, every)
             while True:
                 waiting = faults[len(outcomes) :]
                 killers = [fault for fault in waiting if fault.kind == "kill"]

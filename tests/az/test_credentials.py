@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,7 +196,10 @@ def test_a_wrong_address_is_one_line(
 # In `make test` the kinds take turns at the requests; in `make sweep` each strikes every request.
 @pytest.mark.parametrize("all_kinds", [False, pytest.param(True, marks=pytest.mark.sweep)])
 def test_a_fault_at_every_request_of_a_renewal(
-    all_kinds: bool, pipelines: Pipelines, capsys: pytest.CaptureFixture[str]
+    all_kinds: bool,
+    pipelines: Pipelines,
+    record_property: Callable[[str, object], None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What pipelines read is valid all along; the next run leaves one secret of ours."""
     standin = pipelines.cloud.standin
@@ -222,6 +225,7 @@ def test_a_fault_at_every_request_of_a_renewal(
                 pipelines.renewed()
             assert set(pipelines.secrets.values()) == {*theirs, pipelines.stored}, what
             tried += 1
+    record_property("tried", tried)
     with capsys.disabled():
         print(f"\nfaults during a renewal: {tried} tried, {tried} survived")
     assert pipelines.leaks() == []
