@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amlkit import champion as champions
-from amlkit import gate
+from amlkit import checks, gate
 from amlkit.records import Model
 from amlkit.settings import Bound, Gate, GateRules
 
@@ -273,6 +273,12 @@ def test_what_the_run_wrote_no_rows_for_is_said() -> None:
     assert notes(baseline=other, intervals={"rmse": [0, 1]}) == (lacking, first)
     refused = gate.decide(run({"roc_auc": 0.5}), RULES, None)
     assert refused.reason.endswith("; no baseline and no intervals: the run wrote none")
+
+
+def test_numbers_are_worded_without_powers_of_ten() -> None:
+    words = checks.champion("rmse", 10234.6, 11500.0, "3", (-1234.5, 0.000012), 0.0).words
+    assert "rmse 10,235 shows no clear difference from the champion, version 3" in words
+    assert "(11,500; difference -1,200 to +0.000012)" in words
 
 
 @pytest.mark.parametrize(

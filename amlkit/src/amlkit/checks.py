@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 from amlkit.settings import Bound
@@ -184,7 +185,7 @@ class _Gap:
             text = f"is {self.side} than" if self.value != self.other else "is equal to"
         else:
             low, high = self.difference
-            ends = f"; difference {low:+.2g} to {high:+.2g}"
+            ends = f"; difference {_signed(low)} to {_signed(high)}"
         return f"{self.metric} {_text(self.value)} {text} {name} ({_text(self.other)}{ends})"
 
 
@@ -198,5 +199,10 @@ def _within(value: float, least: float | None, most: float | None) -> bool:
 
 
 def _text(value: float) -> str:
-    """A number as people write it: four significant digits."""
-    return f"{value:.4g}"
+    """A number as people write it: four significant digits, or all of a whole number."""
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def _signed(value: float) -> str:
+    """A difference: two significant digits, never in powers of ten."""
+    return f"{Decimal(f'{value:.2g}'):+,f}"

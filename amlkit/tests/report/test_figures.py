@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from report_cases import EVIL, PROFILE, Case, classes_case, line_case
 from sklearn.metrics import (
     average_precision_score,
     mean_absolute_error,
@@ -28,70 +27,6 @@ from sklearn.metrics import (
 from amlkit.tabular.figures import SERIES, Figure, drawing, svg, write_figures
 
 SVG = "{http://www.w3.org/2000/svg}"
-EVIL = ["<script>alert(1)</script>", "$x^2$ 🐧 \x07\n& line " + "é" * 300]
-PROFILE: dict[str, Any] = {
-    "rows": 1000,
-    "columns": [
-        {"name": "signal", "missing": 250},
-        {"name": "<b>noise</b>", "missing": 10},
-        {"name": "whole", "missing": 0},
-    ],
-    "target": {
-        "name": "kind $y$",
-        "classes": [["a", 750], [EVIL[0], 250]],
-        "histogram": {"edges": [0.0, 1.0, 2.0], "counts": [300, 700]},
-    },
-}
-
-
-@dataclass
-class Case:
-    """A fitted model with its held-out rows."""
-
-    model: Any
-    X: pd.DataFrame
-    y: np.ndarray
-
-    @property
-    def probability(self) -> np.ndarray:
-        """Shape (rows, classes)."""
-        answer: np.ndarray = self.model.predict_proba(self.X)
-        return answer
-
-    def write(self, outputs: Path, **others: Any) -> dict[str, dict[str, str]]:
-        """Draws the figures; returns their entries by name, the SVG's text among them."""
-        classifies = hasattr(self.model, "classes_")
-        given: dict[str, Any] = {
-            "task": "classification" if classifies else "regression",
-            "model": self.model,
-            "X_test": self.X,
-            "y_test": self.y,
-            "prediction": self.model.predict(self.X),
-            "probability": self.probability if hasattr(self.model, "predict_proba") else None,
-            "classes": self.model.classes_.tolist() if classifies else None,
-            **others,
-        }
-        write_figures(outputs, **given)
-        entries = json.loads((outputs / "figures.json").read_text(encoding="utf-8"))
-        read = {e["file"]: (outputs / e["file"]).read_text(encoding="utf-8") for e in entries}
-        return {Path(e["file"]).stem: {**e, "svg": read[e["file"]]} for e in entries}
-
-
-def classes_case(names: list[str], rows: int = 300) -> Case:
-    """Classes that follow the sign and size of one column, and one column of noise."""
-    random = np.random.default_rng(1)
-    X = pd.DataFrame(random.normal(size=(rows, 2)), columns=["signal", "<b>noise</b>"])
-    level = X["signal"].rank(pct=True) * len(names) + random.normal(scale=0.4, size=rows)
-    y = np.array(names, dtype=object)[level.clip(0, len(names) - 1e-6).astype(int)]
-    return Case(LogisticRegression().fit(X, y), X, y)
-
-
-def line_case(rows: int) -> Case:
-    """A number that follows one column, with noise."""
-    random = np.random.default_rng(2)
-    X = pd.DataFrame(random.normal(size=(rows, 2)), columns=["signal", "<b>noise</b>"])
-    y = 1000 * X["signal"].to_numpy() + random.normal(scale=300, size=rows)
-    return Case(LinearRegression().fit(X, y), X, y)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +55,7 @@ def number_after(words: str, text: str) -> float:
 def test_every_figure_fits_into_a_page(binary: tuple[Case, dict[str, dict[str, str]]]) -> None:
     _, figures = binary
     assert list(figures) == [
-        "confusion", "roc", "precision_recall", "calibration", "importance", "profile",
+        "confusion", "roc", "precision_recall", "calibration", "threshold", "importance", "profile",
     ]  # fmt: skip
     ids: list[str] = []
     for figure in figures.values():
@@ -182,6 +117,21 @@ def test_a_point_of_the_calibration_is_of_enough_rows(tmp_path: Path, rows: int,
     full = [int(n) for n in re.findall(r"of (\d+)[;.]", words)]
     assert sum(full) == rows and len(full) == bins
     assert max(full) - min(full) <= 1
+
+
+def test_the_threshold_of_the_fewest_errors_is_the_one_that_counting_finds(tmp_path: Path) -> None:
+    case = classes_case(["a", "b"], rows=200)
+    score = np.round(case.probability[:, 1] ** 2, 2)  # off the middle, and with many ties
+    figure = case.write(tmp_path, probability=np.column_stack([1 - score, score]))["threshold"]
+    errors = {s: int(((score >= s / 100) != (case.y == "b")).sum()) for s in range(1, 100)}
+    fewest = min(errors, key=lambda s: (errors[s], abs(s - 50)))
+    assert fewest < 45
+    assert f"The fewest errors, {errors[fewest]} of 200 rows at 0.{fewest:02}." in figure["alt"]
+    called = score >= 0.5
+    assert number_after("right in", figure["alt"]) == pytest.approx(
+        (case.y[called] == "b").mean(), abs=6e-3
+    )
+    assert f"errs in {errors[50]}." in figure["alt"] and "share of rows" in figure["svg"]
 
 
 def test_average_precision_is_scikit_learns(tmp_path: Path) -> None:

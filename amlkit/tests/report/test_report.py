@@ -12,16 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_cases import FIGURE, classes_case, run_facts
 
 from amlkit.report import write_report
-from amlkit.report.words import DASH, MINUS, code, duration, moment, number, sentence
+from amlkit.report.words import (
+    DASH,
+    MINUS,
+    code,
+    difference,
+    duration,
+    moment,
+    number,
+    sentence,
+    signs,
+    within,
+)
 
 EVIL = '"><script>alert(1)</script> 🐧 $x$ &amp;'
-FIGURE = (
-    '<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="roc-title roc-desc" '
-    'viewBox="0 0 9 9"><title id="roc-title">ROC</title><desc id="roc-desc">area 0.94</desc>'
-    '<path d="M0 0L9 9" style="stroke:var(--series-1,#0b64b4)"/></svg>'
-)
 FOREIGN = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>'
 VOID = {"meta", "link", "img", "br", "wbr", "hr", "input"}
 
@@ -64,132 +71,16 @@ class Page(HTMLParser):
 
     def table(self, caption: str) -> list[str]:
         """The cells' text, row by row, of the table with this caption."""
-        tables = re.findall(r"<table>.*?</table>", self.source, re.S)
+        tables = re.findall(r"<table>.*?</table>", self.source.replace("<wbr>", ""), re.S)
         found = next(table for table in tables if caption in table)
         rows = re.findall(r"<tr>(.*?)</tr>", found, re.S)
         return [" ".join(html.unescape(re.sub(r"<[^>]*>", " ", row)).split()) for row in rows]
 
 
-def check(kind: str, least: float, passed: bool, words: str) -> dict[str, Any]:
-    """A check of roc_auc as the gate hands it over."""
-    known = {"kind": kind, "metric": "roc_auc", "value": 0.94, "least": least, "most": None}
-    return known | {"bound": f">= {least}", "passed": passed, "words": words}
-
-
 @pytest.fixture
 def facts() -> dict[str, Any]:
     """Everything that can be said of a run that was registered."""
-    won = [
-        check("threshold", 0.6, True, "roc_auc 0.94 meets the threshold >= 0.6"),
-        check("champion", 0.91, True, "it is not worse than version 2; not at all"),
-    ]
-    return {
-        "run_id": "penguins_1_abc",
-        "experiment": "penguins",
-        "status": "Completed",
-        "created": "2025-06-03T10:12:01+00:00",
-        "seconds": 72.4,
-        "data": {"name": "penguins", "version": "5f0c9a7be21d", "rows": 12344, "target": "Sex"},
-        "environment": {"name": "train", "version": "b19d2f6a03ce"},
-        "code_version": "77aa01c4e9d0",
-        "git": {"commit": "9fceb02d0ae598e95dc970b74767f19372d61af8", "dirty": True},
-        "model": {"name": "penguins-sex", "version": "3"},
-        "decision": {
-            "registered": True,
-            "reason": "registered: prose that is not taken apart; a word of its own",
-            "checks": won,
-            "notes": ["a word of its own; and another"],
-            "champion": {"version": "2", "metrics": {"roc_auc": 0.92, "rmse": 1200.0}},
-            "primary_metric": "roc_auc",
-        },
-        "metrics": {
-            "task": "classification",
-            "metrics": {"rmse": 1234.5678, "roc_auc": 0.94},
-            "intervals": {"roc_auc": [0.93, 0.95]},
-            "train_metrics": {"rmse": 900.0, "roc_auc": 0.99},
-            "baseline": {
-                "name": "class priors",
-                "metrics": {"roc_auc": 0.5},
-                "difference": {"roc_auc": [0.43, 0.45]},
-            },
-            "champion": {
-                "version": "2",
-                "metrics": {"roc_auc": 0.92, "rmse": 1200.0},
-                "difference": {"roc_auc": [0.00002, 0.04], "rmse": [-8.5, 70.0]},
-            },
-            "rows": {"train": 9876, "test": 2468},
-            "split": {"by": "row hash", "column": None, "folds": None},
-            "training": {
-                "estimator": "Ridge",
-                "parameters": {"alpha": 1.0},
-                "seconds": {"fit": 2},
-                "notes": ["without 'id': it is different in every row"],
-            },
-        },
-        "figures": [(FIGURE, "ROC curve", "area 0.94", "Positive class: MALE.")],
-        "profile": {
-            "rows": 12344,
-            "columns": [
-                {"name": "Sex", "type": "date", "missing": 617, "min": "2007-11-09T00:00:00"},
-                {"name": "Mass", "type": "number", "missing": 0, "distinct": 2, "mean": 4201.7},
-                {"name": "Kind", "type": "category", "missing": 0, "top": [["A", 9], ["B", 3]]},
-            ],
-            "notes": ["read as day/month"],
-            "target": {"name": "Sex"},
-        },
-        "analysis": {
-            "loss": {"name": "log_loss", "value": 0.3},
-            "segments": [
-                {
-                    "column": "Island",
-                    "segment": "Dream",
-                    "rows": 120,
-                    "metric": "log_loss",
-                    "value": 0.9,
-                    "interval": [0.5, 1.3],
-                },
-                {
-                    "column": "Mass",
-                    "segment": "from 2700 to 3550",
-                    "rows": 99,
-                    "metric": "log_loss",
-                    "value": 0.4,
-                    "interval": [0.2, 0.6],
-                },
-            ],
-            "worst_rows": [
-                {
-                    "row": {"Island": "Dream", "Mass": 4201.5},
-                    "truth": "MALE",
-                    "prediction": "FEMALE",
-                    "probability": 0.0123,
-                },
-            ],
-            "positive": "MALE",
-            "thresholds": [
-                {
-                    "threshold": 0.05,
-                    "precision": 0.6,
-                    "recall": None,
-                    "share": 0.9,
-                    "false_positives": 1234,
-                    "false_negatives": 3,
-                },
-            ],
-            "data_checks": [
-                {
-                    "kind": "leak",
-                    "column": "left",
-                    "words": "'left' alone gives 'Sex' away",
-                    "paste": 'training.drop_columns: ["left"]',
-                    "severity": "warning",
-                },
-            ],
-            "notes": ["segments of 2 of 9 columns"],
-        },
-        "data_changes": ["'Mass' has the mean 4,000, before 3,000, since the champion's data"],
-        "log_tail": "[1/6] read\n\x1b[32m[2/6] fit\x1b[0m",
-    }
+    return run_facts()
 
 
 def write(tmp_path: Path, facts: dict[str, Any]) -> Page:
@@ -212,7 +103,7 @@ def poison(value: Any) -> Any:
     [
         (
             {"onnx_copy": True, "reason": "", "rows": 62, "largest_difference": 3.1e-7},
-            "ServingONNX copy, agrees within 3e-7 on 62 rows",
+            "ServingONNX copy, agrees within 0.000001 on 62 rows",
         ),
         (
             {"onnx_copy": True, "reason": "", "rows": 62, "largest_difference": 0.0},
@@ -351,12 +242,12 @@ def test_nothing_is_better_or_worse_that_no_interval_tells(
 def test_the_training_rows_and_the_baseline_stand_beside(
     tmp_path: Path, facts: dict[str, Any]
 ) -> None:
-    head, first, second = write(tmp_path, facts).table("beside others")
+    head, first, second = write(tmp_path, facts).table("beside training")
     assert head == "Metric This model On training rows Baseline class priors Difference"
-    assert first == f"rmse 1,235 900.0 {DASH} {DASH}"
-    assert second == "roc_auc 0.9400 0.9900 0.5000 +0.4400 +0.4300 to +0.4500 better"
+    assert second == f"rmse 1,235 900.0 {DASH} {DASH}"
+    assert first == "roc_auc 0.9400 0.9900 0.5000 +0.4400 +0.4300 to +0.4500 better"
     del facts["metrics"]["baseline"], facts["metrics"]["train_metrics"]
-    assert "beside others" not in write(tmp_path, facts).source
+    assert "beside training" not in write(tmp_path, facts).source
 
 
 def test_says_where_it_errs_and_what_to_look_at(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -365,12 +256,37 @@ def test_says_where_it_errs_and_what_to_look_at(tmp_path: Path, facts: dict[str,
     assert worst == "Island Dream 120 0.9000 0.5000 to 1.300 worse than all rows"
     assert other == "Mass from 2700 to 3550 99 0.4000 0.2000 to 0.6000"
     assert page.table("largest loss")[1] == "MALE FEMALE 0.0123 Dream 4,202"
-    assert page.table("“MALE”")[1] == f"0.05 0.6000 {DASH} 0.9000 1,234 3"
+    assert page.table("“MALE”")[1] == f"0.05 0.60 {DASH} 0.90 1,234 3 1,237"
     assert 'In config.yml: training.drop_columns: ["left"]' in page.text
     assert "has the mean 4,000" in page.text and "Segments of 2 of 9 columns." in page.text
+    checks = facts["analysis"]["data_checks"]
+    checks[:0] = [{"kind": "drift", "words": f"'c{i}' drifts"} for i in range(200)]
+    page = write(tmp_path, facts)
+    assert page.text.index("'left' alone") < page.text.index("'c0' drifts")  # a warning comes first
+    assert "92 more" in page.text and "102 others are not shown." in page.text
     facts["analysis"], facts["data_changes"] = {"segments": "none"}, None
     page = write(tmp_path, facts)
     assert "Where it errs" not in page.text and "What to look at" not in page.text
+
+
+def test_the_thresholds_stand_beside_their_figure(tmp_path: Path, facts: dict[str, Any]) -> None:
+    figure = classes_case(["FEMALE", "MALE"]).write(tmp_path)["threshold"]
+    facts["figures"].append((figure["svg"], figure["title"], figure["alt"], figure["caption"]))
+    source = write(tmp_path, facts).source
+    assert source.index('id="section-threshold"') < source.index("threshold-title")
+    assert source.index("threshold-title") < source.index('id="section-figures"')
+    del facts["analysis"]["thresholds"]
+    source = write(tmp_path, facts).source
+    assert source.index('id="section-figures"') < source.index("threshold-title")
+
+
+def test_differences_are_never_in_powers_of_ten() -> None:
+    values = (3e-5, -2e-9, 0.00742, 12_345.6, -1e16)
+    assert [difference(value) for value in values] == [
+        "under +0.0001", f"under {MINUS}0.0001", "+0.0074", "+12,346", f"{MINUS}" + f"{10**16:,}",
+    ]  # fmt: skip
+    distances = (3.1e-7, 2e-5, 0.001, 4.0, 2345.0)
+    assert [within(value) for value in distances] == ["0.000001", "0.0001", "0.001", "10", "10,000"]
 
 
 def test_says_why_the_champion_was_not_compared(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -479,6 +395,7 @@ def test_a_page_is_put_in_place_whole_or_not_at_all(tmp_path: Path, facts: dict[
 @pytest.mark.parametrize("text, value", [
     ("0.9412", 0.94119), ("0.0123", 0.01234), ("12,346", 12345.678), ("123.5", 123.456), ("7", 7),
     (f"{MINUS}0.5000", -0.5), (f"1.234e{MINUS}07", 1.2341e-7), ("0", 0.0), ("1,234,567", 1234567),
+    ("0.00123", 0.001234), ("0.0000136", 1.362e-5),
     (DASH, None), ("not a number", float("nan")), ("∞", float("inf")), ("<b>", "<b>"),
 ])  # fmt: skip
 def test_numbers_are_written_for_readers(text: str, value: Any) -> None:
@@ -491,6 +408,7 @@ def test_times_are_written_for_readers() -> None:
     assert ">3 June 2025, 10:12 UTC<" in moment("2025-06-03T10:12:01Z")
     assert moment("<yesterday>") == "&lt;yesterday&gt;"
     assert code("a_b<c>/dE") == "<code>a_<wbr>b&lt;c&gt;/<wbr>d<wbr>E</code>" and code("") == ""
+    assert signs("x -0.5 >= -1 (-2), a-1") == f"x {MINUS}0.5 ≥ {MINUS}1 ({MINUS}2), a-1"
     assert sentence("there was no champion") == "There was no champion."
 
 

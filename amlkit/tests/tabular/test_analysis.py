@@ -19,6 +19,7 @@ from amlkit.tabular.split import LEARNED, Split
 from amlkit.tabular.table import Column, Schema
 
 ROWS = 1_000
+MINUS = "\N{MINUS SIGN}"
 
 
 def table(X: pd.DataFrame, y: Any, folds: int | None = None) -> Rows:
@@ -62,6 +63,29 @@ def test_the_segment_that_goes_wrong_comes_first(random: np.random.Generator) ->
     assert {segment["column"] for segment in found["segments"]} == {"town", "size"}
     quarters = [s for s in found["segments"] if s["column"] == "size"]
     assert sum(s["rows"] for s in quarters) == len(rows.y_test)
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "texts"),
+    [
+        ([-25.117, 3550.0, 123456.7], "number", [f"{MINUS}25.12", "3,550", "123,457"]),
+        ([1.00001, 1.00002, 2.0], "number", ["1.00001", "1.00002", "2"]),
+        ([1e-9, 1e20], "number", [f"1e{MINUS}09", "1e+20"]),
+        (
+            ["2024-05-06 00:00", "2024-05-07 10:30"],
+            "date",
+            ["2024-05-06", "2024-05-07"],
+        ),
+        (
+            ["2024-05-06 01:00", "2024-05-06 10:30"],
+            "date",
+            ["2024-05-06 01:00:00", "2024-05-06 10:30:00"],
+        ),
+        ([False, True], "boolean", ["false", "true"]),
+    ],
+)
+def test_a_segments_ends_are_told_apart(values: Any, type_: str, texts: list[str]) -> None:
+    assert analysis._texts(values, type_) == texts
 
 
 def test_the_rows_of_the_largest_error_are_shown(random: np.random.Generator) -> None:

@@ -20,7 +20,16 @@ from markupsafe import Markup
 from amlkit.content import write_text
 from amlkit.report import words
 from amlkit.report.embed import embed
-from amlkit.report.tables import metrics_table, part, rows_table, segments_table, sides_table
+from amlkit.report.tables import (
+    looks,
+    metrics_table,
+    part,
+    rows_table,
+    segments_table,
+    sides_table,
+)
+
+THRESHOLD = "Threshold"  # the title of the figure that stands beside the table of thresholds
 
 
 def write_report(path: Path, facts: Mapping[str, Any]) -> None:
@@ -34,23 +43,28 @@ def write_report(path: Path, facts: Mapping[str, Any]) -> None:
     facts = {key: value for key, value in facts.items() if value is not None}
     used = {"content"}
     kind, headline = _outcome(facts)
+    drawn = [
+        {"title": title, "alt": alt, "caption": caption}
+        | {"body": embed(str(svg), str(alt or title), used)}
+        for svg, title, alt, caption in facts.get("figures") or ()
+    ]
+    metrics, decision, analysis = (part(facts, key) for key in ("metrics", "decision", "analysis"))
+    chooses = bool(analysis.get("thresholds"))
     page = _template("report.html").render(
         **facts,
         css=Markup(_source("report.css")),  # noqa: S704 - our own
         kind=kind,
         headline=headline,
-        table=metrics_table(part(facts, "metrics"), part(facts, "decision")),
-        sides=sides_table(part(facts, "metrics")),
-        segments=segments_table(part(facts, "analysis")),
-        worst=rows_table(part(facts, "analysis")),
-        serving=_serving(part(part(facts, "metrics"), "serving")),
+        table=metrics_table(metrics, decision),
+        sides=sides_table(metrics, decision),
+        looks=looks(analysis, facts.get("data_changes") or ()),
+        segments=segments_table(analysis),
+        worst=rows_table(analysis),
+        serving=_serving(part(metrics, "serving")),
         split=_split(facts),
         commands=_commands(facts),
-        drawn=[
-            {"title": title, "alt": alt, "caption": caption}
-            | {"body": embed(str(svg), str(alt or title), used)}
-            for svg, title, alt, caption in facts.get("figures") or ()
-        ],
+        drawn=[each for each in drawn if not chooses or each["title"] != THRESHOLD],
+        chooser=[each for each in drawn if chooses and each["title"] == THRESHOLD],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, page.strip().encode("utf-8", "replace").decode() + "\n")
@@ -71,6 +85,7 @@ def _template(name: str) -> Any:
     )
     for each in (
         words.code,
+        words.name,
         words.number,
         words.whole,
         words.end,
@@ -125,8 +140,7 @@ def _serving(serving: Mapping[str, Any]) -> str:
         return "the scikit-learn model" + (f"; no ONNX copy because {reason}" if reason else "")
     text, difference = "ONNX copy", serving.get("largest_difference")
     if isinstance(difference, int | float):
-        text += f", agrees within {difference:.0e}".replace("e-0", "e-") if difference else ""
-        text += "" if difference else ", agrees exactly"
+        text += f", agrees within {words.within(difference)}" if difference else ", agrees exactly"
     return text + (f" on {words.whole(serving['rows'])} rows" if serving.get("rows") else "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amlkit.gate import less_is_better
@@ -13,7 +13,8 @@ _MORE_IS_BETTER = re.compile(
     r"(auc|accuracy|precision|recall|f1|r2|score|kappa|mcc|jaccard|explained)"
 )
 _SHARE = re.compile(r"(auc|accuracy|precision|recall|f1|r2|brier|jaccard|hamming|zero_one)")
-SEGMENTS = 8  # shown at once; the others unfold
+SHOWN = 8  # segments, or things to look at, at once; the others unfold
+MOST = 100  # things to look at: those of a wide table are in analysis.json
 
 
 def part(facts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -66,8 +67,9 @@ def metrics_table(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> di
     }
 
 
-def sides_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def sides_table(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> dict[str, Any]:
     """The table of the other measures: on the training rows, and of the baseline."""
+    primary = str(decision.get("primary_metric") or "")
     values, train = part(metrics, "metrics"), part(metrics, "train_metrics")
     baseline = part(metrics, "baseline")
     trivial, gained = part(baseline, "metrics"), part(baseline, "difference")
@@ -79,10 +81,18 @@ def sides_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
             "baseline": trivial.get(name),
             "change": _change(value, trivial.get(name), gained.get(name), _way(name, None, None)),
         }
-        for name, value in values.items()
+        for name, value in sorted(values.items(), key=lambda pair: pair[0] != primary)
         if name in train or name in trivial
     ]
     return {"rows": rows, "train": bool(train), "baseline": baseline.get("name") if rows else None}
+
+
+def looks(analysis: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """What to look at, warnings first: what the job found in the data, and how the data changed."""
+    found = [dict(check) for check in analysis.get("data_checks") or ()]
+    found.sort(key=lambda check: check.get("severity") != "warning")
+    found += [{"kind": "data", "words": change} for change in changes]
+    return {"first": found[:SHOWN], "more": found[SHOWN:MOST], "left": len(found[MOST:])}
 
 
 def segments_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +109,7 @@ def segments_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
         for segment in analysis.get("segments") or ()
         if isinstance(segment, Mapping)
     ]
-    return {"first": rows[:SEGMENTS], "more": rows[SEGMENTS:], "loss": loss}
+    return {"first": rows[:SHOWN], "more": rows[SHOWN:], "loss": loss}
 
 
 def rows_table(analysis: Mapping[str, Any]) -> dict[str, Any]:

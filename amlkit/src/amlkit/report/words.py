@@ -29,7 +29,10 @@ def code(value: object) -> Markup:
 
 
 def number(value: Any, signed: bool = False) -> str:
-    """Four significant digits, thousands apart, a real minus sign; what is no number as it is."""
+    """Four significant digits, thousands apart, a real minus sign; what is no number as it is.
+
+    Below 0.1 four decimals are enough, if they hold three digits.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value) if value else DASH
     if not math.isfinite(value):
@@ -38,9 +41,9 @@ def number(value: Any, signed: bool = False) -> str:
     size = abs(value)
     if isinstance(value, int) or size >= 1000 or value == 0:
         text = f"{value:{sign},.0f}" if size < 1e15 else f"{value:{sign}.3e}"
-    elif size >= 0.001:
-        digits = max(0, 3 - math.floor(math.log10(size)))
-        text = f"{value:{sign}.{min(digits, 4)}f}"
+    elif size >= 1e-6:
+        first = -math.floor(math.log10(size))  # the decimal that it begins at
+        text = f"{value:{sign}.{max(min(first + 3, 4), first + 2)}f}"
     else:
         text = f"{value:{sign}.3e}"
     return text.replace("-", MINUS)
@@ -50,9 +53,9 @@ def difference(value: float) -> str:
     """A signed difference, never in powers of ten: of a tiny one its size is enough."""
     if abs(value) < 0.00005:
         return f"under {MINUS if value < 0 else '+'}0.0001"
-    if abs(value) < 0.001:
-        return f"{value:+.4f}".replace("-", MINUS)
-    return number(value, signed=True) if abs(value) < 1e15 else f"{value:+,.0f}"
+    if abs(value) < 0.01 or abs(value) >= 1e15:
+        return f"{value:+,.{4 if abs(value) < 1 else 0}f}".replace("-", MINUS)
+    return number(value, signed=True)
 
 
 def interval(ends: Any, signed: bool = False) -> str:
@@ -103,9 +106,21 @@ def moment(text: Any) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(text, words)
 
 
+def within(distance: float) -> str:
+    """The power of ten that a distance stays within, written out; a millionth is enough."""
+    power = math.ceil(math.log10(max(distance, 1e-6)))
+    return f"{10.0**power:,.{max(0, -power)}f}"
+
+
 def signs(text: object) -> str:
-    """A text with the signs of comparison as they are set: ≥ and ≤."""
-    return str(text).replace(">=", "≥").replace("<=", "≤")
+    """A text with its signs as they are set: ≥, ≤ and a minus before a number."""
+    text = str(text).replace(">=", "≥").replace("<=", "≤")
+    return re.sub(r"(?<![\w.)-])-(?=\d)", MINUS, text)
+
+
+def name(text: object) -> Markup:
+    """A metric's or a column's name, which may break after each of its words."""
+    return Markup("<wbr>").join(re.split(r"(?<=[_./-])(?=[^_./-])", str(clean(text))))
 
 
 def sentence(text: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -120,24 +121,40 @@ def _parts_of(values: pd.Series, type_: str) -> Iterator[tuple[str, Array]]:
             yield shorten(value, 40), (values == value).to_numpy()
         return
     if values.nunique() <= 4:
-        for value in np.sort(values.dropna().unique()):
-            yield _text(value, type_), (values == value).to_numpy()
+        few = np.sort(values.dropna().unique())
+        for value, text in zip(few, _texts(few, type_), strict=True):
+            yield text, (values == value).to_numpy()
         return
     edges = values.quantile([0, 0.25, 0.5, 0.75, 1], interpolation="lower").unique()
-    for low, high in pairwise(edges):
+    named = zip(edges, _texts(edges, type_), strict=True)
+    for (low, start), (high, end) in pairwise(named):
         first = low == edges[0]
         inside = ((values >= low) if first else (values > low)) & (values <= high)
-        start = "from" if first else "above"
-        yield f"{start} {_text(low, type_)} to {_text(high, type_)}", inside.to_numpy()
+        yield f"{'from' if first else 'above'} {start} to {end}", inside.to_numpy()
 
 
-def _text(value: Any, type_: str) -> str:
-    """A value as people read it."""
-    if type_ == "date":
-        return str(pd.Timestamp(value).date())
+def _texts(values: Any, type_: str) -> list[str]:
+    """Different values as people read them, numbers with as many digits as tell them apart."""
     if type_ == "boolean":
-        return "true" if value else "false"
-    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+        return ["true" if value else "false" for value in values]
+    if type_ == "date":
+        times = pd.DatetimeIndex(values)
+        days = times.strftime("%Y-%m-%d").tolist()
+        return days if len(set(days)) == len(days) else times.strftime("%Y-%m-%d %H:%M:%S").tolist()
+    texts: list[str] = []
+    for digits in range(4, 18):
+        texts = [_number(float(value), digits) for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
+
+
+def _number(value: float, digits: int) -> str:
+    """A number with its thousands apart and a real minus sign; powers of ten where it must be."""
+    text = f"{value:.{digits}g}"
+    if 1e-6 <= abs(value) < 1e15:
+        text = f"{value:,.0f}" if abs(value) >= 10**digits else f"{Decimal(text):,f}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _worst_rows(rows: Rows, evaluation: Evaluation, losses: Array) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from amlkit.tabular.figures.importance import (
 )
 from amlkit.tabular.figures.svg import SERIES, Figure, drawing
 from amlkit.tabular.figures.table import profile_figure
+from amlkit.tabular.figures.threshold import threshold
 
 __all__ = ["SERIES", "Draw", "Figure", "drawing", "write_figures"]
 
@@ -92,6 +93,8 @@ def write_figures(
             for kind in ("roc", "precision_recall"):
                 draws[kind] = partial(drawn.curves, kind, *given, older)
             draws["calibration"] = partial(drawn.calibration, *given)
+            if len(names) == 2:
+                draws["threshold"] = partial(threshold, *given)
     else:
         truth, predicted = np.asarray(y_test, dtype=float), np.asarray(prediction, dtype=float)
         older = np.asarray(champion[0], dtype=float) if champion else None
