@@ -329,6 +329,9 @@ def test_profile_is_a_table_that_folds(tmp_path: Path, facts: dict[str, Any]) ->
     assert "<summary>3 columns" not in page.source
     facts["profile"]["columns"] *= 8
     assert "<summary>24 columns" in write(tmp_path, facts).source
+    facts["profile"]["columns"] *= 400
+    page = write(tmp_path, facts)
+    assert "The first 200 are shown" in page.text and len(page.source) < 200_000
 
 
 def test_commands_are_quoted_for_the_shell(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -375,7 +378,8 @@ def test_metrics_alone_make_a_report(tmp_path: Path) -> None:
     assert not page.all("svg") and "better" not in page.text  # nothing is guessed of unknown names
     empty = dict.fromkeys(["data", "environment", "git", "profile", "decision", "figures"])
     again = write(tmp_path, {"metrics": metrics, **empty})
-    assert "profit per call" in again.text and "None" not in again.text
+    assert "profit per call" in again.text
+    assert "None" not in again.text and "False" not in again.text
 
 
 def test_same_facts_give_the_same_bytes(tmp_path: Path, facts: dict[str, Any]) -> None:
@@ -395,7 +399,7 @@ def test_a_page_is_put_in_place_whole_or_not_at_all(tmp_path: Path, facts: dict[
 @pytest.mark.parametrize("text, value", [
     ("0.9412", 0.94119), ("0.0123", 0.01234), ("12,346", 12345.678), ("123.5", 123.456), ("7", 7),
     (f"{MINUS}0.5000", -0.5), (f"1.234e{MINUS}07", 1.2341e-7), ("0", 0.0), ("1,234,567", 1234567),
-    ("0.00123", 0.001234), ("0.0000136", 1.362e-5),
+    ("0.00123", 0.001234), ("0.0000136", 1.362e-5), ("1.000", 0.99997),
     (DASH, None), ("not a number", float("nan")), ("∞", float("inf")), ("<b>", "<b>"),
 ])  # fmt: skip
 def test_numbers_are_written_for_readers(text: str, value: Any) -> None:

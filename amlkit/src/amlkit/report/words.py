@@ -42,7 +42,7 @@ def number(value: Any, signed: bool = False) -> str:
     if isinstance(value, int) or size >= 1000 or value == 0:
         text = f"{value:{sign},.0f}" if size < 1e15 else f"{value:{sign}.3e}"
     elif size >= 1e-6:
-        first = -math.floor(math.log10(size))  # the decimal that it begins at
+        first = -math.floor(math.log10(float(f"{size:.4g}")))  # the decimal that it begins at
         text = f"{value:{sign}.{max(min(first + 3, 4), first + 2)}f}"
     else:
         text = f"{value:{sign}.3e}"
@@ -59,13 +59,13 @@ def difference(value: float) -> str:
 
 
 def interval(ends: Any, signed: bool = False) -> str:
-    """`0.91 to 0.97`; empty where the ends are no two numbers."""
+    """`0.91 to 0.97`, which breaks before "to" alone; empty where the ends are no two numbers."""
     if not isinstance(ends, list | tuple) or len(ends) != 2:
         return ""
     if not all(isinstance(end, int | float) and math.isfinite(end) for end in ends):
         return ""
     one = difference if signed else number
-    return " to ".join("0" if end == 0 else one(end) for end in ends)
+    return " to\N{NO-BREAK SPACE}".join("0" if end == 0 else one(end) for end in ends)
 
 
 def whole(value: Any) -> str:
