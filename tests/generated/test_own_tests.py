@@ -19,8 +19,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="set up with make"),
 ]
+# Beside the one that runs everything.
 OTHER_PYTHONS = ("3.12", "3.13", "3.14")
-"""Beside the one that runs everything."""
+NEWEST = (pytest.param("3.12", marks=pytest.mark.sweep), "3.13", "3.14")
 FAST_TESTS = {"3.12": ("tabular", "serving"), "3.13": ("",), "3.14": ("",)}
 """The folders of amlkit's tests that each of them runs: the newest all; the one between what reads
 tables, runs in jobs and endpoints, and is pickled."""
@@ -45,7 +46,7 @@ def test_its_tests_pass_on_other_pythons(version: str, bake: Bake, tmp_path: Pat
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
 
 
-@pytest.mark.parametrize("version", OTHER_PYTHONS)
+@pytest.mark.parametrize("version", NEWEST)
 def test_amlkits_fast_tests_pass_on_other_pythons(version: str) -> None:
     """With the packages of this repository's lock."""
     try:
