@@ -183,7 +183,9 @@ def test_columns_that_say_nothing_are_left_out_and_named() -> None:
         "id": pa.array([f"id-{i}" for i in range(rows)]).dictionary_encode(),
         "number": pa.array([float(i) for i in range(rows)]),
         "some": pa.array([None, "x"] * (rows // 2)).dictionary_encode(),
-        "few": pa.array([f"w{i % 49}" if i < 50 else None for i in range(rows)]).dictionary_encode(),
+        "few": pa.array(
+            [f"w{i % 49}" if i < 50 else None for i in range(rows)]
+        ).dictionary_encode(),
         "town": pa.array([f"t{i % 50}" for i in range(rows)]).dictionary_encode(),
         "out": pa.array([float(i) for i in range(rows)]),
     }
