@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from amlkit.tabular.estimators import make_estimator
+from amlkit.tabular.auto import fit_best
+from amlkit.tabular.estimators import make_estimators
 from amlkit.tabular.table import Schema
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -28,9 +29,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 del frame
 names = [column.name for column in schema.features]
-estimator = make_estimator("auto", {}, "classification", 0)
-pipeline = features.build_pipeline(schema.features, estimator)
-pipeline.fit(X_train[names], y_train)
+estimators = make_estimators("auto", {}, "classification", 0)
+pipelines = [features.build_pipeline(schema.features, estimator) for estimator in estimators]
+pipeline = fit_best(pipelines, X_train[names], y_train.to_numpy())
 probability = pipeline.predict_proba(X_test[names])[:, 1]
 print("roc_auc", roc_auc_score(y_test == pipeline.classes_[1], probability))
 print("accuracy", accuracy_score(y_test, pipeline.predict(X_test[names])))

@@ -26,7 +26,7 @@ BOOSTING = {
     "max_leaf_nodes": 16,
     "min_samples_leaf": 10,
     "max_features": 0.5,
-    "l2_regularization": 10.0,
+    "l2_regularization": 3.0,
 }
 LINEAR = {
     "classification": ("sklearn.linear_model.LogisticRegression", {"max_iter": 500}),
