@@ -313,6 +313,7 @@ def test_each_random_state_left_open_is_seeded() -> None:
         ("RandomForestClassifier", {}, "needs its module in front"),
         (ENSEMBLE + "RandomForestClasifier", {}, "mean sklearn.ensemble.RandomForestClassifier"),
         ("skleran.ensemble.X", {}, "cannot be imported: No module named 'skleran'"),
+        ("sklearn.model_selection.HalvingGridSearchCV", {}, "experimental .* explicitly import"),
         (ENSEMBLE + "RandomForestRegressor", {}, "is not for classification"),
         ("sklearn.preprocessing.StandardScaler", {}, "has no fit and predict"),
         ("auto", {"max_itr": 5}, "no 'max_itr'; did you mean 'max_iter'. Valid: .*learning_rate"),

@@ -12,7 +12,7 @@ from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
 
-from amlkit.tabular.table import TableError
+from amlkit.tabular.table import TableError, shorten
 
 AUTO = {
     "classification": "sklearn.ensemble.HistGradientBoostingClassifier",
@@ -80,16 +80,18 @@ def _find(path: str) -> Any:
         )
     try:
         module = import_module(module_name)
+        found = getattr(module, name, None)  # scikit-learn's experimental ones are to be enabled
     except ImportError as error:
         raise TableError(
-            f"training.estimator: {path!r} cannot be imported: {error}; write the full path, "
-            "such as sklearn.ensemble.RandomForestClassifier, and put its package into the lock"
+            f"training.estimator: {path!r} cannot be imported: {shorten(error, 200)}; write the "
+            "full path, such as sklearn.ensemble.RandomForestClassifier, and put its package into "
+            "the lock"
         ) from error
-    if not callable(getattr(module, name, None)):
+    if not callable(found):
         near = get_close_matches(name, [n for n in dir(module) if not n.startswith("_")], n=3)
         hint = f"; did you mean {' or '.join(f'{module_name}.{n}' for n in near)}?" if near else ""
         raise TableError(f"training.estimator: no {name!r} in {module_name}{hint}")
-    return getattr(module, name)
+    return found
 
 
 def _refuse_wrapper(factory: Any, path: str, parameters: Mapping[str, Any]) -> None:
