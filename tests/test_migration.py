@@ -136,17 +136,15 @@ def test_cruft_update_brings_a_repository_over_and_keeps_the_edits(
     history: History, fresh: BakedProject
 ) -> None:
     history.create()
-    history.edit("src/seals/train.py", '"min_class_rows": 5,', '"min_class_rows": 8,')
-    history.edit("config.yml", "seed: 0", "seed: 7")
+    history.edit("src/seals/train.py", '"seed": 0,', '"seed": 7,')
+    history.edit("config.yml", "roc_auc: 0.6", "roc_auc: 0.7")
     (history.project / "src" / "seals" / "notes.py").write_text("MINE = 1\n", encoding="utf-8")
     history.run("git", "add", "-A", folder=history.project)
     assert history.update() == []
     mine = {"src/seals/train.py", "src/seals/notes.py", "config.yml"}
     assert history.other_files(fresh) == mine | {".cruft.json"}
     train = (history.project / "src/seals/train.py").read_text(encoding="utf-8")
-    assert train.replace('"min_class_rows": 8,', '"min_class_rows": 5,') == fresh.text(
-        "src/seals/train.py"
-    )
+    assert train.replace('"seed": 7,', '"seed": 0,') == fresh.text("src/seals/train.py")
 
 
 def test_an_edit_of_what_is_written_anew_is_one_conflict_in_its_file(
@@ -167,7 +165,7 @@ def test_an_edit_of_the_machinery_is_restored_first(history: History, fresh: Bak
     """Git merges no edit of a file that is deleted, and cruft then merges nothing at all."""
     history.create()
     history.edit("src/aml/gate.py", '"""', '"""Mine. ')
-    history.edit("src/seals/train.py", '"min_class_rows": 5,', '"min_class_rows": 8,')
+    history.edit("src/seals/train.py", '"seed": 0,', '"seed": 7,')
     history.run("git", "commit", "-q", "-a", "-m", "mine", folder=history.project)
     assert "+++ upstream-template-new/src/aml/gate.py" in history.cruft(
         "diff", folder=history.project
@@ -195,6 +193,6 @@ def test_a_repository_made_by_cookiecutter_is_linked_first(
         folder=history.project,
     )
     history.run("git", "add", "-A", folder=history.project)
-    history.edit("src/seals/train.py", '"min_class_rows": 5,', '"min_class_rows": 8,')
+    history.edit("src/seals/train.py", '"seed": 0,', '"seed": 7,')
     assert history.update() == []
     assert history.other_files(fresh) == {".cruft.json", "src/seals/train.py"}
