@@ -26,7 +26,7 @@ LEAST_ROWS, MOST_ROWS, MOST_CELLS = 1_000, 40_000, 2_000_000
 GAIN = 0.02
 TREES, PATIENCE = 500, 30  # at most, and how many that make nothing better before it stops
 WIDE, BINS = 500, 32  # with more columns boosting sorts each one's values into so many bins
-PENALTIES = {"C": (0.01, 0.1, 1.0, 10.0), "alpha": (0.1, 1.0, 10.0, 100.0, 1000.0)}
+PENALTIES = {"C": (0.01, 0.1, 1.0, 10.0), "alpha": (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)}
 SURE = 1e-15  # a probability is no closer to none
 
 BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
