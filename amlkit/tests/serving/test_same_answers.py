@@ -36,11 +36,11 @@ TEXTS = st.text(st.characters(exclude_categories=["C"]), max_size=8) | st.sample
 )
 
 
-def _marked(body: str) -> Callable[[float], str]:
+def _marked(body: str, unit: str = "") -> Callable[[float], str]:
     """What writes a number with the marks of such a body; a negative one in brackets."""
     signs = str.maketrans({",": body[1], ".": body[-2]})
-    return lambda number: ("({})" if number < 0 else "{}").format(
-        f"{abs(number):,.3f}".translate(signs)
+    return lambda number: ("({}{})" if number < 0 else "{}{}").format(
+        f"{abs(number):,.3f}".translate(signs), unit
     )
 
 
@@ -64,7 +64,7 @@ WAYS: dict[tuple[str, str | None], tuple[Any, Callable[[Any], str]]] = {
     ("number", "1 234,5"): (NUMBERS, _marked("1 234,5")),
     ("number", "$1,234.5"): (NUMBERS, lambda number: f"${number:,.3f}"),
     ("number", "1234.5%"): (NUMBERS, lambda number: f"{number}%"),
-    ("number", "1.234,5 kg"): (NUMBERS, lambda number: _marked("1.234,5")(number) + " kg"),
+    ("number", "1.234,5 kg"): (NUMBERS, _marked("1.234,5", " kg")),
     ("boolean", None): (st.booleans(), lambda value: str(value).lower()),
     ("category", None): (TEXTS, str),
     ("date", "ISO8601"): (TIMES, lambda time: time.isoformat(" ")),

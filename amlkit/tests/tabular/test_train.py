@@ -116,7 +116,7 @@ def test_the_outputs_are_complete(tracked: dict[str, Any]) -> None:
     figures = json.loads((outputs / "figures.json").read_text("utf-8"))
     assert figures and all((outputs / figure["file"]).is_file() for figure in figures)
     assert sorted(path.name for path in outputs.iterdir()) == [
-        *("figures", "figures.json", "metrics.json", "model")
+        *("analysis.json", "figures", "figures.json", "metrics.json", "model")
     ]
 
 
