@@ -58,5 +58,18 @@ def _signal(process: subprocess.Popen[bytes], name: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.name == "nt":
             process.terminate()
-        else:
+        elif not _is_anothers_number(process):
             os.killpg(process.pid, getattr(signal, name))
+
+
+def _is_anothers_number(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process that ended, and all of its group, left its number to another one."""
+    if process.returncode is None:
+        return False
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
