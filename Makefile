@@ -57,9 +57,9 @@ test-fast: | $(UV_FILE) ## the tests that take no installation and no training
 test-amlkit: | $(UV_FILE) ## amlkit's own tests, which render nothing
 	$(RUN) pytest $(AMLKIT) -n $(CORES)
 
-# Of the last part, the longest; 0: until it is done.
+# 0: until it is done.
 MINUTES ?= 0
-sweep: | $(UV_FILE) ## what `make test` samples, whole: hours, MINUTES=5 less; writes benchmarks/sweep.md
+sweep: | $(UV_FILE) ## what `make test` samples, whole: hours, or MINUTES=20; writes benchmarks/sweep.md
 	$(RUN) python -m tools.sweep --minutes $(MINUTES)
 
 .PHONY: wheel check-wheel locks

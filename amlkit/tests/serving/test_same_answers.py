@@ -26,7 +26,10 @@ from amlkit.tabular.model_files import input_schema, request_rows, write_json
 from amlkit.tabular.table import Column, Schema, read_table
 from serving.asking import post
 
-HOW_MANY = [40, pytest.param(5_000, marks=pytest.mark.sweep)]
+HOW_MANY = [
+    pytest.param(40, marks=pytest.mark.slow),
+    pytest.param(5_000, marks=pytest.mark.sweep),
+]
 MISSING = ("", "NA", "-99")
 NUMBERS = st.floats(-1e9, 1e9).map(lambda number: round(number, 3) + 0.0)  # -0.0 is 0.0
 DAYS = st.dates(dt.date(1, 1, 1), dt.date(9999, 12, 31))
