@@ -329,3 +329,23 @@ def test_a_wide_table_is_tried_in_some_columns_of_each_type() -> None:
     assert len(tried["town"]) * len(types) <= CELLS and 20 < count < 100
     changed = [name for name in types if len({*map(str, tried[name])}) > 5]
     assert {"town", "seen", "gene 0"} <= {*changed} and len(changed) == count
+
+
+@pytest.mark.parametrize("estimator", ["auto", LINEAR + "Ridge"])
+def test_a_dozen_text_columns_keep_their_missing_values_apart(estimator: str) -> None:
+    """Boosting takes their codes, a linear model each category; every second column has holes."""
+    random = np.random.default_rng(0)
+    texts = {
+        f"text {place}": random.choice(["a", "b", "nan", None] if place % 2 else ["a", "z"], 200)
+        for place in range(12)
+    }
+    columns = tuple(Column(name, "category") for name in texts)
+    rows = pa.table({n: pa.array(v, pa.string()).dictionary_encode() for n, v in texts.items()})
+    X = to_frame(rows)
+    y = sum(X[name].isna() * place + (X[name] == "z") for place, name in enumerate(X)).to_numpy()
+    pipeline = build_pipeline(columns, make_estimator(estimator, {}, "regression", 0)).fit(X, y)
+    schema = {"features": [*texts], "classes": None}
+    facts = describe(pipeline, schema)
+    onnx_copy = OnnxModel(convert(pipeline, facts), facts)
+    answer, _ = onnx_copy.predict(from_table(rows, [*texts]))
+    assert answer == pytest.approx(pipeline.predict(X), rel=1e-4)

@@ -87,8 +87,9 @@ def convert(pipeline: Pipeline, facts: Mapping[str, Any]) -> bytes:
     """Return the ONNX file; Unknown, or whatever else skl2onnx raises, if there is no way."""
     model = pipeline["model"]
     model = getattr(model, "best_estimator_", model)  # of a search: the one it found
-    exact = type(model).__name__.startswith("HistGradientBoosting")
     width = len(facts["numbers"]) + len(expanded_names(facts["dates"], facts["timed"]))
+    # Codes of texts are whole numbers: alone they need no 64 bits, which ONNX would not take then.
+    exact = width > 0 and type(model).__name__.startswith("HistGradientBoosting")
     table, centre = _by_position(pipeline["columns"], len(facts["texts"]))
     number = DoubleTensorType if exact else FloatTensorType
     inputs = [("texts", StringTensorType([None, len(facts["texts"])]))] if facts["texts"] else []
@@ -134,16 +135,21 @@ def _by_position(table: Any, texts: int) -> tuple[Any, Any]:
 
 
 def _mark_missing(onnx: ModelProto, categories: list[Any]) -> None:
-    """Write the NaN among the categories, which is the last, as `MISSING` instead of "nan"."""
-    keys = [
-        attribute.strings
-        for node in onnx.graph.node
-        for attribute in node.attribute
-        if attribute.name in ("keys_strings", "cats_strings")
-    ]
-    for known, strings in zip(categories, keys, strict=True):
-        if known[-1] != known[-1]:  # only NaN is not itself
-            strings[-1] = MISSING.encode()
+    """Write the NaN among a column's categories, which is the last, as `MISSING` instead of "nan".
+
+    Which column a node is for, its input tells: of a dozen nodes, number 10 comes before number 2.
+    """
+    graph, place = onnx.graph, {"texts": 0}
+    values = {value.name: value for value in graph.initializer}
+    for node in graph.node:
+        if len(node.input) == 2 and node.input[0] == "texts":
+            place[node.output[0]] = int(numpy_helper.to_array(values[node.input[1]]).item())
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.name in ("keys_strings", "cats_strings"):
+                known = categories[place[node.input[0]]]
+                if known[-1] != known[-1]:  # only NaN is not itself
+                    attribute.strings[-1] = MISSING.encode()
 
 
 def _centre(onnx: ModelProto, width: int, centre: Any) -> None:
