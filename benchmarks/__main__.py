@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("render", "help", "register", "train", "serve", "batch", "workspace", "bootstrap")
+PARTS = (
+    *("render", "help", "register", "train", "serve", "batch", "workspace", "bootstrap"),
+    "tables",
+)
 
 
 def main() -> None:
