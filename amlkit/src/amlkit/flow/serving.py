@@ -18,7 +18,7 @@ from amlkit.settings import Settings, SettingsError
 from amlkit.workspace import Say, Workspace
 
 EXAMPLES = "examples.json"
-LOG_LINES = 15  # shown of a deployment that failed
+LOG_LINES = 30  # shown of a deployment that failed: the server says much after its traceback
 
 
 @dataclass(frozen=True)
