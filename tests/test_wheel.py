@@ -206,7 +206,7 @@ def test_a_wheel_that_is_not_recorded_is_refused(checkout: Checkout) -> None:
     with pytest.raises(WheelError, match="holds no wheel of amlkit"):
         checkout.check()
     install_into(checkout.template, current_wheel())
-    with pytest.raises(WheelError, match=r"wheels\.json does not know amlkit-0\.2\.0\+"):
+    with pytest.raises(WheelError, match=r"wheels\.json does not know amlkit-[\d.]+\+"):
         checkout.check()
     shutil.copyfile(current_wheel(), checkout.template / "wheels" / "amlkit-9-py3-none-any.whl")
     with pytest.raises(WheelError, match="only the current wheel is kept"):
