@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from amlkit.content import environment_version, read_json
-from amlkit.flow.serving import deploy
+from amlkit.flow.serving import LOG_LINES, deploy
 from amlkit.local import open_local
 from amlkit.records import Endpoint, Scale, WorkError
 from conftest import TESTS
@@ -122,7 +122,7 @@ def test_deployment_that_is_taken_back_shows_its_log_and_where_it_is(
     assert outcome.rolled_back and why in outcome.reason and "\n" not in outcome.reason
     log = Path(outcome.reason.rpartition("; its log: ")[2])
     shown = said[said.index(f"the last lines of what {log.parent.name} wrote:") + 1 :]
-    assert [line[2:] for line in shown] == log.read_text("utf-8").splitlines()[-15:]
+    assert [line[2:] for line in shown] == log.read_text("utf-8").splitlines()[-LOG_LINES:]
     assert any(last in line for line in shown)
     after = served.get()
     assert after.serving == before.serving and served.ask() == ["Chinstrap", None]
