@@ -23,7 +23,10 @@ from amlkit.records import Endpoint, Scale, WorkError
 from conftest import TESTS
 from local.served import BODY, Served
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals"),
+    pytest.mark.slow,  # each starts a server
+]
 SCORE = (TESTS / "other_model" / "score.py").read_text("utf-8")
 
 
