@@ -19,6 +19,8 @@ from tests.conftest import FOLDER, ROOT, tracked
 from tools import wheel as tool
 from tools.wheel import WheelError, build, check, current_wheel, install_into, make_wheel
 
+pytestmark = pytest.mark.slow  # each builds one
+
 
 @dataclass(frozen=True)
 class Checkout:
