@@ -54,6 +54,7 @@ class Trained:
             "waited": self.waited,
             "url": run.url,
             "metrics": verdict.metrics["metrics"] if verdict else {},
+            "intervals": verdict.metrics.get("intervals", {}) if verdict else {},
             "registered": model is not None,
             "created": bool(verdict and verdict.created),
             "reason": self.reason,
