@@ -280,7 +280,8 @@ def _to_the_end(process: subprocess.Popen[bytes], cancel: Path) -> dict[str, Any
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends a job and what it started."""
     if sys.platform == "win32":
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], check=False)
+        command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(command, capture_output=True, check=False)
     else:
         with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
             os.killpg(process.pid, signal.SIGKILL)
