@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from amlkit import ci
 from amlkit.calls import Calls
 from amlkit.redaction import without_secrets
+from amlkit.say import say
 
 if TYPE_CHECKING:
     from amlkit.settings import Settings
@@ -158,7 +159,7 @@ def main(
     with ci.step(path.stem) as conclude:
         code, record = _run(path.parents[1], parser, step, calls or Calls(), flags or {}, argv)
         if "--json" in argv:
-            print(ci.plain_json(record))
+            say(ci.plain_json(record))
         return conclude(code, record)
 
 
@@ -193,7 +194,7 @@ def _run(
         if not result.failure:
             return 0, record
         record |= {"error": without_secrets(result.failure)}
-        print(f"error: {record['error']}", file=sys.stderr)
+        say(f"error: {record['error']}", error=True)
         return 1, record
     except KeyboardInterrupt as interrupt:
         return fail(130, str(interrupt) or "interrupted", record), record
@@ -201,7 +202,7 @@ def _run(
         if "--verbose" in argv and not _says_it_all(error):
             import traceback
 
-            print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+            say(without_secrets(traceback.format_exc()), error=True, end="")
         return fail(*_explain(error), record), record
 
 
@@ -224,20 +225,19 @@ def _context(
     if not args.local:
         settings.require_azure()
         use_azure_interpreter(root)
-    out = sys.stderr if args.json else sys.stdout
 
-    def say(line: str) -> None:
-        print(line, file=out, flush=True)
+    def tell(line: str) -> None:
+        say(line, error=args.json)
 
     def note(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        say(line, error=True)
 
     place = ["--local"] if args.local else []
     place += ["--env", args.env] if args.env else []
     repeated = [*place, *(word for text in args.set for word in ("--set", text))]
     # What a workspace says on the way is no answer: --show-key prints a key and nothing else.
     workspace = open_workspace(settings, calls, local=args.local, say=note)
-    return Context(args, settings, workspace, calls, say, tuple(place), tuple(repeated))
+    return Context(args, settings, workspace, calls, tell, tuple(place), tuple(repeated))
 
 
 def assignment(text: str) -> tuple[str, Any, str]:
@@ -289,5 +289,5 @@ def fail(code: int, line: str, record: dict[str, Any]) -> int:
     """Says an error in one line, on stderr and in the record."""
     line = without_secrets(" ".join(line.split()))
     record |= {"status": "interrupted" if code == 130 else "error", "error": line}
-    print(f"error: {line}" if code != 130 else line, file=sys.stderr)
+    say(f"error: {line}" if code != 130 else line, error=True)
     return code

@@ -19,6 +19,7 @@ TRAINED = {
     "waited": True,
     "reason": "registered: it is as good as | the champion",
     "metrics": {"roc_auc": 0.98765},
+    "intervals": {"roc_auc": [0.9, 0.99]},
     "model": {"name": "penguins-sex", "version": "4"},
     "decision": {
         "checks": [{"words": "roc_auc 0.99 is at least 0.6", "passed": True}],
@@ -35,26 +36,27 @@ class Step:
 
     def run(self, driver: str, record: dict[str, Any], code: int = 0) -> tuple[int, list[str]]:
         """Concludes a driver."""
-        with ci.step(driver, {"TF_BUILD": "True", "SPN_PASSWORD": "secret~1"}) as conclude:
+        variables = {"TF_BUILD": "True", "SPN_PASSWORD": "secret~1"}
+        variables["BUILD_ARTIFACTSTAGINGDIRECTORY"] = str(self.folder)
+        with ci.step(driver, variables) as conclude:
             code = conclude(code, record)
         out, err = self.capsys.readouterr()
         assert out == ""  # --json has it for itself
-        return code, err.splitlines()
+        mask, *lines = err.splitlines()
+        assert mask == "##vso[task.setsecret]secret~1"
+        return code, lines
 
     def train(self, code: int = 0, **record: Any) -> tuple[int, list[str], str]:
         """Concludes a training: exit code, lines, summary."""
         code, lines = self.run("model", {**TRAINED, **record}, code)
-        summary = self.folder / "summary.md"
+        summary = self.folder / "model.md"
         assert f"##vso[task.uploadsummary]{summary}" in lines
         return code, lines, summary.read_text(encoding="utf-8")
 
 
 @pytest.fixture()
-def step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Step:
+def step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Step:
     """A step whose artifacts are made in a folder of its own."""
-    monkeypatch.setenv("BUILD_ARTIFACTSTAGINGDIRECTORY", str(tmp_path / "staged"))
     return Step(tmp_path / "staged", capsys)
 
 
@@ -112,7 +114,7 @@ def test_a_registered_model_is_an_output(step: Step, tmp_path: Path) -> None:
     for name, value in (("registered", "true"), ("new_version", "4"), ("run_id", "run_1")):
         assert output(name, value) in lines
     assert "penguins-sex:4 is registered" in summary
-    assert "| roc_auc | 0.9877 |" in summary
+    assert "| roc_auc | 0.9877 | 0.9 to 0.99 |" in summary
     assert "| roc_auc 0.99 is at least 0.6 | yes |" in summary
     assert "([studio](https://ml.azure.com/runs/run_1?wsid=/a/b))" in summary
     assert (step.folder / "report.html").read_text(encoding="utf-8") == "<html>"
@@ -176,3 +178,31 @@ def test_without_a_run_there_is_no_summary(step: Step, record: dict[str, Any]) -
     code, _ = step.run("model", record)
     assert code == 0
     assert not step.folder.exists()
+
+
+@pytest.mark.parametrize("due", [True, False, None])
+def test_a_deployment_says_what_is_due_and_fails_where_nobody_knows(
+    step: Step, due: bool | None
+) -> None:
+    record = {
+        "endpoint": {"name": "penguins", "status": "Ready"},
+        "model": {"name": "m", "version": "3"},
+        "due": {"is": due, "version": "4" if due else None, "reason": "the service is away"},
+    }
+    code, lines = step.run("deploy", record)
+    assert code == (1 if due is None else 0)
+    said = {True: "true", False: "false", None: ""}[due]
+    assert output("due", said) in lines
+    assert output("due_version", "4" if due else "") in lines
+    failed = [line for line in lines if "type=error" in line]
+    assert len(failed) == (due is None)
+    page = (step.folder / "deploy-penguins.md").read_text(encoding="utf-8")
+    assert "the service is away" in page
+
+
+def test_what_cannot_be_kept_costs_the_page_and_not_the_step(step: Step) -> None:
+    step.folder.parent.mkdir(exist_ok=True)
+    step.folder.write_text("a file where the folder should be")
+    code, lines = step.run("model", TRAINED)
+    assert code == 0
+    assert "the summary cannot be kept" in lines[-1]

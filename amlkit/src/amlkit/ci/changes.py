@@ -20,6 +20,7 @@ from pathlib import Path
 
 from amlkit.ci import agent
 from amlkit.ci.inputs import changed_files, changed_keys, matches, stage_inputs
+from amlkit.say import say
 from amlkit.settings import SettingsError, load_settings
 
 STAGES = ("ci", "data", "environment", "training", "deployment")
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     for stage in STAGES:
         why = reasons.get(stage)
-        print(agent.harmless(f"{stage:12} {'runs: ' + why if why else 'nothing to do'}"))
+        say(agent.harmless(f"{stage:12} {'runs: ' + why if why else 'nothing to do'}"))
         agent.set_output(stage, "true" if why else "false")
     return 0
 
@@ -76,7 +77,7 @@ def what_changed(root: Path, environ: Mapping[str, str]) -> dict[str, str]:
         files, keys = changed_files(root, base), changed_keys(root, base)
     except (NoAnswer, LookupError) as error:
         return dict.fromkeys(STAGES, " ".join(str(error).split()))
-    print(f"compared with {base}, the last run here that succeeded: {len(files)} files differ")
+    say(f"compared with {base}, the last run here that succeeded: {len(files)} files differ")
     reasons = {"ci": _words(files)} if files else {}
     for stage, inputs in stage_inputs(settings).items():
         if found := matches(inputs, files, keys):

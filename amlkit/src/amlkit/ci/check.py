@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from amlkit.ci.changes import STAGES
 from amlkit.provision.devops import RESOURCE, VERSION
+from amlkit.say import say
 
 PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{stage}.yml" for stage in STAGES))
 API = f"api-version={VERSION}"
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         branch = args.branch or git(root, "branch", "--show-current") or "main"
         number = args.pipeline or registered_pipeline(root, project)
         if different := unpushed(root, branch):
-            print(
+            say(
                 f"warning: the templates are those of origin/{branch}, from which "
                 f"{', '.join(different)} differ here; push to have them judged"
             )
@@ -48,12 +49,12 @@ def main(argv: list[str] | None = None) -> int:
         for name in PIPELINES:
             try:
                 preview(project, number, branch, (root / name).read_text(encoding="utf-8"))
-                print(f"{name}: good")
+                say(f"{name}: good")
             except Refused as error:
                 refused += 1
-                print(f"{name}: {error}")
+                say(f"{name}: {error}")
     except (CheckError, Refused) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 1
     return 1 if refused else 0
 

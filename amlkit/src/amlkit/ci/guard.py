@@ -1,4 +1,4 @@
-"""A driver inside a pipeline: what it prints cannot command the agent, and what it did is said.
+"""A driver inside a pipeline: what it prints cannot command the runner, and what it did is said.
 
 Away from a pipeline nothing of this does anything.
 """
@@ -10,17 +10,17 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from amlkit.ci import agent
+from amlkit.ci.harmless import harmless
+from amlkit.ci.provider import open_provider
 from amlkit.redaction import without_secrets
 
 Conclude = Callable[[int, Mapping[str, Any]], int]
 """Says what became of a driver: (exit code, its `--json` record) → exit code."""
 
-SECRETS = ("SPN_PASSWORD", "SYSTEM_ACCESSTOKEN")
 # What Azure Pipelines leaves in place of a variable that is not there.
 _UNSET = re.compile(r"\$\(([\w.]+)\)")
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
@@ -29,7 +29,7 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 class Guard(io.TextIOBase):
     """A text stream that hands over whole lines, without secrets and without commands.
 
-    A line is handed over at its end (`\\n` or `\\r`, as the agent reads lines), so that nothing can
+    A line is handed over at its end (`\\n` or `\\r`, as runners read lines), so that nothing can
     be put together of several writes; `close` hands over what is left of the last one. There is no
     `buffer` to write past it.
     """
@@ -75,25 +75,29 @@ class Guard(io.TextIOBase):
         return self.stream.encoding
 
     def _clean(self, line: str) -> str:
-        return agent.harmless(self.hide(line))
+        return harmless(self.hide(line))
 
 
 @contextmanager
 def step(driver: str, environ: MutableMapping[str, str] = os.environ) -> Iterator[Conclude]:
-    """Runs a driver as a step of Azure Pipelines, if it is one.
+    """Runs a driver as a step of Azure Pipelines or GitHub Actions, if it is one.
 
     In a pipeline stdout and stderr are guarded, and a variable that the pipeline mapped from one
     that is not there counts as not set.
 
     Args:
         driver: `data`, `environment`, `model` or `deploy`.
-        environ: tells by TF_BUILD whether this is a pipeline.
+        environ: tells by TF_BUILD and GITHUB_ACTIONS whether this is a pipeline.
 
     Yields:
-        A function to call once, last: it sets the step's outputs, shows an error on the run's page
-        and returns the exit code, which is 1 for a wait that ended before its run did.
+        A function to call once, last: it sets the step's outputs, shows summary and error on the
+        run's page and returns the exit code, which is 1 too for a wait that ended before its run
+        did, and for a status that cannot tell what is due.
     """
-    if not environ.get("TF_BUILD"):
+    usual = sys.stdout, sys.stderr
+    # To stderr, which the runner reads as well: --json has stdout for itself.
+    provider = open_provider(environ, usual[1])
+    if provider is None:
         yield lambda code, record: code
         return
     from amlkit.ci.outcome import conclude
@@ -101,13 +105,13 @@ def step(driver: str, environ: MutableMapping[str, str] = os.environ) -> Iterato
     unset = unset_variables(environ)
     for name in unset:
         del environ[name]
-    hide = hider(environ)
-    usual = sys.stdout, sys.stderr
+    hide = hider(environ, provider.secrets)
+    for name in provider.secrets:
+        provider.mask(environ.get(name, ""))
     guards = Guard(usual[0], hide), Guard(usual[1], hide)
 
     def say(code: int, record: Mapping[str, Any]) -> int:
-        # To stderr, which the agent reads as well: --json has stdout for itself.
-        return conclude(driver, code, cleaned(record, hide), tuple(unset.values()), usual[1])
+        return conclude(provider, driver, code, cleaned(record, hide), list(unset.values()))
 
     sys.stdout, sys.stderr = guards
     try:
@@ -119,18 +123,27 @@ def step(driver: str, environ: MutableMapping[str, str] = os.environ) -> Iterato
 
 
 def unset_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that were mapped from one that is not there, and what that is called."""
+    """The variables that were mapped from one that is not there, and what that is called.
+
+    Azure Pipelines leaves `$(Name)` in its place, GitHub Actions leaves nothing.
+    """
     from amlkit.settings import ENVIRONMENT_VARIABLES
 
-    found = {name: _UNSET.fullmatch(environ.get(name, "")) for name in ENVIRONMENT_VARIABLES}
-    return {name: match[1] for name, match in found.items() if match}
+    found: dict[str, str] = {}
+    for name in ENVIRONMENT_VARIABLES:
+        value = environ.get(name)
+        if match := _UNSET.fullmatch(value or ""):
+            found[name] = match[1]
+        elif value == "":
+            found[name] = name
+    return found
 
 
-def hider(environ: Mapping[str, str]) -> Callable[[str], str]:
-    """What takes secrets out of a text: those of this step, and whatever looks like one."""
+def hider(environ: Mapping[str, str], names: Iterable[str]) -> Callable[[str], str]:
+    """What takes secrets out of a text: those that are so named, and whatever looks like one."""
     secrets = {
         form
-        for name in SECRETS
+        for name in names
         for line in environ.get(name, "").splitlines()
         if line.strip()
         for form in (line, json.dumps(line)[1:-1], json.dumps(line, ensure_ascii=False)[1:-1])
@@ -145,14 +158,18 @@ def hider(environ: Mapping[str, str]) -> Callable[[str], str]:
 
 
 def cleaned(value: Any, hide: Callable[[str], str]) -> Any:
-    """A JSON value, its texts without secrets."""
+    """A JSON value, its texts without secrets, its keys too."""
     if isinstance(value, Mapping):
-        return {key: cleaned(inside, hide) for key, inside in value.items()}
+        return {hide(str(key)): cleaned(inside, hide) for key, inside in value.items()}
     if isinstance(value, list | tuple):
         return [cleaned(inside, hide) for inside in value]
     return hide(value) if isinstance(value, str) else value
 
 
 def plain_json(record: Mapping[str, Any]) -> str:
-    """A record as JSON on one line, in which no text can look like a command to an agent."""
-    return json.dumps(record, ensure_ascii=False, default=str).replace("##", "#\\u0023")
+    """A record as JSON on one line, in which no text can look like a command to a runner."""
+    text = json.dumps(record, ensure_ascii=False, default=str)
+    if harmless(text) == text:
+        return text
+    escaped = json.dumps(record, default=str)  # with nothing left that shows nothing
+    return escaped.replace("##", "#\\u0023").replace("::", ":\\u003a")

@@ -1,17 +1,16 @@
-"""What became of a driver, said to Azure Pipelines: outputs, errors, a training's summary."""
+"""What became of a driver, said to the system that runs it: outputs, errors, a summary."""
 
 from __future__ import annotations
 
-import html
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from amlkit.ci import agent
+from amlkit.ci.provider import Provider
+from amlkit.ci.summary import summary
 from amlkit.records import FINISHED
 
 # The outputs of each driver's step, and the field of its record that each is taken from.
@@ -30,68 +29,80 @@ OUTPUTS: Mapping[str, Mapping[str, str]] = {
         "version": "model.version",
         "switched": "switched",
         "rolled_back": "rolled_back",
+        "due": "due.is",
+        "due_version": "due.version",
     },
 }
 _JUDGED = ("registered", "version", "new_version")
-_MARKUP = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|[\\`*\[\]#|~!]")
 
 
 def conclude(
-    driver: str, code: int, record: Mapping[str, Any], unset: tuple[str, ...], to: TextIO
+    provider: Provider, driver: str, code: int, record: Mapping[str, Any], unset: list[str]
 ) -> int:
     """Says what became of a driver; returns the step's exit code.
 
     Args:
+        provider: the system that runs it.
         driver: its name, `model`.
         code: its exit code.
         record: its `--json` record, without secrets.
-        unset: the variables that the variable group lacks.
-        to: the stream that the agent reads.
+        unset: the settings that the pipeline was to map and could not.
     """
     words = str(record.get("error") or record.get("reason") or f"exit code {code}")
     if code == 130:
-        agent.warning(words, to)
+        provider.warning(words)
     elif code:
-        lacks = f" The variable group has no variable {', '.join(unset)}." if unset else ""
-        agent.error(words + lacks, to)
-    training = driver == "model" and bool(record.get("run_id")) and not record.get("dry_run")
+        provider.error(f"{words} {provider.lacks(unset)}" if unset else words)
     for name, key in OUTPUTS.get(driver, {}).items():
         if driver == "model" and name in _JUDGED and record.get("status") != "Completed":
             continue
         known = name != "new_version" or record.get("created")
-        agent.set_output(name, field(record, key) if known else "", to)
-    return conclude_training(code, record, to) if training else code
+        provider.output(name, field(record, key) if known else "")
+    if page := summary(driver, record):
+        keep(provider, driver, record, page)
+    return code or verdict(provider, driver, record)
 
 
-def conclude_training(code: int, record: Mapping[str, Any], to: TextIO) -> int:
-    """Keeps a training's report and summary; fails where a wait ended before the run did."""
-    keep(record, Path(os.environ.get("BUILD_ARTIFACTSTAGINGDIRECTORY") or "results"), to)
-    if code:
-        return code
+def verdict(provider: Provider, driver: str, record: Mapping[str, Any]) -> int:
+    """The exit code of a driver that did its work: 1 where a pipeline cannot go on with it."""
+    due = record.get("due")
+    if driver == "deploy" and isinstance(due, Mapping) and due.get("is") is None:
+        provider.error(f"what is due is not known: {due.get('reason') or 'no reason said'}")
+        return 1
+    if driver != "model" or record.get("dry_run") or not record.get("run_id"):
+        return 0
     if record.get("status") == "Completed":
         if record.get("registered") is False:
-            agent.warning(f"nothing is deployed: {record.get('reason')}", to)
+            provider.warning(f"nothing is deployed: {record.get('reason')}")
     elif record.get("status") not in FINISHED and record.get("waited"):
-        agent.error(
-            f"run {record['run_id']} is still going and the wait is over: run "
-            f"pipelines/training.yml with runId {record['run_id']} to resume it",
-            to,
-        )
+        run_id = str(record["run_id"])
+        how = provider.resume(run_id)
+        provider.error(f"run {run_id} is still going and the wait is over: {how}")
         return 1
     return 0
 
 
-def keep(record: Mapping[str, Any], folder: Path, to: TextIO) -> None:
-    """Writes the record, the summary and the report where an artifact is made of them."""
-    folder.mkdir(parents=True, exist_ok=True)
+def keep(provider: Provider, driver: str, record: Mapping[str, Any], page: str) -> None:
+    """Writes the record, the summary and a report where an artifact is made of them."""
+    folder, name = provider.folder(), file_name(driver, record)
     text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
-    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
-    page = folder / "summary.md"
-    page.write_text(training_summary(record), encoding="utf-8")
-    agent.summary(page, to)
     report = record.get("report")
-    if report and Path(report).is_file():
-        shutil.copy2(report, folder / "report.html")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8", errors="replace")
+        path = folder / f"{name}.md"
+        path.write_text(page, encoding="utf-8", errors="replace")
+        if report and Path(report).is_file():
+            shutil.copy2(report, folder / "report.html")
+        provider.summary(page, path)
+    except OSError as error:  # what the driver did is done: its page is missing, no more
+        provider.warning(f"the summary cannot be kept: {error}")
+
+
+def file_name(driver: str, record: Mapping[str, Any]) -> str:
+    """What the files of a step are called: two endpoints in one job must not share a page."""
+    name = field(record, "endpoint.name")
+    return f"{driver}-{name}" if re.fullmatch(r"[A-Za-z0-9-]+", name) else driver
 
 
 def field(record: Mapping[str, Any], key: str) -> str:
@@ -102,43 +113,3 @@ def field(record: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def training_summary(record: Mapping[str, Any]) -> str:
-    """A training in Markdown: the gate's words, the metrics, and where to look."""
-    reason = record.get("reason") or record.get("error") or ""
-    lines = [f"# {_text(headline(record))}", "", _text(reason)]
-    decision = record.get("decision") or {}
-    if checks := decision.get("checks"):
-        lines += ["", "| the gate looked at | passed |", "|---|---|"]
-        lines += [f"| {_text(c['words'])} | {'yes' if c['passed'] else 'no'} |" for c in checks]
-    if notes := decision.get("notes"):
-        lines += ["", *(f"- {_text(note)}" for note in notes)]
-    if metrics := record.get("metrics"):
-        lines += ["", "| metric | value |", "|---|---|"]
-        lines += [f"| {_text(name)} | {value:.4g} |" for name, value in metrics.items()]
-    if record.get("run_id"):
-        url = str(record.get("url") or "")
-        where = f" ([studio]({url}))" if re.fullmatch(r"https://[\w.:/?&=%~+-]+", url) else ""
-        lines += [
-            "",
-            f"Run {_text(record['run_id'])}{where}. The report is in the run's artifacts.",
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def headline(record: Mapping[str, Any]) -> str:
-    """The one line that says how it ended."""
-    model = record.get("model") or {}
-    if record.get("registered"):
-        state = "is registered" if record.get("created") else "was registered earlier"
-        return f"{model['name']}:{model['version']} {state}"
-    if record.get("status") == "Completed":
-        return "The gate refused: nothing is registered, nothing is deployed"
-    return f"The training: {record.get('status', 'unknown')}"
-
-
-def _text(words: Any) -> str:
-    """Words of anybody's as Markdown shows them: no markup, on one line."""
-    plain = html.escape(" ".join(str(words).split()), quote=False)
-    return _MARKUP.sub(lambda found: "\\" + found[0], plain)
