@@ -13,6 +13,7 @@ from typing import Any
 import amlkit
 from amlkit import eject
 from amlkit.records import WorkError
+from amlkit.say import say
 from amlkit.settings.tree import SettingsError
 
 
@@ -53,13 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.command == "version":
             known = version(root)
-            print(json.dumps(known, ensure_ascii=False) if args.json else words(known))
+            say(json.dumps(known, ensure_ascii=False) if args.json else words(known))
         else:
             target = eject.eject(root, force=args.force)
-            print(f"amlkit {amlkit.__version__} copied to {target.relative_to(root).as_posix()}")
-            print("next: python src/environment.py --local")
+            say(f"amlkit {amlkit.__version__} copied to {target.relative_to(root).as_posix()}")
+            say("next: python src/environment.py --local")
     except (SettingsError, WorkError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 2 if isinstance(error, SettingsError) else 1
     return 0
 

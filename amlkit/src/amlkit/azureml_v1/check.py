@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from amlkit.redaction import without_secrets
+from amlkit.say import say
 from amlkit.settings import ENVIRONMENT_VARIABLES, Settings, SettingsError, load_settings
 
 DRIVERS = ("data", "environment", "model", "deploy")
@@ -40,14 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings = load_settings(root, env=args.env)
     except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", error=True)
         return 2
     hide = Redactor(settings)
     lines, worst = [facts()], 0
     for name in DRIVERS:
         command = [f"src/{name}.py", "--dry-run", *(["--env", args.env] if args.env else [])]
         shown = f"$ python {' '.join(command)}"
-        print(shown, flush=True)
+        say(shown)
         done = subprocess.run(
             [sys.executable, *command, *FLAGS],
             cwd=root,
@@ -59,11 +60,11 @@ def main(argv: list[str] | None = None) -> int:
             env={**os.environ, "PYTHONUTF8": "1"},
         )
         text = hide(done.stdout)
-        print(text, end="", flush=True)
+        say(text, end="")
         lines.append(f"{shown}\n{text}exit code {done.returncode}\n")
         worst = max(worst, done.returncode)
     (root / TRANSCRIPT).write_text("\n".join(lines), encoding="utf-8")
-    print(f"written to {TRANSCRIPT}, names and ids left out; read it before you send it")
+    say(f"written to {TRANSCRIPT}, names and ids left out; read it before you send it")
     return worst
 
 

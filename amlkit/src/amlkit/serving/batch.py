@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from amlkit.say import say
 from amlkit.serving.predictor import CannotAnswer, Predictor
 from amlkit.tabular.saved_model import Answers, from_table
 from amlkit.tabular.table import CsvSource, Schema, TableError, file_kind, iter_tables
@@ -46,16 +47,16 @@ def main(argv: list[str] | None = None) -> int:
     try:
         rows = score(args.model, args.input, args.output, args.keep, Said(args.progress))
     except (TableError, CannotAnswer) as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        say(f"error: {error}", error=True)
         return 2
     except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        say(f"error: {error.filename or ''}: {error.strerror or error}", error=True)
         return 2
     if args.progress:
-        print(json.dumps({"rows": rows, "output": str(args.output)}), flush=True)
+        say(json.dumps({"rows": rows, "output": str(args.output)}))
     else:
         seconds = time.perf_counter() - start
-        print(f"{rows:,} rows scored in {seconds:.1f} s: {args.output}", flush=True)
+        say(f"{rows:,} rows scored in {seconds:.1f} s: {args.output}")
     return 0
 
 
@@ -76,7 +77,7 @@ class Said:
         if self.wanted and self._total and now - self._last >= PAUSE:
             self._last = now
             line = {"done": self._done, "total": self._total, "rows": self.rows}
-            print(json.dumps(line), flush=True)
+            say(json.dumps(line))
 
 
 def score(model: Path, source: Path, output: Path, keep: Sequence[str], said: Said) -> int:

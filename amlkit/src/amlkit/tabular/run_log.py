@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from amlkit.say import say
 
 HEARTBEAT = 10.0  # seconds
 LONGEST_PARAMETER = 500  # what every MLflow server takes
@@ -26,7 +27,7 @@ class Stages:
 
     def say(self, text: str) -> None:
         """One line of the log, there to be read at once."""
-        print(f"[{self.number}/{max(self.number, self.total)}] {text}", flush=True)
+        say(f"[{self.number}/{max(self.number, self.total)}] {text}")
 
     @contextmanager
     def stage(self, name: str, words: str) -> Iterator[None]:
@@ -68,7 +69,7 @@ def track(
         return f"tracked as MLflow run {_record(parameters, metrics, tags, outputs)}"
     except Exception as error:  # a network, a database or another version of MLflow: anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        print(f"warning: tracking failed, the model is not affected: {reason}", file=sys.stderr)
+        say(f"warning: tracking failed, the model is not affected: {reason}", error=True)
         return "not tracked"
 
 

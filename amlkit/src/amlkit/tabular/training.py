@@ -8,7 +8,6 @@ with `job.read(…)`, fits as it likes, measures with `job.evaluate(…)`, and h
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from amlkit.say import say
 from amlkit.tabular.analysis import analyse
 from amlkit.tabular.arguments import read_arguments
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
@@ -325,11 +325,11 @@ def main(
     try:
         train(Job(args, told))
     except TableError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        say(f"error: {error}", error=True)
         return 1
     except ValueError as error:
         if type(error).__name__ != "InvalidParameterError":  # scikit-learn's, not public
             raise
-        print(f"error: training.parameters: {error}", file=sys.stderr, flush=True)
+        say(f"error: training.parameters: {error}", error=True)
         return 1
     return 0

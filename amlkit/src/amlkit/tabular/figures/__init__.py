@@ -29,6 +29,7 @@ os.environ["MPLBACKEND"] = "agg"
 import numpy as np
 import pandas as pd
 
+from amlkit.say import say
 from amlkit.tabular.figures import model as drawn
 from amlkit.tabular.figures.importance import (
     BUDGET_SECONDS,
@@ -118,7 +119,7 @@ def _write(outputs: Path, draws: Mapping[str, Draw]) -> None:
         try:
             figure = draw()
         except Exception as error:
-            print(f"figure {name} left out: {type(error).__name__}: {error}", flush=True)
+            say(f"figure {name} left out: {type(error).__name__}: {error}")
             continue
         if figure is not None:
             (folder / f"{figure.name}.svg").write_text(figure.svg, encoding="utf-8", newline="\n")
@@ -139,5 +140,5 @@ def _importance(
     found = measure(model, X, truth, classes, seed, seconds)
     if found.stopped:
         setting = f"training.importance_seconds ({seconds:g}) gives it more, or 0 leaves it out"
-        print(f"figure importance: {found.stopped} {setting}", flush=True)
+        say(f"figure importance: {found.stopped} {setting}")
     return importance_figure(found)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from sklearn.pipeline import Pipeline
 
+from amlkit.say import say
 from amlkit.tabular.evaluation import Array, Evaluation
 from amlkit.tabular.onnx_copy.compare import Differs, compare_held_out, compare_probes, probes
 from amlkit.tabular.saved_model import OnnxModel, SklearnModel
@@ -54,7 +55,7 @@ def make_onnx_copy(
     few, columns = "", len(schema["features"])
     if tried < columns:
         few = f"; of {columns:,} columns made-up values were tried in {tried}, for time"
-        print(f"ONNX copy: held-out rows are compared{few}", flush=True)
+        say(f"ONNX copy: held-out rows are compared{few}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_bytes(content)
     facts = {"file": FILE, "sha256": hashlib.sha256(content).hexdigest(), **facts}
