@@ -14,6 +14,7 @@ from typing import Any
 
 from amlkit.cli import ArgumentError, Parser, assignment, fail, print_utf8
 from amlkit.redaction import without_secrets
+from amlkit.say import say
 
 
 def parser() -> Parser:
@@ -87,10 +88,10 @@ def main(root: Path, argv: Sequence[str] | None = None) -> int:
         if verbose:
             import traceback
 
-            print(without_secrets(traceback.format_exc()), end="", file=sys.stderr)
+            say(without_secrets(traceback.format_exc()), error=True, end="")
         code = fail(*_explain(error), record)
     if as_json:
-        print(json.dumps(record, ensure_ascii=False, default=str))
+        say(json.dumps(record, ensure_ascii=False, default=str))
     return code
 
 

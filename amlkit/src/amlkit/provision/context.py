@@ -18,6 +18,7 @@ from amlkit.provision.state import State
 from amlkit.provision.survey import Reader
 from amlkit.provision.upload import right_to_upload, upload
 from amlkit.provision.waits import Say
+from amlkit.say import say
 from amlkit.settings import Settings, SettingsError
 
 
@@ -53,10 +54,9 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
         SettingsError: config.yml asks for what cannot be.
         ArgumentError: there is no file to upload.
     """
-    out = sys.stderr if args.json else sys.stdout
 
-    def say(line: str) -> None:
-        print(line, file=out, flush=True)
+    def tell(line: str) -> None:
+        say(line, error=args.json)
 
     data = getattr(args, "data", None)
     if data and not data.is_file():
@@ -65,8 +65,8 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     names = names_of(settings)
     state = State.of(settings.root, names)
     plan = make_plan(settings, names, state, data)
-    az = Az(say, subscription=settings.azure.subscription_id)
-    return Context(args, settings, names, plan, az, Reader(az), state, say)
+    az = Az(tell, subscription=settings.azure.subscription_id)
+    return Context(args, settings, names, plan, az, Reader(az), state, tell)
 
 
 def agreed(question: str, answer: str, context: Context) -> bool:
@@ -79,7 +79,7 @@ def agreed(question: str, answer: str, context: Context) -> bool:
         return True
     if not sys.stdin.isatty():
         raise Refused("there is no terminal to ask on: add --yes to go on unasked", code=2)
-    print(question, end=" ", file=sys.stderr, flush=True)
+    say(question, end=" ", error=True)
     return sys.stdin.readline().strip().lower() == answer.lower()
 
 

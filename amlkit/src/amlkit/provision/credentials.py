@@ -12,6 +12,7 @@ from amlkit.provision.devops import VariableGroup
 from amlkit.provision.github import GitHub
 from amlkit.provision.records import Refused
 from amlkit.provision.rotation import Rotation
+from amlkit.say import say
 
 # The pipelines' names for what the drivers read from their environment.
 PIPELINE_NAMES = {
@@ -110,7 +111,7 @@ def _to_terminal(context: Context) -> dict[str, Any]:
     values, rotation = _values(context), _rotation(context)
     secret = rotation.append("printed", context.settings.azure.bootstrap.secret_months)
     for name, value in {**values, SECRET: secret.value}.items():
-        print(f"{name}={value}", flush=True)
+        say(f"{name}={value}")
     context.say(f"This is not shown again, and lives until {secret.expires}. To take it back:")
     context.say(f"  {rotation.shown_removal(secret.key_id)}")
     return {"place": "printed", "key_id": secret.key_id, "expires": secret.expires}

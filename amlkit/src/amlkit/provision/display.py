@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from amlkit.provision.az import Az
 from amlkit.provision.records import Command, Facts, Finding, Step
 from amlkit.provision.waits import Say, counting
+from amlkit.say import overwrite
 
 
 @contextmanager
@@ -24,8 +25,7 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
             if counting.is_set():
                 continue
             seconds = time.monotonic() - start
-            sys.stderr.write(f"\r\x1b[K  {what} … {seconds:.0f} s")
-            sys.stderr.flush()
+            overwrite(f"  {what} … {seconds:.0f} s")
 
     ticker = threading.Thread(target=tick, daemon=True) if sys.stderr.isatty() else None
     if ticker:
@@ -36,8 +36,7 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
         over.set()
         if ticker:
             ticker.join()
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            overwrite("")
     say(f"  {done}: {what} ({time.monotonic() - start:.0f} s)")
 
 

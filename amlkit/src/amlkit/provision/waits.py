@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from amlkit.say import overwrite
+
 Say = Callable[[str], None]
 T = TypeVar("T")
 
@@ -26,13 +28,11 @@ def countdown(seconds: float, why: str, say: Say) -> None:
     counting.set()
     try:
         while (left := end - time.monotonic()) > 0:
-            sys.stderr.write(f"\r\x1b[K{why}: waiting {left:.0f} s")
-            sys.stderr.flush()
+            overwrite(f"{why}: waiting {left:.0f} s")
             time.sleep(min(1.0, left))
     finally:
         counting.clear()
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+        overwrite("")
 
 
 def pauses(at_most: float, *, first: float = 2.0, longest: float = 30.0) -> Iterator[float]:
