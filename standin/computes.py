@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .standin import Azure
 
 CREATE_SECONDS = 0.5  # longer than the first poll takes, shorter than the second
+_SPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 _NAME = re.compile(r"^[a-zA-Z](?!.*--)[a-zA-Z0-9-]{0,30}[a-zA-Z0-9]$")
 
 # As Azure answers, however a client wrote it.
@@ -40,6 +42,8 @@ class Compute:
     modified: float = field(default_factory=time.time)
     ready: float = 0.0
     deleting: bool = False
+    identity: Json | None = None
+    local_auth: bool = True
 
     @property
     def state(self) -> str:
@@ -47,6 +51,15 @@ class Compute:
         if self.deleting:
             return "Deleting"
         return "Succeeded" if time.time() >= self.ready else "Creating"
+
+
+def _shown(identity: Json) -> Json:
+    """The identities that a cluster runs as, each with the ids that Azure gave it."""
+    users = {
+        path: {"principalId": str(uuid.uuid5(_SPACE, path)), "clientId": str(uuid.uuid4())}
+        for path in identity.get("userAssignedIdentities") or {}
+    }
+    return {"type": identity["type"], "userAssignedIdentities": users}
 
 
 class Computes:
@@ -128,6 +141,7 @@ class Computes:
             "type": "Microsoft.MachineLearningServices/workspaces/computes",
             "location": account.location,
             "tags": compute.tags,
+            **({"identity": _shown(compute.identity)} if compute.identity else {}),
             "properties": {
                 "computeType": compute.kind,
                 "computeLocation": account.location,
@@ -138,7 +152,7 @@ class Computes:
                 "createdOn": timestamp(compute.created or 1.0),
                 "modifiedOn": timestamp(compute.modified),
                 "isAttachedCompute": False,
-                "disableLocalAuth": False,
+                "disableLocalAuth": not compute.local_auth,
                 "properties": compute.properties,
             },
         }
@@ -204,6 +218,8 @@ class Computes:
                 outer.get("description"),
                 created=old.created if old else time.time(),
                 ready=time.time() + CREATE_SECONDS,
+                identity=body.get("identity"),
+                local_auth=not outer.get("disableLocalAuth"),
             )
             self._computes[name.lower()] = compute
             return Answer(200 if old else 201, self._body(compute), self._operation(compute))

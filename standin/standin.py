@@ -44,6 +44,7 @@ from .telemetry import Telemetry
 from .world.access import Access
 from .world.applications import Applications
 from .world.authorization import Authorization
+from .world.batches import Batches
 from .world.containers import Containers
 from .world.deployments import Deployments
 from .world.devops import DevOps
@@ -109,6 +110,7 @@ class Azure:
         self.authorization = Authorization(self)
         self.applications = Applications(self)
         self.service_principals = ServicePrincipals(self)
+        self.batches = Batches(self)
         self.devops = DevOps(self)
         self.previews = Previews(self)
         self.arm = Arm(self)

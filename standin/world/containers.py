@@ -30,6 +30,7 @@ class Containers:
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
         self.account = azure.account
+        self._metadata: dict[tuple[str, float, str], dict[str, str]] = {}
 
     def _find(self, request: Request, verb: str) -> tuple[Resource, str]:
         """The account and the name of the container that a request is about."""
@@ -43,6 +44,7 @@ class Containers:
         return found, container.strip("/")
 
     def _body(self, account: Resource, name: str, etag: str) -> Json:
+        metadata = self._metadata.get((account.id, account.created, name))
         return {
             "id": f"{account.id}{_CONTAINERS}/{name}",
             "name": name,
@@ -59,6 +61,7 @@ class Containers:
                 "lastModifiedTime": timestamp(),
                 "hasImmutabilityPolicy": False,
                 "hasLegalHold": False,
+                **({"metadata": metadata} if metadata else {}),
             },
         }
 
@@ -77,6 +80,8 @@ class Containers:
         blobs = self.azure.storage_accounts.open(account)
         known = blobs.has_container(container)
         blobs.make_container(container)
+        given = (request.json().get("properties") or {}).get("metadata") or {}
+        self._metadata[account.id, account.created, container] = dict(given)
         made = self._body(account, container, f'"0x{uuid.uuid4().hex[:15].upper()}"')
         short = made | {"properties": {}}
         return Answer(200 if known else 201, made if known else short)

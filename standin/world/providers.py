@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TYPES = {
     "Microsoft.Authorization": {"roleAssignments": "2022-04-01"},
     "Microsoft.Compute": {"virtualMachines": "2024-07-01"},
+    "Microsoft.ContainerInstance": {"containerGroups": "2023-05-01"},
     "Microsoft.ContainerRegistry": {"registries": "2023-07-01"},
     "Microsoft.Insights": {"components": "2020-02-02"},
     "Microsoft.KeyVault": {"vaults": "2023-07-01", "deletedVaults": "2023-07-01"},

@@ -74,9 +74,11 @@ class Vaults:
             "accessPolicies": given.get("accessPolicies") or [],
             "enabledForDeployment": False,
             "enableSoftDelete": True,
-            "softDeleteRetentionInDays": 90,
+            "softDeleteRetentionInDays": given.get("softDeleteRetentionInDays", 90),
+            "enableRbacAuthorization": bool(given.get("enableRbacAuthorization")),
             "vaultUri": f"https://{name.lower()}.vault.azure.net/",
-            "publicNetworkAccess": "Enabled",
+            "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
+            **({"enablePurgeProtection": True} if given.get("enablePurgeProtection") else {}),
         }
         made.more = {"tags": body.get("tags") or {}}
         self.world.deleted = {k: v for k, v in self.world.deleted.items() if k != path.lower()}
@@ -97,6 +99,7 @@ class Vaults:
                 "location": location,
                 "tags": one.more.get("tags") or {},
                 "deletionDate": timestamp(),
+                "purgeProtectionEnabled": bool(one.properties.get("enablePurgeProtection")),
                 "scheduledPurgeDate": timestamp(time.time() + _KEPT_SECONDS),
             },
         }
@@ -138,6 +141,12 @@ class Vaults:
         self.get_deleted(request, subscription, location, name)
         gone = self._deleted(name)
         assert gone is not None
+        if gone.properties.get("enablePurgeProtection"):
+            raise AzureError(
+                400,
+                "MethodNotAllowed",
+                "Operation 'DeletedVaultPurge' is not allowed on a vault with purge protection.",
+            )
         with self.account.lock:
             del self.world.deleted[gone.id.lower()]
         operations = self.azure.operations

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from amlkit.provision.az import Az, AzFailure
+from amlkit.provision.facts import PROVIDERS, ROLES
 from amlkit.provision.failures import Kind
-from amlkit.provision.foundation import PROVIDERS
 
 SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
 TENANT = "11111111-1111-4111-8111-111111111111"
@@ -47,31 +47,48 @@ class DoubleOfAz(Az):
         return answer
 
     def _answer(self, words: tuple[str, ...], options: dict[str, Any]) -> Any:
-        if words == ("version",):
-            return {"azure-cli": "2.91.0", "extensions": self.extensions}
         if words == ("account", "list"):
             return [{"id": SUBSCRIPTION, "tenantId": TENANT, "isDefault": True, "state": "Enabled"}]
         if words[:2] == ("provider", "list"):
             return [
-                {"namespace": n, "state": "Registered" if n in self.registered else "NotRegistered"}
+                {
+                    "namespace": n,
+                    "state": "Registered" if n in self.registered else "NotRegistered",
+                    "regions": ["West Europe", "North Europe"],
+                }
                 for n in PROVIDERS
             ]
         if words[1:3] == ("account", "check-name"):
             return self._availability(words[-1])
+        if words[4:5] == (f"{GRAPH}/$batch",):
+            self.reads += 1
+            asked = json.loads(options["stdin"])["requests"]
+            return {"responses": [self._one(each) for each in asked]}
         if words[:3] == ("rest", "--method", "post"):
             return self._availability(json.loads(options["stdin"])["name"])
         if words[:3] == ("rest", "--method", "get"):
             self.reads += 1
             return self._read(words[4], words)
-        if words[0] == "ad" and words[2] == "list":
-            kind = "applications" if words[1] == "app" else "servicePrincipals"
-            return [v for k, v in self.made.items() if k.startswith(f"{GRAPH}/{kind}/")]
         if words[:2] == ("resource", "list"):
             return [v for v in self.made.values() if "type" in v]
         if words[:3] == ("storage", "blob", "show"):
             return self.made.get(words[words.index("--name") + 1])
         self.commands.append(words)
         return self._change(words, options)
+
+    def _one(self, request: dict[str, Any]) -> dict[str, Any]:
+        """One answer of a batch."""
+        assert request["method"] == "GET"
+        path, _, asked = request["url"].removeprefix("/").partition("?")
+        self.before(("batched", f"{GRAPH}/{path}"))
+        if asked:
+            found = [v for k, v in self.made.items() if k.startswith(f"{GRAPH}/{path}/")]
+            return {"id": request["id"], "status": 200, "body": {"value": found}}
+        body = self._read(f"{GRAPH}/{path}", ())
+        if body is None:
+            error = {"code": "Request_ResourceNotFound", "message": "does not exist"}
+            return {"id": request["id"], "status": 404, "body": {"error": error}}
+        return {"id": request["id"], "status": 200, "body": body}
 
     def _availability(self, name: str) -> dict[str, Any]:
         return {"nameAvailable": name not in self.taken, "message": "The name is already taken."}
@@ -84,7 +101,8 @@ class DoubleOfAz(Az):
         if url.endswith("/roleAssignments"):
             principal = words[-1].split("'")[1]
             given = [v for k, v in self.made.items() if "/roleAssignments/" in k]
-            return {"value": [each for each in given if each["id"].endswith(f"-{principal}")]}
+            mine = [each for each in given if each["properties"]["principalId"] == principal]
+            return {"value": mine}
         if url.endswith("/vmSizes"):
             return {
                 "value": [{"name": "STANDARD_DS3_V2", "family": "standardDSv2Family", "vCPUs": 4}]
@@ -100,10 +118,14 @@ class DoubleOfAz(Az):
         return None
 
     def _change(self, words: tuple[str, ...], options: dict[str, Any]) -> Any:
+        if words[:3] == ("rest", "--method", "delete"):
+            return None
         if words[:2] == ("extension", "add"):
             self.extensions = {"ml": "2.39.0"}
         elif words[:2] == ("provider", "register"):
             self.registered.add(words[-1])
+        elif words[:3] == ("rest", "--method", "put"):
+            return self._put(words[4], {"id": words[4], **json.loads(options["stdin"])})
         elif words[:3] == ("rest", "--method", "patch"):
             return self._application(words[4], json.loads(options["stdin"]))
         elif words[:3] == ("ad", "sp", "create"):
@@ -112,18 +134,30 @@ class DoubleOfAz(Az):
         elif words[:3] == ("role", "assignment", "create"):
             role, scope = words[words.index("--role") + 1], words[words.index("--scope") + 1]
             principal = words[words.index("--assignee-object-id") + 1]
-            place = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
-            path = f"{place}/{role}-{principal}"
-            from amlkit.provision.identity import ROLES
-
-            given = {"roleDefinitionId": f"/roles/{ROLES[role]}", "scope": scope}
-            return self._put(path, {"id": path, "properties": given})
+            name = words[words.index("--name") + 1]
+            path = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}"
+            given = {
+                "roleDefinitionId": f"/roles/{ROLES[role]}",
+                "scope": scope,
+                "principalId": principal,
+            }
+            return self._put(path, {"id": path, "name": name, "properties": given})
         elif words[:3] == ("storage", "blob", "upload"):
             sha256 = words[words.index("--metadata") + 1].partition("=")[2]
             self._put(words[words.index("--name") + 1], {"metadata": {"sha256": sha256}})
         elif "create" in words:
             path = self._path(words)
-            return self._put(path, {"id": path, "name": path.rpartition("/")[2], "properties": {}})
+            body = json.loads(options.get("stdin") or "{}")
+            tags = body.get("tags") or {}
+            if "--tags" in words:
+                tags = dict(each.split("=") for each in words[words.index("--tags") + 1 :])
+            made = {"id": path, "name": path.rpartition("/")[2], "tags": tags}
+            return self._put(path, made | {"properties": body.get("properties") or {}})
+        elif words[:2] == ("group", "update"):
+            path = self._path(words)
+            self.made[path]["tags"] = dict(
+                each.split("=") for each in words[words.index("--tags") + 1 :]
+            )
         elif "delete" in words:
             self._delete(words)
         return None
@@ -134,6 +168,7 @@ class DoubleOfAz(Az):
         if path in self.made:
             return None
         application = {"id": f"object-{unique}", "appId": f"client-{unique}", "uniqueName": unique}
+        application["passwordCredentials"] = []
         return self._put(path, {**application, "displayName": body["displayName"]})
 
     def _put(self, path: str, value: dict[str, Any]) -> Any:
@@ -142,8 +177,11 @@ class DoubleOfAz(Az):
 
     def _delete(self, words: tuple[str, ...]) -> None:
         name = words[-1] if words[-2] in ("--id", "--ids") else self._path(words)
-        for key in [key for key in self.made if key.endswith(name) or f"{name}/" in key]:
-            del self.made[key]
+        gone = [key for key in self.made if key.endswith(name) or f"{name}/" in key]
+        for key in gone:
+            client = self.made.pop(key).get("appId")
+            if client and "/applications/" in key:  # its principal goes with it
+                del self.made[f"{GRAPH}/servicePrincipals/principal-{client}"]
 
     def _path(self, words: tuple[str, ...]) -> str:
         """The path of the resource that a command names."""
@@ -155,19 +193,9 @@ class DoubleOfAz(Az):
         place = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{group}"
         if words[0] == "group":
             return place
-        kinds = {
-            ("storage", "account"): "Microsoft.Storage/storageAccounts",
-            ("keyvault", "create"): "Microsoft.KeyVault/vaults",
-            ("keyvault", "delete"): "Microsoft.KeyVault/vaults",
-            ("monitor", "log-analytics"): "Microsoft.OperationalInsights/workspaces",
-            ("ml", "workspace"): "Microsoft.MachineLearningServices/workspaces",
-        }
-        if words[:2] == ("storage", "container-rm"):
-            account = words[words.index("--storage-account") + 1]
-            kind = f"Microsoft.Storage/storageAccounts/{account}/blobServices/default/containers"
-        elif words[:2] == ("ml", "compute"):
-            workspace = words[words.index("-w") + 1]
-            kind = f"Microsoft.MachineLearningServices/workspaces/{workspace}/computes"
-        else:
-            kind = kinds[words[0], words[1]]
+        kind = {
+            "ml": "Microsoft.MachineLearningServices/workspaces",
+            "monitor": "Microsoft.OperationalInsights/workspaces",
+            "keyvault": "Microsoft.KeyVault/vaults",
+        }[words[0]]
         return f"{place}/providers/{kind}/{name}"

@@ -21,7 +21,7 @@ Open = Callable[..., Context]
 # What a first apply makes where there is nothing.
 MADE = (
     *("resource group", "storage account", "container", "Key Vault", "Log Analytics"),
-    *("Application Insights", "extension", "workspace", "cluster"),
+    *("Application Insights", "workspace", "cluster"),
     *("application", "service principal", "role on the workspace", "role on the data"),
 )
 
@@ -40,14 +40,19 @@ def az() -> DoubleOfAz:
 
 
 @pytest.fixture()
-def opened(az: DoubleOfAz, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+def opened(az: DoubleOfAz, tmp_path: Path) -> Open:
     """A function that opens what a command works with; flags as keywords, settings as pairs."""
-    # Thousands of state files are written here; no power is cut.
-    monkeypatch.setattr("amlkit.provision.state.os.fsync", lambda number: None)
 
     def opened(*changes: tuple[str, Any], **flags: Any) -> Context:
         settings = settings_with(*changes)
-        usual = {"env": None, "set": [], "json": True, "yes": True, "for_admin": False}
+        usual = {
+            "env": None,
+            "set": [],
+            "json": True,
+            "yes": True,
+            "for_admin": False,
+            "purge": False,
+        }
         args = argparse.Namespace(**usual | {"command": ""} | flags)
         context = open_context(args, replace(settings, root=tmp_path))
         context.az, context.reader = az, Reader(az)

@@ -80,7 +80,7 @@ class Cloud(Az):
         assert method == "get"
         return {
             "passwordCredentials": [
-                {"keyId": key_id, "displayName": key["displayName"]}
+                {name: key.get(name) for name in ("displayName", "endDateTime")} | {"keyId": key_id}
                 for key_id, key in self.keys.items()
             ]
         }

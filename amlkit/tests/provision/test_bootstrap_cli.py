@@ -38,7 +38,7 @@ def test_plan_prints_every_command_without_az(
     out = capsys.readouterr().out
     for words in ("az group create", "az ml workspace create", "az role assignment create"):
         assert words in out
-    assert out.splitlines()[:2] == ["not checked:", "  the Azure CLI"]
+    assert out.splitlines()[:2] == ["not checked:", "  resource providers"]
     assert "azure.subscription_id is not set" in out and out.count("not checked") == 1
 
 
@@ -47,7 +47,7 @@ def test_json_is_one_object_on_stdout(main: Main, capsys: pytest.CaptureFixture[
     record = json.loads(capsys.readouterr().out)
     steps = {each["step"]: each for each in record["steps"]}
     assert steps["workspace"]["state"] == "not checked"
-    assert steps["workspace"]["commands"][0].startswith("az ml workspace create -n mlw-")
+    assert steps["workspace"]["commands"][-1].startswith("az ml workspace create -n mlw-")
 
 
 HAS = "azure.subscription_id=01234567-89ab-cdef-0123-456789abcdef"

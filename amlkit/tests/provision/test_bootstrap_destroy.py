@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import pytest
 from bootstrap_double import DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
 from amlkit.provision import commands, teardown
+from amlkit.provision.records import Refused
 
 
 def test_destroy_removes_what_was_made_and_no_more(az: DoubleOfAz, opened: Open) -> None:
     commands.apply(opened())
-    done = teardown.destroy(opened())
+    done = teardown.destroy(opened(purge=True))
     assert az.made == {}
-    assert len(done["removed"]) == len(MADE) - 1, "all but the extension of az"
-    assert any("keyvault purge" in each["purge"] for each in done["kept_by_azure"])
+    # The principal goes with its application.
+    assert len(done["removed"]) == len(MADE) - 1
+    assert done["kept_by_azure"] == []
     assert teardown.destroy(opened())["removed"] == []
-    assert len(commands.apply(opened())["created"]) == len(MADE) - 1
+    assert len(commands.apply(opened())["created"]) == len(MADE)
+
+
+def test_without_purge_the_group_stays_while_a_deleted_workspace_needs_it(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    """Whichever clone asks next: what is in the way of an apply is said before it."""
+    context = opened()
+    commands.apply(context)
+    done = teardown.destroy(opened())
+    assert set(az.made) == {context.names.group_id}
+    assert {each["what"].split()[2] for each in done["kept_by_azure"]} == {
+        *("Key", "workspace", "application"),
+    }
+    with pytest.raises(Refused, match=r"workspace .* was deleted.*destroy --purge"):
+        commands.apply(opened())
+    purged = teardown.destroy(opened(purge=True))
+    assert purged["removed"] == [f"resource group {context.names.resource_group}"]
+    assert any("forceToPurge=true" in words for words in az.commands)
+    assert len(commands.apply(opened())["created"]) == len(MADE)
 
 
 def test_an_application_of_ours_stays_ours_when_config_names_it(
@@ -24,7 +46,7 @@ def test_an_application_of_ours_stays_ours_when_config_names_it(
     client_id = commands.apply(opened())["client_id"]
     named = ("azure.client_id", client_id)
     assert commands.apply(opened(named))["created"] == []
-    teardown.destroy(opened(named))
+    teardown.destroy(opened(named, purge=True))
     assert az.made == {}
 
 
@@ -33,7 +55,7 @@ def test_what_was_made_is_removed_though_it_is_left_alone_by_now(
 ) -> None:
     commands.apply(opened())
     skipped = [(f"azure.bootstrap.{key}", "skip") for key in ("service_principal", "roles")]
-    teardown.destroy(opened(*skipped, ("azure.bootstrap.workspace", "skip")))
+    teardown.destroy(opened(*skipped, ("azure.bootstrap.workspace", "skip"), purge=True))
     assert az.made == {}
 
 
@@ -64,10 +86,10 @@ def test_a_principal_that_another_target_stands_on_stays(az: DoubleOfAz, opened:
     first = commands.apply(opened())
     second = commands.apply(opened(*production))
     assert second["client_id"] == first["client_id"]
-    teardown.destroy(opened())
+    teardown.destroy(opened(purge=True))
     assert {key.rpartition("/")[0] for key in az.made if "graph" in key} == {
         "https://graph.microsoft.com/v1.0/applications",
         "https://graph.microsoft.com/v1.0/servicePrincipals",
     }
-    teardown.destroy(opened(*production))
+    teardown.destroy(opened(*production, purge=True))
     assert az.made == {}

@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -164,12 +165,21 @@ class Az:
         return _parsed(_text(done.stdout), command)
 
 
+def failure_of(status: int, code: str, message: str) -> AzFailure:
+    """The refusal of one request among several that were sent at once."""
+    reason = HTTPStatus(status).phrase if status in list(HTTPStatus) else str(status)
+    body = json.dumps({"error": {"code": code, "message": message}})
+    kind, code, message = classify(1, f"ERROR: {reason}({body})")
+    return AzFailure(kind, code, message, "az rest")
+
+
 def _may_ask_again(kind: Kind, words: Sequence[str]) -> bool:
     """Whether a wait may help and asking again does no harm."""
     if kind is Kind.THROTTLED:  # refused before anything was done
         return True
     # These may have made something before they failed, and would make another: the caller looks.
-    posts = words[0] == "rest" and "post" in words
+    batch = any(word.endswith("/$batch") for word in words)  # of questions alone
+    posts = words[0] == "rest" and "post" in words and not batch
     makes = posts or words[:3] in (["ad", "app", "create"], ["ad", "app", "credential"])
     return kind is Kind.UNAVAILABLE and not makes
 

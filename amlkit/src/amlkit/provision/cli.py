@@ -59,11 +59,19 @@ def parser() -> Parser:
             choices=("AzureML Data Scientist", "Contributor"),
             help="what the service principal is on the workspace (default: azure.bootstrap.role)",
         )
+    apply.add_argument(
+        "--recover", action="store_true", help="bring back a deleted Key Vault of this target"
+    )
     command("status", "show what is there")
     add_arguments(
         command("credentials", "put a new secret of the service principal where pipelines read it")
     )
-    command("destroy", "remove what this repository made, and nothing else")
+    destroy = command("destroy", "remove what this repository made, and nothing else")
+    destroy.add_argument(
+        "--purge",
+        action="store_true",
+        help="for good: names are free again, and nothing can be brought back",
+    )
     return top
 
 

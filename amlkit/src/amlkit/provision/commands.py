@@ -8,12 +8,31 @@ from typing import Any
 from amlkit.cli import shell_line
 from amlkit.provision.az import AzFailure
 from amlkit.provision.context import Context, agreed, require_subscription
-from amlkit.provision.display import elapsed, plan_text, request_for_admin, state_of, typed
+from amlkit.provision.display import (
+    commands_of,
+    elapsed,
+    plan_text,
+    request_for_admin,
+    state_of,
+    typed,
+)
 from amlkit.provision.engine import Engine
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
-from amlkit.provision.records import Refused, Step
-from amlkit.provision.rotation import secrets_stored
+from amlkit.provision.records import EXTENSION, Refused, Resource
+from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, survey
+
+
+def look(context: Context, *, whole: bool = False) -> Survey:
+    """What is there of the plan."""
+    return survey(context.steps, context.names, context.reader, context.facts, whole=whole)
+
+
+def checked(context: Context, looked: Survey) -> Preflight:
+    """What can be known to fail, if anything is to be made."""
+    if looked.problems or not looked.to_create:
+        return Preflight()
+    return preflight(context, looked)
 
 
 def plan(context: Context) -> dict[str, Any]:
@@ -22,9 +41,8 @@ def plan(context: Context) -> dict[str, Any]:
         require_subscription(context.settings)  # the request is to be run as it is
     looked, checks = Survey(context.facts), Preflight()
     if context.settings.azure.subscription_id:
-        looked = survey(context.steps, context.reader, context.facts)
-        if not looked.problems and looked.to_create:
-            checks = preflight(context.settings, context.names, looked, context.reader)
+        looked = look(context)
+        checks = checked(context, looked)
     else:
         checks.unknown.append(
             "azure.subscription_id is not set: nothing was checked, and globally unique names"
@@ -46,10 +64,8 @@ def apply(context: Context) -> dict[str, Any]:
     require_subscription(context.settings)
     start = time.monotonic()
     with context.state.alone():
-        looked = survey(context.steps, context.reader, context.facts)
-        checks = Preflight()
-        if not looked.problems and looked.to_create:
-            checks = preflight(context.settings, context.names, looked, context.reader)
+        looked = look(context)
+        checks = checked(context, looked)
         problems = looked.problems + checks.problems
         if problems:
             _show_notes(context, looked, checks)
@@ -84,16 +100,16 @@ def apply(context: Context) -> dict[str, Any]:
 def status(context: Context) -> dict[str, Any]:
     """Shows what is there; looks at each thing by itself."""
     require_subscription(context.settings)
-    looked = survey(context.steps, context.reader, context.facts, whole=True)
-    for blind in (each.problem for each in looked if each.step.essential and each.problem):
-        raise Refused(blind, record=_record(context, looked, Preflight()))
+    looked = look(context, whole=True)
+    if looked.blind:
+        raise Refused(looked.blind, record=_record(context, looked, Preflight()))
     for step in context.steps:
         finding = looked.findings.get(step.key)
-        made = ", made by this repository" if context.state.ours(step.key) else ""
+        made = ", made by this repository" if finding and finding.ours else ""
         state = "missing" if finding and finding.to_create else state_of(finding)
-        context.say(f"{state:<14} {step.title}{made if finding and finding.there else ''}")
+        context.say(f"{state:<14} {step.title}{made}")
     _show_notes(context, looked, Preflight())
-    secrets = secrets_stored(context.state)
+    secrets = _secrets(context, looked)
     for secret in secrets:
         context.say(f"{'stored':<14} secret until {secret['expires']} in {secret['place']}")
     kept = _kept(context, looked)
@@ -102,19 +118,27 @@ def status(context: Context) -> dict[str, Any]:
     return _record(context, looked, Preflight()) | {"notes": kept, "secrets": secrets}
 
 
+def _secrets(context: Context, looked: Survey) -> list[dict[str, str]]:
+    """The secrets that were made from here, whichever machine it was."""
+    client = looked.facts.get("client_id")
+    if not client:
+        return []
+    try:
+        return Rotation(context.az, context.state, client, context.say).stored()
+    except AzFailure as failure:
+        context.say(f"unknown: the secrets of the service principal: {failure.message}")
+        return []
+
+
 def _kept(context: Context, looked: Survey) -> list[str]:
     """What may hold the name of something that is missing, and how to end that."""
-    missing = {step.key: step for step in looked.to_create}
+    missing = {step.key for step in looked.to_create}
     lines = []
     if "key_vault" in missing:
         try:
             lines.append(deleted_vault(context.names, context.reader))
         except AzFailure as failure:
             lines.append(f"a deleted Key Vault could not be looked for: {failure.message}")
-    kept = missing["workspace"].kept if "workspace" in missing else None
-    if kept:
-        purge = typed(kept.purge, context.az, {})
-        lines.append(f"Azure keeps {kept}, if there was one; to end that: {purge}")
     return [line for line in lines if line]
 
 
@@ -122,6 +146,8 @@ def _show(context: Context, looked: Survey, checks: Preflight) -> None:
     """The plan and what was found out, for a person."""
     for line in plan_text(context.steps, looked.findings, context.az, looked.facts):
         context.say(line)
+    if any(step.key == "workspace" for step in looked.to_create):
+        context.say(f"where az has no `ml` yet: {typed(EXTENSION, context.az, {})}")
     _show_notes(context, looked, checks)
 
 
@@ -141,16 +167,17 @@ def _unlooked(looked: Survey) -> list[str]:
 def _record(context: Context, looked: Survey, checks: Preflight) -> dict[str, Any]:
     """What is reported as JSON."""
 
-    def entry(step: Step) -> dict[str, Any]:
+    def entry(step: Resource) -> dict[str, Any]:
+        finding = looked.findings.get(step.key)
         return {
             "step": step.key,
             "title": step.title,
             "mode": step.mode,
-            "state": state_of(looked.findings.get(step.key)),
-            "ours": context.state.ours(step.key),
-            "commands": [typed(command, context.az, looked.facts) for command in step.create],
-            "role": step.role,
-            "scope": step.scope,
+            "state": state_of(finding),
+            "ours": bool(finding and finding.ours),
+            "commands": [typed(each, context.az, looked.facts) for each in commands_of(step)],
+            "role": step.right.role if step.right else "",
+            "scope": step.right.scope if step.right else "",
             "cost": step.cost,
         }
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from amlkit.cli import ArgumentError
 from amlkit.provision.az import Az
-from amlkit.provision.foundation import foundation, prerequisites, storage
-from amlkit.provision.identity import principal, roles, unique_name
-from amlkit.provision.machine_learning import companions, workspace
 from amlkit.provision.names import Names, names_of
-from amlkit.provision.records import Refused, Step
+from amlkit.provision.records import Refused, Resource
+from amlkit.provision.resources import resources
 from amlkit.provision.state import State
 from amlkit.provision.survey import Reader
-from amlkit.provision.upload import right_to_upload, upload
 from amlkit.provision.waits import Say
 from amlkit.say import say
 from amlkit.settings import Settings, SettingsError
@@ -29,22 +25,24 @@ class Context:
     args: argparse.Namespace
     settings: Settings
     names: Names
-    plan: list[Step]
+    plan: list[Resource]
     az: Az
     reader: Reader
     state: State
     say: Say
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[Resource]:
         """The steps that are not left alone."""
         return [step for step in self.plan if step.mode != "skip"]
 
     @property
     def facts(self) -> dict[str, str]:
         """What is known before anything is looked at."""
-        given = self.settings.azure.client_id
-        return {**self.state.facts, **({"client_id": given} if given else {})}
+        given, known = self.settings.azure.client_id, self.state.facts
+        if given and given != known.get("client_id"):
+            return {"client_id": given}
+        return known
 
 
 def open_context(args: argparse.Namespace, settings: Settings) -> Context:
@@ -64,7 +62,7 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     check(settings)
     names = names_of(settings)
     state = State.of(settings.root, names)
-    plan = make_plan(settings, names, state, data)
+    plan = resources(names, settings.azure, data, recover=getattr(args, "recover", False))
     az = Az(tell, subscription=settings.azure.subscription_id)
     return Context(args, settings, names, plan, az, Reader(az), state, tell)
 
@@ -81,31 +79,6 @@ def agreed(question: str, answer: str, context: Context) -> bool:
         raise Refused("there is no terminal to ask on: add --yes to go on unasked", code=2)
     say(question, end=" ", error=True)
     return sys.stdin.readline().strip().lower() == answer.lower()
-
-
-def make_plan(
-    settings: Settings, names: Names, state: State, data: Path | None = None
-) -> list[Step]:
-    """All steps, those that are left alone included, in the order in which they are made.
-
-    Args:
-        settings: what is wanted.
-        names: of the resources.
-        state: what was made before.
-        data: a file to upload.
-    """
-    azure, modes = settings.azure, settings.azure.bootstrap
-    made = state.facts.get("client_id", "") if state.ours("application") else ""
-    return [
-        *prerequisites(names),
-        *foundation(names, modes.resource_group),
-        *storage(names, modes),
-        *companions(names, modes),
-        *workspace(names, modes, azure.compute),
-        *principal(names, azure, unique_name(names, state.generation), made),
-        *roles(names, azure),
-        *([*right_to_upload(names), *upload(names, data)] if data else []),
-    ]
 
 
 def check(settings: Settings) -> None:

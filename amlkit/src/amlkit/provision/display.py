@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from amlkit.provision.az import Az
-from amlkit.provision.records import Command, Facts, Finding, Step
+from amlkit.provision.records import Command, Facts, Finding, Resource, Right
 from amlkit.provision.waits import Say, counting
 from amlkit.say import overwrite
 
@@ -42,7 +41,7 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
 
 def typed(command: Command, az: Az, facts: Facts) -> str:
     """A command as a person types it, what it reads from standard input in its place."""
-    body = json.dumps(command.body)
+    body = command.stdin(facts or {"": ""}) or ""
     words = [body if word == "@-" else word for word in command.filled(facts, for_display=True)]
     return az.shown(*words)
 
@@ -66,36 +65,39 @@ def scope_in_words(scope: str) -> str:
 
 
 def plan_text(
-    steps: Iterable[Step], findings: dict[str, Finding], az: Az, facts: Facts
+    steps: Iterable[Resource], findings: dict[str, Finding], az: Az, facts: Facts
 ) -> Iterator[str]:
     """The plan in lines: what exists, what would be made, by which commands, at what cost."""
     if not findings:  # said once, not for each
         yield f"{state_of(None)}:"
     for step in steps:
         finding = findings.get(step.key)
-        if finding and finding.proven and step.only_for:
-            continue
         yield f"{state_of(finding):<14} {step.title}" if findings else f"  {step.title}"
         if finding and (finding.there or step.mode == "existing"):
             continue
-        for command in step.create:
+        for command in commands_of(step):
             yield f"    {typed(command, az, facts)}"
-        if step.role:
-            where = f" on {scope_in_words(step.scope)}" if step.scope else ""
-            yield f"    takes: {step.role}{where}"
+        if step.right:
+            where = f" on {scope_in_words(step.right.scope)}" if step.right.scope else ""
+            yield f"    takes: {step.right.role}{where}"
         if step.cost:
             yield f"    costs while idle: {step.cost}"
 
 
+def commands_of(step: Resource) -> tuple[Command, ...]:
+    """What a person types to make it."""
+    return step.make[:1] if step.first_suffices else step.make
+
+
 def request_for_admin(
-    steps: Iterable[Step], findings: dict[str, Finding], az: Az, facts: Facts, project: str
+    steps: Iterable[Resource], findings: dict[str, Finding], az: Az, facts: Facts, project: str
 ) -> str:
     """The request for whoever may do what the reader may not, in Markdown, ready to send."""
     wanted = [
         step
         for step in steps
         if not (step.key in findings and findings[step.key].there)
-        if not step.only_for and not step.essential
+        if step.make
     ]
     lines = [
         f"# Azure resources for {project}",
@@ -108,19 +110,20 @@ def request_for_admin(
         "|---|---|---|---|---|",
     ]
     for step in wanted:
-        role, scope = step.role or "", f"`{step.scope}`" if step.scope else "the tenant"
+        right = step.right or Right("")
+        scope = f"`{right.scope}`" if right.scope else "the tenant"
         lines.append(
-            f"| {step.title} | {step.reason} | {role} | {scope} | {step.cost or 'nothing'} |"
+            f"| {step.title} | {step.reason} | {right.role} | {scope} | {step.cost or 'nothing'} |"
         )
     lines += ["", "```sh"]
-    lines += [typed(command, az, facts) for step in wanted for command in step.create]
+    lines += [typed(command, az, facts) for step in wanted for command in commands_of(step)]
     lines += ["```", "", *_placeholders(wanted), ""]
     return "\n".join(lines)
 
 
-def _placeholders(steps: list[Step]) -> list[str]:
+def _placeholders(steps: list[Resource]) -> list[str]:
     """Where the ids in angle brackets come from."""
-    needed = {name for step in steps for command in step.create for name in command.facts}
+    needed = {name for step in steps for command in step.make for name in command.facts}
     origin = {
         "client_id": "`<client id>`: `appId` in the answer of the command for the application",
         "principal_id": "`<principal id>`: `id` in the answer of `az ad sp create`",

@@ -1,19 +1,20 @@
-"""Makes what is missing, one step after the other, and writes down each before and after.
+"""Makes what is missing, one thing after the other.
 
-Whatever interrupts it, the next run looks first and goes on. A creation that failed is looked for
-before the failure counts: Azure may have made the thing and only the answer was lost.
+Whatever interrupts it, the next run looks first and goes on, from any machine. A creation that
+failed is looked for before the failure counts: Azure may have made the thing and only the answer
+was lost.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from amlkit.provision.az import Az, AzFailure
-from amlkit.provision.records import Finding, Refused, Step
-from amlkit.provision.state import CREATED, CREATING, State
+from amlkit.provision.failures import Kind
+from amlkit.provision.records import Command, Refused, Resource, nothing, provisioned
+from amlkit.provision.state import State
 from amlkit.provision.survey import Reader, Survey, find, run
 from amlkit.provision.waits import Say, countdown, pauses, retry
 
@@ -26,87 +27,100 @@ class Engine:
         self.facts: dict[str, str] = {}
         self.created: list[str] = []
 
-    def apply(self, survey: Survey, progress: Callable[[Step], Any]) -> None:
-        """Makes every step that the survey did not find.
+    def apply(self, survey: Survey, progress: Callable[[Resource], Any]) -> None:
+        """Makes everything that the survey did not find.
 
         Args:
             survey: what was found; without problems.
-            progress: a context manager around each step that takes time.
+            progress: a context manager around each thing that takes time.
 
         Raises:
-            AzFailure: a step failed; what was made before it is written down.
+            AzFailure: something could not be made; what was made before stays.
             Refused: Azure gave up on a resource, or it is not ready in time.
         """
         self.facts = survey.facts
         for finding in survey:
             if finding.there:
-                self._take(finding, progress)
+                self._take(finding.step, finding.found, progress)
             elif finding.to_create:
-                found = self._found_by_now(finding)
+                # What could not be looked for before may be there.
+                found = find(finding.step, self.reader, self.facts) if finding.later else None
                 if found is not None:
-                    self._take(Finding(finding.step, found), progress)
+                    self._take(finding.step, found, progress)
                 else:
                     with progress(finding.step):
                         self._make(finding.step)
 
-    def _take(self, finding: Finding, progress: Callable[[Step], Any]) -> None:
-        """Uses what is there, once it is ready; it is ours if we had begun it."""
-        step, found = finding.step, finding.found
-        if found is not None and not step.ready(found):
+    def _take(self, step: Resource, found: Any, progress: Callable[[Resource], Any]) -> None:
+        """Uses what is there, once it is ready."""
+        if found is None:
+            return
+        if not provisioned(found):
             with progress(step):
                 found = self._until_ready(step)
-        if found is not None:
-            self.facts |= step.learns(found)
-        if self.state.status(step.key) == CREATING:
-            self.state.note(step.key, CREATED, self.facts)
-        elif found is not None and step.learns(found):
-            self.state.learn(step.learns(found))
+        self._learn(step, found)
 
-    def _found_by_now(self, finding: Finding) -> Any:
-        """What could not be looked for before a step that is made by now."""
-        return find(finding.step, self.reader, self.facts) if finding.later else None
+    def _learn(self, step: Resource, found: Any) -> None:
+        """Keeps the ids that later commands and runs need."""
+        if facts := step.learns(found):
+            self.facts |= facts
+            self.state.learn(facts)
 
-    def _make(self, step: Step) -> None:
-        """Makes one step and waits until it is ready."""
-        self.state.note(step.key, CREATING)
+    def _make(self, step: Resource) -> None:
+        """Makes one thing and waits until it is ready."""
         found = None
         try:
-            for command in step.create:
-                seconds = max(300, step.limit)
-                found = retry(
-                    partial(run, self.az, command, self.facts, timeout=seconds),
-                    lambda error: _heals(error, step),
-                    say=self.say,
-                    at_most=step.limit,
-                )
-        except AzFailure:
-            found = self._made_all_the_same(step)
+            found = self._run(step)
+        except AzFailure as failure:
+            found = self._made_all_the_same(step, failure)
             if found is None:
                 raise
         self.reader.forget()
-        if isinstance(found, dict):
-            self.facts |= step.learns(found)
-        if found is None or step.look_after or not step.ready(found):
+        told = isinstance(found, dict) and (step.learns is nothing or "id" in found)
+        if (found is None and step.learns is not nothing) or (told and not provisioned(found)):
             found = self._until_ready(step)
-        self.facts |= step.learns(found)
-        self.state.note(step.key, CREATED, step.learns(found))
+        if step.learns is not nothing:
+            self._learn(step, found)
         self.created.append(step.title)
 
-    def _made_all_the_same(self, step: Step) -> Any:
+    def _run(self, step: Resource) -> Any:
+        """What the commands answer that make it; they are tried again where time heals."""
+        found = None
+        for number, command in enumerate(step.make):
+
+            def attempt(command: Command = command) -> Any:
+                return run(self.az, command, self.facts, timeout=max(300, step.limit))
+
+            try:
+                found = retry(
+                    attempt, lambda error: _heals(error, step), say=self.say, at_most=step.limit
+                )
+            except AzFailure as failure:
+                last = number + 1 == len(step.make)
+                if last or not (step.first_suffices and failure.kind in _TAKEN):
+                    raise
+            else:
+                if step.first_suffices:
+                    break
+        return found
+
+    def _made_all_the_same(self, step: Resource, failure: AzFailure) -> Any:
         """What is there after a creation that failed."""
+        if not step.looks or failure.kind is Kind.MISSING_AZ:
+            return None
         self.reader.forget()
         try:
             return find(step, self.reader, self.facts)
         except AzFailure:
             return None  # the failure that led here says more
 
-    def _until_ready(self, step: Step) -> Any:
-        """Looks until the step is there and ready."""
+    def _until_ready(self, step: Resource) -> Any:
+        """Looks until the thing is there and ready."""
         end = time.monotonic() + step.limit
         for pause in [*pauses(step.limit), None]:
             self.reader.forget()
             found = find(step, self.reader, self.facts)
-            if found is not None and step.ready(found):
+            if found is not None and provisioned(found):
                 return found
             if pause is None or time.monotonic() > end:
                 break
@@ -117,8 +131,12 @@ class Engine:
         )
 
 
-def _heals(error: Exception, step: Step) -> str:
+# A name that is kept by something that was deleted: the next one may be free.
+_TAKEN = (Kind.INVALID, Kind.CONFLICT, Kind.SOFT_DELETED)
+
+
+def _heals(error: Exception, step: Resource) -> str:
     """Why time may heal a failure; "" where it does not."""
-    if isinstance(error, AzFailure) and error.kind in step.again_on:
+    if isinstance(error, AzFailure) and error.kind in step.heals:
         return f"{step.title}: not known everywhere yet"
     return ""

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from amlkit.provision.az import AzFailure
-from amlkit.provision.machine_learning import VAULT_VERSION, WORKSPACE_VERSION
-from amlkit.provision.names import Names
-from amlkit.provision.records import Step, arm_get, az
+from amlkit.provision.context import Context
+from amlkit.provision.facts import VAULT, VERSIONS, WORKSPACE
+from amlkit.provision.failures import Kind
+from amlkit.provision.names import DELETED_WORKSPACE, Names
+from amlkit.provision.records import Resource, arm_get, az
 from amlkit.provision.survey import Reader, Survey
 from amlkit.settings import Settings
-from amlkit.settings.azure import Compute
+from amlkit.settings.azure import Compute, region
 
 PERMISSIONS_VERSION = "2022-04-01"
 _OTHER_VAULT = "choose another name in config.yml (azure.bootstrap.key_vault_name)"
@@ -31,26 +34,25 @@ class Preflight:
     unknown: list[str] = field(default_factory=list)
 
 
-def preflight(settings: Settings, names: Names, survey: Survey, reader: Reader) -> Preflight:
-    """Checks what the missing steps need."""
+def preflight(context: Context, looked: Survey) -> Preflight:
+    """Checks what the missing things need."""
     result = Preflight()
-    missing = {step.key: step for step in survey.to_create}
-    group = survey.findings.get("resource_group")
-    checks: list[tuple[str, Callable[[], list[str]]]] = [
+    names, reader, settings = context.names, context.reader, context.settings
+    missing = {step.key for step in looked.to_create}
+    checks: list[tuple[str, str, Callable[[], list[str]]]] = [
+        ("", "your rights", lambda: _rights(names, looked, reader)),
+        ("workspace", "the region", lambda: _region(names, looked)),
+        ("workspace", "a deleted workspace", lambda: _deleted_workspace(names, looked)),
+        ("storage_account", "the storage account's name", lambda: _storage_name(names, reader)),
         (
-            "your rights",
-            lambda: _rights(
-                names, list(missing.values()), reader, group_there=bool(group and group.there)
-            ),
-        )
+            *("key_vault", "the Key Vault's name"),
+            lambda: _vault_name(names, reader, recovers=getattr(context.args, "recover", False)),
+        ),
+        ("compute", "the quota for machines", lambda: _quota(settings, names, reader)),
     ]
-    if "storage_account" in missing:
-        checks.append(("the storage account's name", lambda: _storage_name(names, reader)))
-    if "key_vault" in missing:
-        checks.append(("the Key Vault's name", lambda: _vault_name(names, reader)))
-    if "compute" in missing:
-        checks.append(("the quota for machines", lambda: _quota(settings, names, reader)))
-    for what, check in checks:
+    for key, what, check in checks:
+        if key and key not in missing:
+            continue
         try:
             result.problems += check()
         except AzFailure as failure:
@@ -67,21 +69,16 @@ def preflight(settings: Settings, names: Names, survey: Survey, reader: Reader) 
     return result
 
 
-def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: bool) -> list[str]:
+def _rights(names: Names, looked: Survey, reader: Reader) -> list[str]:
     """What the caller may not make, by the roles that Azure says they hold: a line for each."""
-    allowed: dict[str, list[dict[str, Any]]] = {}
-    refused: dict[tuple[str, str], list[Step]] = {}
-    for step in steps:
-        if not step.actions:
+    refused: dict[tuple[str, str], list[Resource]] = {}
+    for step in looked.to_create:
+        if step.right is None or not step.right.actions:
             continue
-        # What will be in a group that is there is allowed by the group; else by the subscription.
-        place = names.group_id if group_there and step.scope != names.scope else names.scope
-        if place not in allowed:
-            path = f"{place}/providers/Microsoft.Authorization/permissions"
-            answer = reader.read(arm_get(path, PERMISSIONS_VERSION), {})
-            allowed[place] = answer["value"] if answer else []
-        if not all(may(allowed[place], action) for action in step.actions):
-            refused.setdefault((step.role, place), []).append(step)
+        # Rights that are held around a thing are held in it: the group is asked first.
+        places = _places(names, looked, step.right.scope)
+        if not any(_may_all(reader, place, step.right.actions) for place in places):
+            refused.setdefault((step.right.role, places[0]), []).append(step)
     return [
         f"you may not make {', '.join(step.title for step in steps)}: it takes the role {role} on"
         f" {place}; `python infra/bootstrap.py plan --for-admin` writes the request, and what is"
@@ -90,11 +87,57 @@ def _rights(names: Names, steps: list[Step], reader: Reader, *, group_there: boo
     ]
 
 
-def _settings(steps: list[Step]) -> str:
-    """The settings that say what becomes of these steps."""
-    other = {"providers": "resource_group", "log_analytics": "app_insights"}
-    keys = ["roles" if s.key.startswith("role_") else other.get(s.key, s.key) for s in steps]
+def _places(names: Names, looked: Survey, scope: str) -> list[str]:
+    """What is there of a scope, from the outside in: rights can be asked for there."""
+    if scope == names.scope:
+        return [names.scope]
+    group = looked.findings.get("resource_group")  # none where it is left alone: it is there then
+    if group and not group.there and not group.unknown:
+        return [names.scope]
+    inner = {"workspace": names.workspace_id, "storage_account": names.storage_id}
+    there = [
+        path
+        for key, path in inner.items()
+        if scope.startswith(path) and key in looked.findings and looked.findings[key].there
+    ]
+    return [names.group_id, *there]
+
+
+def _may_all(reader: Reader, place: str, actions: tuple[str, ...]) -> bool:
+    """Whether the caller may do all of these at a place."""
+    path = f"{place}/providers/Microsoft.Authorization/permissions"
+    try:
+        answer = reader.read(arm_get(path, PERMISSIONS_VERSION), {})
+    except AzFailure as failure:
+        if failure.kind is Kind.FORBIDDEN and place.count("/") > 4:
+            return False  # a right inside the group, told there
+        raise
+    held = answer["value"] if answer else []
+    return all(may(held, action) for action in actions)
+
+
+def _settings(steps: list[Resource]) -> str:
+    """The settings that say what becomes of these."""
+    keys = [_setting(step.key) for step in steps]
     return ", ".join(f"azure.bootstrap.{key}" for key in dict.fromkeys(keys))
+
+
+def _setting(key: str) -> str:
+    """The mode's name in config.yml."""
+    return "roles" if key.startswith("role_") else {"log_analytics": "app_insights"}.get(key, key)
+
+
+def _region(names: Names, looked: Survey) -> list[str]:
+    """Whether Azure ML is to be had in the region, as its provider tells this subscription."""
+    found = looked.findings.get("providers")
+    regions = (found.found or {}).get("regions") if found else None
+    known = [region(each) for each in regions or []]
+    if not known or names.location in known:
+        return []
+    return [
+        f"there is no region {names.location} for Azure ML in this subscription: name one of"
+        f" {', '.join(sorted(known))} in config.yml (azure.location)"
+    ]
 
 
 def may(permissions: list[dict[str, Any]], action: str) -> bool:
@@ -107,6 +150,19 @@ def may(permissions: list[dict[str, Any]], action: str) -> bool:
         named(each.get("actions") or []) and not named(each.get("notActions") or [])
         for each in permissions
     )
+
+
+def _deleted_workspace(names: Names, looked: Survey) -> list[str]:
+    """Whether a workspace that this repository has deleted still holds the name."""
+    group = looked.findings.get("resource_group")
+    until = (((group.found if group else None) or {}).get("tags") or {}).get(DELETED_WORKSPACE, "")
+    if until < time.strftime("%Y-%m-%d", time.gmtime()):
+        return []
+    return [
+        f"workspace {names.workspace} was deleted, and Azure keeps its name until {until}: `python"
+        " infra/bootstrap.py destroy --purge` ends that, the studio brings it back (Recently"
+        " deleted), or name another in config.yml (azure.workspace_name)"
+    ]
 
 
 def _storage_name(names: Names, reader: Reader) -> list[str]:
@@ -128,30 +184,36 @@ def deleted_vault(names: Names, reader: Reader) -> str:
     """
     provider = f"{names.scope}/providers/Microsoft.KeyVault"
     deleted = f"{provider}/locations/{names.location}/deletedVaults/{names.key_vault}"
-    if not reader.read(arm_get(deleted, VAULT_VERSION), {}):
+    found = reader.read(arm_get(deleted, VERSIONS[VAULT]), {})
+    if not found:
         return ""
+    mine = names.made(found.get("properties") or {})
+    back = (
+        "`python infra/bootstrap.py apply --recover` brings it back"
+        if mine
+        else (f"`az keyvault recover -n {names.key_vault}` brings it back")
+    )
     return (
-        f"Key Vault {names.key_vault} was deleted and keeps its name: `az keyvault recover"
-        f" -n {names.key_vault}` brings it back, `az keyvault purge -n {names.key_vault} -l"
+        f"Key Vault {names.key_vault} was deleted and keeps its name: {back},"
+        f" `az keyvault purge -n {names.key_vault} -l"
         f" {names.location}` ends it; or {_OTHER_VAULT}"
     )
 
 
-def _vault_name(names: Names, reader: Reader) -> list[str]:
+def _vault_name(names: Names, reader: Reader, *, recovers: bool) -> list[str]:
     """Whether somebody else, or one of ours that was deleted, has the Key Vault's name."""
-    deleted = deleted_vault(names, reader)
-    if deleted:
-        return [deleted]
     # `az keyvault check-name` knows managed HSMs alone.
     provider = f"{names.scope}/providers/Microsoft.KeyVault"
     check = az(
         *("rest", "--method", "post", "--url", f"{provider}/checkNameAvailability"),
-        *("--url-parameters", f"api-version={VAULT_VERSION}", "--body", "@-"),
+        *("--url-parameters", f"api-version={VERSIONS[VAULT]}", "--body", "@-"),
         body={"name": names.key_vault, "type": "Microsoft.KeyVault/vaults"},
     )
     answer = reader.read(check, {})
     if answer["nameAvailable"]:
         return []
+    if deleted := deleted_vault(names, reader):
+        return [] if recovers else [deleted]
     return [f"Key Vault {names.key_vault}: {_sentence(answer.get('message'))}; {_OTHER_VAULT}"]
 
 
@@ -159,7 +221,7 @@ def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:
     """Whether the region has the cluster's size, and enough of it for this subscription."""
     compute = settings.azure.compute
     place = f"{names.scope}/providers/Microsoft.MachineLearningServices/locations/{names.location}"
-    sizes = reader.read(arm_get(f"{place}/vmSizes", WORKSPACE_VERSION), {})
+    sizes = reader.read(arm_get(f"{place}/vmSizes", VERSIONS[WORKSPACE]), {})
     size = next(
         (each for each in sizes["value"] if each["name"].lower() == compute.size.lower()), None
     )
@@ -168,7 +230,7 @@ def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:
             f"cluster {names.compute}: {names.location} has no machines {compute.size}; choose"
             " another size or region in config.yml (azure.compute.size, azure.location)"
         ]
-    usages = reader.read(arm_get(f"{place}/usages", WORKSPACE_VERSION), {})
+    usages = reader.read(arm_get(f"{place}/usages", VERSIONS[WORKSPACE]), {})
     for each in usages["value"]:
         name = (each.get("name") or {}).get("value")
         free = each["limit"] - each["currentValue"]

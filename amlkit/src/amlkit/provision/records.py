@@ -1,7 +1,8 @@
-"""What a plan is made of: commands, and steps that look, create, verify and remove with them."""
+"""What a plan is made of: commands, and resources that are looked for, made and removed by them."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from amlkit.provision.failures import Kind
 
 Facts = Mapping[str, str]
+_FACT = re.compile(r"\{(\w+)\}")
 
 
 class Refused(Exception):
@@ -42,7 +44,7 @@ class Command:
     @property
     def facts(self) -> set[str]:
         """The names of the facts that it needs."""
-        return set(re.findall(r"\{(\w+)\}", " ".join(self.arguments)))
+        return set(_FACT.findall(" ".join([*self.arguments, self.stdin({}) or ""])))
 
     def known(self, facts: Facts) -> bool:
         """Whether all of them are known."""
@@ -50,19 +52,38 @@ class Command:
 
     def filled(self, facts: Facts, *, for_display: bool = False) -> tuple[str, ...]:
         """The arguments with the facts in them; for display, unknown ones as `<principal id>`."""
+        arguments = list(self.arguments)
+        if for_display and "--name" in arguments:  # one that follows from what is not known yet
+            place = arguments.index("--name")
+            if any(not facts.get(name) for name in _FACT.findall(arguments[place + 1])):
+                del arguments[place : place + 2]
+        return tuple(_with(text, facts, for_display=for_display) for text in arguments)
 
-        def fact(match: re.Match[str]) -> str:
-            name = match.group(1)
-            if for_display and not facts.get(name):
-                return f"<{name.replace('_', ' ')}>"
-            return facts[name]
+    def stdin(self, facts: Facts) -> str | None:
+        """What it reads from standard input."""
+        text = None if self.body is None else json.dumps(self.body)
+        return text if text is None else _with(text, facts, for_display=True)
 
-        return tuple(re.sub(r"\{(\w+)\}", fact, argument) for argument in self.arguments)
+
+def _with(text: str, facts: Facts, *, for_display: bool) -> str:
+    """The text with the facts in it; unknown ones stay, or are shown."""
+
+    def fact(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if for_display and not facts.get(name):
+            return f"<{name.replace('_', ' ')}>" if facts else match.group(0)
+        return facts[name]
+
+    return _FACT.sub(fact, text)
 
 
 def az(*arguments: str, body: Any = None) -> Command:
     """A command, written as it is typed."""
     return Command(arguments, body)
+
+
+# What has the commands for workspaces.
+EXTENSION = az("extension", "add", "-n", "ml", "-y")
 
 
 def arm_get(path: str, version: str, *parameters: str) -> Command:
@@ -71,6 +92,11 @@ def arm_get(path: str, version: str, *parameters: str) -> Command:
         *("rest", "--method", "get", "--url", path),
         *("--url-parameters", f"api-version={version}", *parameters),
     )
+
+
+def arm_delete(path: str, version: str) -> Command:
+    """Removes a resource, and waits for it."""
+    return az("resource", "delete", "--ids", path, "--api-version", version)
 
 
 def itself(answer: Any) -> Any:
@@ -93,16 +119,14 @@ def provisioned(found: Any) -> bool:
         Refused: it has given up.
     """
     properties = found.get("properties") or {} if isinstance(found, dict) else {}
-    state = properties.get("provisioningState") or (
-        found.get("provisioningState") if isinstance(found, dict) else None
-    )
-    if str(state).lower() in ("failed", "canceled"):
+    state = str(properties.get("provisioningState") or "Succeeded").lower()
+    if state in ("failed", "canceled"):
         name, path = found.get("name"), found.get("id")
         raise Refused(
-            f"Azure has given up making {name} ({state}): look at it in the portal, remove it"
-            f" (`az resource delete --ids {path}`), and run apply again"
+            f"Azure has given up making {name} ({state.capitalize()}): look at it in the portal,"
+            f" remove it (`az resource delete --ids {path}`), and run apply again"
         )
-    return state is None or str(state).lower() == "succeeded"
+    return state == "succeeded"
 
 
 def nothing(found: Any) -> dict[str, str]:
@@ -116,84 +140,68 @@ def fits(found: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What Azure keeps of something that was removed, for how long, and what ends that."""
+class Right:
+    """What its maker must be allowed: operations as Azure names them, where, by which role."""
 
-    what: str
-    days: int
-    purge: Command
-
-    def __str__(self) -> str:
-        return f"{self.what} for {self.days} days"
+    role: str
+    scope: str = ""
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Step:
-    """One thing in Azure: how to look for it, make it, tell that it is ready, and remove it.
+class Resource:
+    """One line of the plan: how to look for a thing in Azure, make it and remove it.
 
     Attributes:
-        key: its name in the state file, and in `azure.bootstrap` where it has a mode there.
+        key: its name in `azure.bootstrap` where it has a mode there, and in what is reported.
         title: what it is, in words.
         mode: create, existing or skip.
-        looks: ways to find it, the first that answers wins; one whose facts are unknown is passed
-            over.
-        create: what makes it, in order; each may be run again.
-        remove: what removes it.
-        ready: whether it is usable yet; waited for after it was made.
+        looks: ways to find it, the first that answers wins; one whose facts are unknown is passed.
+        make: what makes it, in order; each may be run again.
+        first_suffices: whether the first of these that is taken is enough.
+        remove: what removes it; of what is ours alone.
+        purge: what removes it for good, in place of `remove`.
+        ours: whether what was found was made by this repository, as Azure itself tells.
+        reason: what it is for, as an administrator is told.
+        right: what making it takes.
+        inside: the key of that without which there cannot be one; found, it proves that one.
+        uses: keys of what it cannot be without either.
         learns: facts that later commands need, from what was found.
         misfit: why what was found cannot be used; "" where it can.
-        missing: what to do where it is not there and is not ours to make.
-        inside: the key of the step without which there cannot be one.
-        essential: whether nothing else can be looked for without it.
-        only_for: keys of steps, one of which must be missing for this one to matter.
-        proves: keys of steps that need no look where this one is found.
-        actions: operations that its maker must be allowed, as Azure names them.
-        scope: where they must be allowed.
-        role: a role that allows them.
         cost: what it costs while nobody uses it; "" for nothing.
-        reason: what it is for, as an administrator is told.
-        kept: what Azure keeps of it after it is removed.
-        limit: seconds until it must be ready.
-        again_on: kinds of failure that time heals.
-        unseen: what to do where it may not be looked at: "make" it, for it does no harm twice,
-            "trust" that it is there, or "" for nothing at all.
-        look_after: whether the answer of its creation says too little to go on.
+        heals: kinds of failure that time heals, and `limit` how long it may take (s).
+        blind: where it may not be looked at: "make" it, as that does no harm twice, or "trust".
     """
 
     key: str
     title: str
     mode: str
     looks: tuple[Look, ...]
-    create: tuple[Command, ...]
+    make: tuple[Command, ...]
+    reason: str
+    first_suffices: bool = False
     remove: tuple[Command, ...] = ()
-    ready: Callable[[Any], bool] = provisioned
+    purge: tuple[Command, ...] = ()
+    ours: Callable[[Any], bool] = lambda found: False
+    right: Right | None = None
+    inside: str = ""
+    uses: tuple[str, ...] = ()
     learns: Callable[[Any], dict[str, str]] = nothing
     misfit: Callable[[Any], str] = fits
-    missing: str = ""
-    inside: str = ""
-    essential: bool = False
-    only_for: tuple[str, ...] = ()
-    proves: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-    scope: str = ""
-    role: str = ""
     cost: str = ""
-    reason: str = ""
-    kept: Kept | None = None
+    heals: tuple[Kind, ...] = ()
     limit: float = 300
-    again_on: tuple[Kind, ...] = ()
-    unseen: str = ""
-    look_after: bool = False
+    blind: str = ""
 
 
 @dataclass
 class Finding:
-    """What a look around says of a step."""
+    """What a look around says of a resource."""
 
-    step: Step
+    step: Resource
     found: Any = None
     proven: bool = False  # by another that needs it
-    later: bool = False  # what to look for is known only after another step was made
+    later: bool = False  # what to look for is known only after another one was made
     problem: str = ""  # why nothing can be made as things are
     unknown: str = ""  # why it could not be looked at
 
@@ -203,7 +211,12 @@ class Finding:
         return self.proven or self.found is not None
 
     @property
+    def ours(self) -> bool:
+        """Whether it is there and was made by this repository."""
+        return self.found is not None and self.step.ours(self.found)
+
+    @property
     def to_create(self) -> bool:
         """Whether apply has it to make."""
-        hidden = self.unknown and self.step.unseen != "make"
+        hidden = self.unknown and self.step.blind != "make"
         return self.step.mode == "create" and not self.there and not hidden

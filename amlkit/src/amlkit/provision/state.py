@@ -1,6 +1,7 @@
-"""What was made, written down before and after: `.azure-bootstrap/`, which git ignores.
+"""Ids that were found out, kept in `.azure-bootstrap/`, which git ignores: they spare a look.
 
-Nothing in it is secret. A file for each target: a change of the names in config.yml begins another.
+What was made here Azure itself tells. Nothing in it is secret. A file for each target: a change of
+the names in config.yml begins another.
 """
 
 from __future__ import annotations
@@ -11,113 +12,53 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from amlkit.content import read_json
 from amlkit.provision.names import Names
 from amlkit.provision.records import Refused
 
 FOLDER = ".azure-bootstrap"
-# What became of a step: `creating` is ours too, whatever came of it.
-CREATING, CREATED, REMOVED = "creating", "created", "removed"
 
 
 class State:
-    """The file of one target, kept in step with what is done."""
+    """The file of one target."""
 
-    def __init__(self, path: Path, place: Mapping[str, str] | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, key: str = "") -> None:
+        self.path, self.key = path, key
         try:
-            kept = read_json(path)
+            kept = read_json(path) or {}
         except ValueError:
-            raise Refused(
-                f"{FOLDER}/{path.name} is damaged: delete it and run this again; what is there is"
-                " found by its name, but destroy will not know that it was made here",
-                code=2,
-            ) from None
-        self._value: dict[str, Any] = kept or {
-            **(place or {}),
-            "generation": 0,
-            "steps": {},
-            "facts": {},
-        }
+            kept = {}  # it only spares looks
+        facts = kept.get("facts") if isinstance(kept, dict) else None
+        self._facts: dict[str, str] = dict(facts) if isinstance(facts, dict) else {}
 
     @classmethod
     def of(cls, root: Path, names: Names) -> State:
         """The notes on a target."""
         group = re.sub(r"[^A-Za-z0-9-]+", "-", names.resource_group).strip("-")[:40]
-        place = {
-            "subscription": names.subscription,
-            "resource_group": names.resource_group,
-            "workspace": names.workspace,
-        }
-        return cls(root / FOLDER / f"{group}-{names.key}.json", place)
-
-    @property
-    def workspace(self) -> str:
-        """The target's workspace."""
-        return str(self._value["workspace"])
+        return cls(root / FOLDER / f"{group}-{names.key}.json", names.key)
 
     @property
     def facts(self) -> dict[str, str]:
         """What was found out: ids that commands need."""
-        return dict(self._value["facts"])
+        return dict(self._facts)
 
-    @property
-    def generation(self) -> int:
-        """How many times all of it was removed."""
-        return int(self._value["generation"])
-
-    def status(self, key: str) -> str:
-        """What became of a step; "" where it was never ours to make."""
-        return str(self._value["steps"].get(key, ""))
-
-    def ours(self, key: str) -> bool:
-        """Whether this repository made it, or began to."""
-        return self.status(key) in (CREATING, CREATED)
-
-    def note(self, key: str, status: str, facts: dict[str, str] | None = None) -> None:
-        """Writes down what became of a step, and what was learned, before anything else happens."""
-        self._value["steps"][key] = status
-        self.learn(facts or {})
-
-    def learn(self, facts: dict[str, str]) -> None:
+    def learn(self, facts: Mapping[str, str]) -> None:
         """Writes down what was found out."""
-        self._value["facts"] |= facts
-        self._write()
+        if {**self._facts, **facts} != self._facts:
+            self._facts |= facts
+            self._write()
 
-    def section(self, name: str) -> dict[str, Any]:
-        """Another part's own notes, such as the ids of secrets; never a secret itself."""
-        return dict(self._value.get(name) or {})
-
-    def keep(self, name: str, notes: dict[str, Any]) -> None:
-        """Writes down another part's notes."""
-        self._value[name] = notes
-        self._write()
-
-    def sharing(self, fact: str) -> State | None:
-        """The notes of another target of this repository that uses the same thing."""
-        mine = self.facts.get(fact)
-        for path in sorted(self.path.parent.glob("*.json")) if mine else []:
-            other = State(path)
-            if path != self.path and other.facts.get(fact) == mine:
-                return other
-        return None
-
-    def end_generation(self) -> None:
-        """Begins anew after everything was removed."""
-        place = ("subscription", "resource_group", "workspace")
-        kept = {key: self._value[key] for key in place}
-        self._value = {**kept, "generation": self.generation + 1, "steps": {}, "facts": {}}
+    def forget(self) -> None:
+        """Everything was removed."""
+        self._facts = {}
         self._write()
 
     def _write(self) -> None:
         self.path.parent.mkdir(exist_ok=True)
         half = self.path.with_suffix(".half")
-        with half.open("w", encoding="utf-8") as file:
-            json.dump(self._value, file, indent=2, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())  # a power cut leaves the old file or the new one
+        half.write_text(json.dumps({"facts": self._facts}, indent=2), encoding="utf-8")
         os.replace(half, self.path)
 
     @contextmanager

@@ -1,20 +1,34 @@
 """`destroy`: takes down what this repository made, and nothing else.
 
-Each thing is removed by itself; the group goes last, and only if it is ours and empty by then.
+What is ours Azure tells, by tags and names: any clone may do it. Each thing is removed by itself;
+the group goes last, and only if it is ours and empty by then. A workspace that was deleted keeps
+its name for two weeks, and only while its group is there can that be ended: without --purge the
+group stays, and says so by a tag.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from amlkit.provision.az import AzFailure
 from amlkit.provision.context import Context, agreed, require_subscription
 from amlkit.provision.display import elapsed, typed
-from amlkit.provision.records import Finding, Refused, Step, az
-from amlkit.provision.rotation import revoke_all, secrets_made
-from amlkit.provision.state import REMOVED, State
+from amlkit.provision.facts import (
+    APPLICATION_KEPT,
+    ASSIGNMENT,
+    VAULT,
+    VERSIONS,
+    WORKSPACE,
+    WORKSPACE_KEPT,
+)
+from amlkit.provision.failures import Kind
+from amlkit.provision.names import DELETED_WORKSPACE
+from amlkit.provision.records import Command, Refused, Resource, arm_get, az
+from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, find, run, survey
-from amlkit.provision.upload import right_to_upload
 from amlkit.provision.waits import countdown, pauses
 
 # Azure puts these beside an Application Insights without being asked.
@@ -22,108 +36,190 @@ BY_PRODUCTS = (
     "microsoft.alertsmanagement/smartdetectoralertrules",
     "microsoft.insights/actiongroups",
 )
-PRINCIPAL = ("application", "service_principal")
 # How long the list of a group's resources may still show what is gone (s).
 LIST_LAG = 60
 
 
 def destroy(context: Context) -> dict[str, Any]:
-    """Removes what the state file says is ours."""
+    """Removes what is ours."""
     require_subscription(context.settings)
     with context.state.alone():
-        # What is left alone by now may have been made here before.
-        plan = [*context.plan, *right_to_upload(context.names)]
-        ours = [step for step in reversed(plan) if context.state.ours(step.key) and step.remove]
-        heir = context.state.sharing("client_id")
-        if heir:  # its secrets and roles serve another target too
-            ours = [step for step in ours if step.key not in PRINCIPAL]
-            context.say(f"the service principal stays: {heir.workspace} uses it too")
+        looked = survey(context.plan, context.names, context.reader, context.facts, whole=True)
+        if looked.blind:
+            raise Refused(looked.blind)
+        ours = [step for step in reversed(context.plan) if looked.findings[step.key].ours]
+        heirs = _heirs(context, looked) if looked.findings["application"].ours else ""
+        if heirs:
+            ours = [step for step in ours if step.key != "application"]
+            context.say(f"the service principal stays: {heirs}")
         # With an application of ours its secrets go by themselves.
         goes = any(step.key == "application" for step in ours)
-        secrets = 0 if goes else secrets_made(context.state)
-        if not ours and not secrets:
+        rotation = _rotation(context, looked, goes=goes)
+        secrets = len(rotation.stored()) if rotation else 0
+        leftovers = _deleted(context, looked) if context.args.purge else []
+        if not ours and not secrets and not leftovers:
             context.say("nothing here was made by this repository: nothing to remove")
-            return _report(context, [], [], {})
-        tells = {"caller"} if any(step.key == "role_upload" for step in ours) else set()
-        looked = survey(
-            [step for step in plan if step.essential or step in ours or step.key in tells],
-            context.reader,
-            context.facts,
-            whole=True,
-        )
-        if looked.stopped:
-            raise Refused(" | ".join(looked.problems))
-        there = [step for step in ours if looked.findings[step.key].there]
-        context.say("removes, for good and with everything in it:")
-        for step in there:
-            context.say(f"  {step.title}")
-        if secrets:
-            context.say(f"  secrets of the service principal that were made here: {secrets}")
+            return _report(context, [], [], [])
+        _announce(context, ours, secrets, [title for title, _ in leftovers])
         group = context.names.resource_group
         if not agreed(f"Type the name of the resource group ({group}) to go on:", group, context):
             context.say("nothing was removed")
-            return _report(context, [], [], {}) | {"status": "declined"}
-        _have_extension(context, there)
-        if secrets:
-            revoke_all(context.az, context.state, context.say)
-        if heir:
-            _hand_over(context.state, heir)
-        removed, left = _take_down(context, ours, looked)
-        if not left:
-            context.state.end_generation()
-    return _report(context, removed, left, looked.facts)
+            return _report(context, [], [], []) | {"status": "declined"}
+        if rotation and rotation.revoke():
+            context.say("  removed: secrets of the service principal")
+        return _take_down(context, ours, looked, leftovers)
 
 
-def _hand_over(state: State, heir: State) -> None:
-    """The other target removes the principal one day, if it was made here."""
-    for key in PRINCIPAL:
-        if state.ours(key):
-            heir.note(key, state.status(key), {"application_id": state.facts["application_id"]})
+def _announce(context: Context, ours: list[Resource], secrets: int, gone: list[str]) -> None:
+    """What is about to be removed, and what of it cannot be brought back."""
+    context.say("removes, for good and with everything in it:")
+    for step in ours:
+        context.say(f"  {step.title}")
+    for title in gone:
+        context.say(f"  {title}")
+    if secrets:
+        context.say(f"  secrets of the service principal that were made here: {secrets}")
+    if context.args.purge:
+        context.say("with --purge nothing of it can be recovered, by nobody")
+
+
+def _rotation(context: Context, looked: Survey, *, goes: bool) -> Rotation | None:
+    """The secrets of an application that stays."""
+    client = looked.facts.get("client_id")
+    if goes or not client or not looked.findings["service_principal"].there:
+        return None
+    return Rotation(context.az, context.state, client, context.say)
+
+
+def _heirs(context: Context, looked: Survey) -> str:
+    """Who else uses the service principal: roles that it has outside of this target."""
+    principal = looked.facts.get("principal_id")
+    if not principal:
+        return ""
+    path = f"{context.names.scope}/providers/{ASSIGNMENT}"
+    listing = arm_get(path, VERSIONS[ASSIGNMENT], f"$filter=principalId eq '{principal}'")
+    try:
+        found = context.reader.read(listing, {})["value"]
+    except AzFailure as failure:
+        if failure.kind is not Kind.FORBIDDEN:
+            raise
+        return "whether others use it cannot be seen with your rights on the subscription"
+    inside = f"{context.names.group_id}/".lower()
+    scopes = [each["properties"]["scope"] for each in found]
+    others = sorted({s for s in scopes if not f"{s}/".lower().startswith(inside)})
+    return f"it has roles on {', '.join(others)} too" if others else ""
+
+
+def _deleted(context: Context, looked: Survey) -> list[tuple[str, Command]]:
+    """What an earlier destroy has left in the recycle bin, and what ends it."""
+    names, found = context.names, []
+    group = looked.findings["resource_group"].found or {}
+    if DELETED_WORKSPACE in (group.get("tags") or {}) and names.made(group):
+        found.append((f"the deleted workspace {names.workspace}", purge_workspace(context)))
+    path = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
+    vault = f"{path}/deletedVaults/{names.key_vault}"
+    kept = context.reader.read(arm_get(vault, VERSIONS[VAULT]), {})
+    if kept and names.made(kept.get("properties") or {}):
+        purge = az("keyvault", "purge", "-n", names.key_vault, "-l", names.location)
+        found.append((f"the deleted Key Vault {names.key_vault}", purge))
+    return found
+
+
+def purge_workspace(context: Context) -> Command:
+    """Ends a workspace that was deleted; the group has to be there."""
+    return az(
+        *("rest", "--method", "delete", "--url", context.names.workspace_id),
+        *("--url-parameters", f"api-version={VERSIONS[WORKSPACE]}", "forceToPurge=true"),
+    )
 
 
 def _take_down(
-    context: Context, ours: Sequence[Step], looked: Survey
-) -> tuple[list[Step], list[str]]:
-    """Removes one after the other; what is gone, and what is left in the group."""
-    registry = _registry(looked.findings.get("workspace"))
-    removed: list[Step] = []
+    context: Context,
+    ours: Sequence[Resource],
+    looked: Survey,
+    leftovers: Sequence[tuple[str, Command]],
+) -> dict[str, Any]:
+    """Removes one after the other; the group at the end, where nothing needs it."""
+    facts, removed, kept = looked.facts, list[Resource](), list[dict[str, str]]()
+    registry = _registry(looked.findings["workspace"].found)
+    for title, command in leftovers:
+        with elapsed(title, context.say, done="removed"):
+            run(context.az, command, facts, absent_ok=True)
     for step in ours:
-        if step.key == "resource_group" and (left := _left(context)):
-            return removed, left
-        if _removed(context, step, looked.facts):
-            removed.append(step)
+        if step.key == "resource_group":
+            left = _left(context)
+            if left:
+                return _report(context, removed, left, kept)
+            if _stays(context, looked, removed):
+                context.state.forget()
+                return _report(context, removed, [context.names.group_id], kept)
+        kept += _remove(context, step, facts)
+        removed.append(step)
         if step.key == "workspace" and registry:
             run(context.az, az("resource", "delete", "--ids", registry), {}, absent_ok=True)
-    return removed, []
+    context.state.forget()
+    return _report(context, removed, [], kept)
 
 
-def _removed(context: Context, step: Step, facts: dict[str, str]) -> bool:
-    """Removes one thing if it is there, and writes it down."""
+def _remove(context: Context, step: Resource, facts: dict[str, str]) -> list[dict[str, str]]:
+    """Removes one thing; what Azure keeps of it."""
     context.reader.forget()
     found = find(step, context.reader, facts)
-    if found is not None:
-        facts |= step.learns(found)
-        with elapsed(step.title, context.say, done="removed"):
-            for command in step.remove:
-                run(context.az, command, facts, absent_ok=True, timeout=max(300, step.limit))
-    context.state.note(step.key, REMOVED)
-    return found is not None
+    if found is None:
+        return []
+    facts |= step.learns(found)
+    purges = context.args.purge and not _protected(found)
+    with elapsed(step.title, context.say, done="removed"):
+        for command in (step.purge if purges else ()) or step.remove:
+            run(context.az, command, facts, absent_ok=True, timeout=max(300, step.limit))
+    if purges or not step.purge:
+        return []
+    days = {
+        "workspace": WORKSPACE_KEPT,
+        "application": APPLICATION_KEPT,
+        "key_vault": (found.get("properties") or {}).get("softDeleteRetentionInDays", 90),
+    }[step.key]
+    ends = purge_workspace(context) if step.key == "workspace" else step.purge[-1]
+    shown = typed(ends, context.az, facts)
+    if _protected(found):
+        shown = "it is protected from being purged; `apply --recover` brings it back"
+    return [{"what": f"the deleted {step.title} for {days} days", "purge": shown}]
 
 
-def _have_extension(context: Context, steps: Sequence[Step]) -> None:
-    """Adds the extension that removes workspaces and clusters, where it is missing."""
-    if not any(step.key in ("workspace", "compute") for step in steps):
-        return
-    extension = next(step for step in context.plan if step.key == "ml_extension")
-    if find(extension, context.reader, {}) is None:
-        for command in extension.create:
-            run(context.az, command, {})
+def _protected(found: dict[str, Any]) -> bool:
+    """Whether it is a Key Vault that nobody can purge."""
+    return bool((found.get("properties") or {}).get("enablePurgeProtection"))
 
 
-def _registry(workspace: Finding | None) -> str:
+def _stays(context: Context, looked: Survey, removed: Sequence[Resource]) -> bool:
+    """Whether the group is needed by a workspace that may be purged or brought back; tags it."""
+    if context.args.purge:
+        return False
+    group = looked.findings["resource_group"].found
+    until = (group.get("tags") or {}).get(DELETED_WORKSPACE, "")
+    if any(step.key == "workspace" for step in removed):
+        day = datetime.now(UTC) + timedelta(days=WORKSPACE_KEPT)
+        until = f"{day:%Y-%m-%d}"
+        words = [
+            f"{k}={v}" for k, v in {**(group.get("tags") or {}), DELETED_WORKSPACE: until}.items()
+        ]
+        run(
+            context.az,
+            az("group", "update", "-n", context.names.resource_group, "--tags", *words),
+            {},
+        )
+    if until < time.strftime("%Y-%m-%d", time.gmtime()):
+        return False
+    context.say(
+        f"the group {context.names.resource_group} stays: Azure keeps the deleted workspace until"
+        f" {until}, and it can be purged only while its group is there (`destroy --purge`)"
+    )
+    return True
+
+
+def _registry(workspace: Any) -> str:
     """The path of the container registry that our workspace made for its images; "" if none."""
-    found = workspace.found if workspace else None
-    return str(((found or {}).get("properties") or {}).get("containerRegistry") or "")
+    return str(((workspace or {}).get("properties") or {}).get("containerRegistry") or "")
 
 
 def _left(context: Context) -> list[str]:
@@ -140,22 +236,18 @@ def _left(context: Context) -> list[str]:
 
 
 def _report(
-    context: Context, removed: list[Step], left: list[str], facts: dict[str, str]
+    context: Context, removed: list[Resource], left: list[str], kept: list[dict[str, str]]
 ) -> dict[str, Any]:
     """Says what is gone, what is left, and what Azure keeps."""
+    group = context.names.group_id
     for path in left:
-        context.say(f"left in the group, not made here: {path}")
-    if left:
-        group = context.names.resource_group
-        context.say(
-            f"the group {group} stays; to remove it all the same: az group delete -n {group}"
-        )
-    kept = []
-    for step in removed:
-        if step.kept:
-            shown = typed(step.kept.purge, context.az, facts)
-            context.say(f"Azure keeps {step.kept}; to end that: {shown}")
-            kept.append({"what": str(step.kept), "purge": shown})
+        if path != group:
+            context.say(f"left in the group, not made here: {path}")
+    if left and left != [group]:
+        name = context.names.resource_group
+        context.say(f"the group {name} stays; to remove it all the same: az group delete -n {name}")
+    for each in kept:
+        context.say(f"Azure keeps {each['what']}; to end that: {each['purge']}")
     return {
         "status": "done",
         "removed": [step.title for step in removed],

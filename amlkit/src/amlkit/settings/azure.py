@@ -31,6 +31,23 @@ class Compute:
     idle_seconds: int = field(default=600, metadata={"min": 60})
     low_priority: bool = False
     tags: dict[str, str] = field(default_factory=dict)
+    # The user-assigned identity that the cluster runs as, where a company asks for one.
+    identity: str = field(
+        default="",
+        metadata={
+            "pattern": r"(/subscriptions/[^/]+/resource[Gg]roups/[^/]+/providers"
+            r"/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+)?",
+            "rule": "the id that `az identity show` prints",
+        },
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no value tells alone."""
+        if self.min_nodes > self.max_nodes:
+            raise ValueError(
+                f"min_nodes {self.min_nodes} is more than max_nodes {self.max_nodes};"
+                " a cluster has at least the former and at most the latter"
+            )
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,7 @@ class WebService:
 class Bootstrap:
     """What `infra/bootstrap.py` makes, and what it takes as given."""
 
+    providers: str = field(default="create", metadata=MODE)
     resource_group: str = field(default="create", metadata=MODE)
     storage_account: str = field(default="create", metadata=MODE)
     container: str = field(default="create", metadata=MODE)
@@ -76,6 +94,21 @@ class Bootstrap:
     key_vault_name: str = field(
         default="", metadata={"pattern": r"([A-Za-z](-?[A-Za-z0-9]){2,23})?"}
     )
+    log_analytics_name: str = field(
+        default="", metadata={"pattern": r"([A-Za-z0-9][A-Za-z0-9-]{2,61}[A-Za-z0-9])?"}
+    )
+    app_insights_name: str = field(default="", metadata={"pattern": r"([-\w().]{0,254}[-\w()])?"})
+    # What companies ask for by policies.
+    tags: dict[str, str] = field(default_factory=dict)
+    key_vault_purge_protection: bool = False
+    key_vault_retention_days: int = field(default=90, metadata={"min": 7, "max": 90})
+    storage_shared_keys: bool = True
+    public_network: bool = True
+    managed_network: str = field(
+        default="off",
+        metadata={"choices": ("off", "allow_internet_outbound", "allow_only_approved_outbound")},
+    )
+    local_auth: bool = True
     role: str = field(
         default="AzureML Data Scientist",
         metadata={"choices": ("AzureML Data Scientist", "Contributor")},

@@ -53,6 +53,11 @@ class Loader(AzCommandsLoader):  # type: ignore[misc]  # az has no types
             ):
                 context.argument(name, options_list=[f"--{name.replace('_', '-')}", short])
             context.argument("tags", tags_type)
+            context.argument("managed_network", options_list=["--managed-network", "-m"])
+            context.argument(
+                "system_datastores_auth_mode",
+                options_list=["--system-datastores-auth-mode", "-d"],
+            )
         with self.argument_context("ml workspace delete") as context:
             context.argument("all_resources", action="store_true")
             context.argument(

@@ -60,6 +60,9 @@ def workspace_create(
     application_insights: str | None = None,
     container_registry: str | None = None,
     location: str | None = None,
+    public_network_access: str | None = None,
+    managed_network: str | None = None,
+    system_datastores_auth_mode: str | None = None,
     no_wait: bool = False,
 ) -> Any:
     """az ml workspace create"""
@@ -76,6 +79,9 @@ def workspace_create(
         "key_vault": key_vault,
         "application_insights": application_insights,
         "container_registry": container_registry,
+        "public_network_access": public_network_access,
+        "managed_network": {"isolation_mode": managed_network} if managed_network else None,
+        "system_datastores_auth_mode": system_datastores_auth_mode,
     }
     with _errors():
         wanted = load_workspace(None, params_override=_override(given))

@@ -1,0 +1,50 @@
+"""What is true of Azure, each fact once: ids, versions, providers. Tests hold them to their source.
+
+Sources: "Azure built-in roles" and the REST specifications (Azure/azure-rest-api-specs).
+"""
+
+from __future__ import annotations
+
+GRAPH = "https://graph.microsoft.com/v1.0"
+# Built-in roles have the same ids in every tenant.
+SCIENTIST = "AzureML Data Scientist"
+OPERATOR = "AzureML Compute Operator"
+CONTRIBUTOR = "Contributor"
+BLOB_WRITER = "Storage Blob Data Contributor"
+ROLES = {
+    SCIENTIST: "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    OPERATOR: "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815",
+    CONTRIBUTOR: "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    BLOB_WRITER: "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+}
+ROLE_GIVER = "Owner or User Access Administrator"
+APP_MAKER = "Application Developer in Entra ID (most tenants let every member do it)"
+# What the workspace, what it stands on, its images, services and notebooks belong to.
+PROVIDERS = (
+    "Microsoft.MachineLearningServices",
+    "Microsoft.Storage",
+    "Microsoft.KeyVault",
+    "Microsoft.Insights",
+    "Microsoft.OperationalInsights",
+    "Microsoft.ContainerRegistry",
+    "Microsoft.ContainerInstance",
+    "Microsoft.Notebooks",
+)
+# The version of the REST interface that each type is read and made by.
+VERSIONS = {
+    "Microsoft.Resources/resourceGroups": "2021-04-01",
+    "Microsoft.Storage/storageAccounts": "2023-05-01",
+    "Microsoft.KeyVault/vaults": "2023-07-01",
+    "Microsoft.OperationalInsights/workspaces": "2022-10-01",
+    "Microsoft.Insights/components": "2020-02-02",
+    "Microsoft.MachineLearningServices/workspaces": "2024-04-01",
+    "Microsoft.Authorization/roleAssignments": "2022-04-01",
+}
+STORAGE = "Microsoft.Storage/storageAccounts"
+VAULT = "Microsoft.KeyVault/vaults"
+LOGS = "Microsoft.OperationalInsights/workspaces"
+INSIGHTS = "Microsoft.Insights/components"
+WORKSPACE = "Microsoft.MachineLearningServices/workspaces"
+ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
+# How long Azure keeps what was deleted, and its name (days).
+VAULT_KEPT, WORKSPACE_KEPT, APPLICATION_KEPT = 90, 14, 30
