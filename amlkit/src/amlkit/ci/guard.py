@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from amlkit.ci.harmless import harmless
-from amlkit.ci.provider import open_provider
+from amlkit.ci.provider import detect, open_provider
 from amlkit.redaction import without_secrets
 
 Conclude = Callable[[int, Mapping[str, Any]], int]
@@ -130,11 +130,12 @@ def unset_variables(environ: Mapping[str, str]) -> dict[str, str]:
     from amlkit.settings import ENVIRONMENT_VARIABLES
 
     found: dict[str, str] = {}
+    emptied = detect(environ) == "github-actions"
     for name in ENVIRONMENT_VARIABLES:
         value = environ.get(name)
         if match := _UNSET.fullmatch(value or ""):
             found[name] = match[1]
-        elif value == "":
+        elif value == "" and emptied:
             found[name] = name
     return found
 
