@@ -67,7 +67,7 @@ class GitHubActions:
 
     def resume(self, run_id: str) -> str:
         """The workflow and its input."""
-        return f"run .github/workflows/train-and-deploy.yml with run_id {run_id} to resume it"
+        return f"run .github/workflows/train-and-deploy.yml with runId {run_id} to resume it"
 
     def _append(self, variable: str, text: str) -> None:
         """Adds to one of the runner's files; a step without it goes on and says so."""
