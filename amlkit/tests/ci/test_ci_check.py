@@ -126,12 +126,12 @@ def test_templates_that_are_not_pushed_are_named(
     git(project.root, "update-ref", "refs/remotes/origin/work", "HEAD")
     assert run() == 0
     assert "warning" not in capsys.readouterr().out
-    for name in ("pipelines/ci.yml", "pipelines/steps.yml"):
+    for name in ("pipelines/ci.yml", "pipelines/variables.yml"):
         path = project.root / name
         path.write_text(path.read_text(encoding="utf-8") + "# x\n", encoding="utf-8")
     assert run() == 0
     said = capsys.readouterr().out
-    assert "origin/work, from which pipelines/steps.yml differ" in said
+    assert "origin/work, from which pipelines/variables.yml differ" in said
 
 
 def test_without_a_registered_pipeline_it_says_what_to_do(

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from amlkit.ci.changes import STAGES
 from amlkit.provision.devops import RESOURCE, VERSION
 from amlkit.say import say
 
+STAGES = ("ci", "data", "environment", "training", "deployment")
 PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{stage}.yml" for stage in STAGES))
 API = f"api-version={VERSION}"
 
