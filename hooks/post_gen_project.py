@@ -1,4 +1,4 @@
-"""Say what to type next, and begin in Azure if that was asked for. Nothing is made or removed here.
+"""Leave the pipelines that were chosen, say what to type next, begin in Azure where asked to.
 
 Under cruft `_output_dir` is missing: nothing is made in Azure then, and nothing is said where
 `cruft update` and `cruft diff` compare two renderings in a temporary folder.
@@ -9,6 +9,7 @@ import sys
 
 ANSWERS = """{{ cookiecutter._output_dir is undefined }} {{ cookiecutter.bootstrap_azure }}
 {{ cookiecutter.bootstrap_azure | typed }}"""
+UNCHOSEN = """{{ cookiecutter | unchosen }}""".splitlines()
 CRUFT, WANTED, TYPED = (answer == "True" for answer in ANSWERS.split())
 HERE = os.getcwd()
 GIT = '  git init -b main\n  git add -A\n  git commit -m "Start from aml-template"\n'
@@ -17,6 +18,21 @@ WINDOWS = (
     "  uv venv --python 3.11\n  uv pip sync requirements-dev.txt\n"
     "  .venv\\Scripts\\python src\\model.py --local\n"
 )
+
+
+def leave_chosen() -> None:
+    """Remove what was rendered for the other system, and the folders that it alone was in."""
+    for path in UNCHOSEN:
+        if os.path.exists(path):
+            os.remove(path)
+        while (path := os.path.dirname(path)) and os.path.isdir(path) and not os.listdir(path):
+            os.rmdir(path)
+    written = "docs/pipelines.github.md"
+    if os.path.exists(written):  # the page has one name, whatever it tells of
+        if os.path.exists("docs/pipelines.md"):
+            os.remove(written)  # by -s: the user's own stays
+        else:
+            os.rename(written, "docs/pipelines.md")
 
 
 def folder() -> str:
@@ -45,6 +61,7 @@ def bootstrap() -> None:
     print(f"To go on in Azure, after cd {folder()}:  python {' '.join(command)}", flush=True)
 
 
+leave_chosen()
 if CRUFT:
     from tempfile import gettempdir
 if not (CRUFT and HERE.startswith(os.path.realpath(gettempdir()))):

@@ -53,7 +53,10 @@ class Template(Extension):
         ours = (names, quoting)
         environment.filters.update({name: getattr(of, name) for of in ours for name in of.__all__})
         environment.filters.update(
-            check=check, typed=command.typed, kept_by_skip=command.kept_by_skip
+            check=check,
+            typed=command.typed,
+            kept_by_skip=command.kept_by_skip,
+            unchosen=command.unchosen,
         )
         if "cruft" in sys.modules:
             # `cruft update` renders the old and the new template in one process: the new one must
@@ -64,8 +67,11 @@ class Template(Extension):
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """Take Jinja in an answer as text: cookiecutter renders what is given as an argument.
 
-        Files have a name, and are left to Jinja; answers have none.
+        Files have a name, and are left to Jinja but for what GitHub Actions evaluates, `${{ … }}`;
+        answers have none.
         """
+        if name is not None and "${{" in source:
+            return source.replace("${{", "${{ '{{' }}")
         if name is None and DELIMITER.search(OURS.sub("", source)):
             return "{{ " + ascii(source) + " }}"
         return source

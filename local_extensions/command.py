@@ -15,6 +15,13 @@ from jinja2 import Environment
 # Absolute, since cookiecutter goes to another folder after it has imported this.
 TEMPLATE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(TEMPLATE, "{{cookiecutter.project_slug}}")
+# The files of each `ci_provider`: folders, or single files.
+PROVIDERS = {
+    "azure-pipelines": ("azure-pipelines.yml", "pipelines", "docs/pipelines.md"),
+    "github-actions": (".github", "docs/pipelines.github.md"),
+}
+# What of them stood in the user's folder before anything was rendered.
+_stood_before: set[str] = set()
 
 
 def refusal(wanted: bool) -> str | None:
@@ -41,8 +48,14 @@ def kept_by_skip(answers: dict[str, Any]) -> str:
     """
     context = click.get_current_context(silent=True)
     flags = context.params if context else {}
-    if flags.get("skip_if_file_exists"):
-        project = os.path.join(flags["output_dir"], answers["project_slug"])
+    project = os.path.join(flags.get("output_dir") or ".", answers["project_slug"])
+    skip = bool(flags.get("skip_if_file_exists"))
+    _stood_before.clear()
+    for path in (path for provider in PROVIDERS for path in _files_of(provider)):
+        # Without -s the page on the pipelines is written anew, for either of them.
+        if flags and os.path.exists(os.path.join(project, path)) and (skip or path[:5] != "docs/"):
+            _stood_before.add(path)
+    if skip:
         missing = []
         for folder, _, files in os.walk(FOLDER):
             for name in files:
@@ -53,6 +66,28 @@ def kept_by_skip(answers: dict[str, Any]) -> str:
                     missing.append(path.replace("[", "[[]"))
         answers["_copy_without_render"] = missing
     return ""
+
+
+def unchosen(answers: dict[str, Any]) -> str:
+    """Return the paths, one a line, that were rendered for the `ci_provider` that was not chosen.
+
+    What the user had there before is theirs, and not among them.
+    """
+    chosen = answers["ci_provider"]
+    other = (path for name in PROVIDERS if name != chosen for path in _files_of(name))
+    return "\n".join(path for path in other if path not in _stood_before)
+
+
+def _files_of(provider: str) -> list[str]:
+    """Name the template's files of a provider, from its root, with forward slashes."""
+    found = []
+    for name in PROVIDERS[provider]:
+        if os.path.isfile(os.path.join(FOLDER, name)):
+            found.append(name)
+        for folder, _, files in os.walk(os.path.join(FOLDER, name)):
+            at = os.path.relpath(folder, FOLDER).replace(os.sep, "/")
+            found += [f"{at}/{file}" for file in files]
+    return found
 
 
 def again(answers: dict[str, Any], wrong: str, environment: Environment) -> str:

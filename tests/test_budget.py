@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 
-from tests.conftest import BakedProject
+import pytest
+
+from tests.conftest import Bake
 
 # Nobody reads these: locks, the sample's rows, the licence, the library.
 UNREAD = re.compile(r"requirements-.*\.txt|data/.*|LICENSE|wheels/.*\.whl")
 LONGEST = {r"src/\w+\.py": 100, r"src/\w+/\w+\.py": 120, r"infra/\w+\.py": 25}
 
 
-def test_a_rendered_repository_is_small(default: BakedProject) -> None:
+@pytest.mark.parametrize("provider", ["azure-pipelines", "github-actions"])
+def test_a_rendered_repository_is_small(provider: str, bake: Bake) -> None:
+    default = bake(ci_provider=provider)
     assert len(default.files) <= 60
     lines = {
         name: len(default.text(name).splitlines())

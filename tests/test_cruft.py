@@ -127,3 +127,31 @@ def test_an_update_may_bring_filters_of_its_own(cruft: Cruft) -> None:
     cruft.commit(cruft.template, "a filter")
     cruft.cruft("update", "--skip-apply-ask", folder=cruft.project)
     assert (cruft.project / "LOUD.md").read_text(encoding="utf-8") == "SEALS\n"
+
+
+def test_an_update_takes_another_provider_and_back(cruft: Cruft) -> None:
+    """Each way: the other's files go, what the user added beside them stays."""
+    cruft.run("git", "add", "-A", folder=cruft.project)
+    cruft.commit(cruft.project, "filters")
+    own = cruft.project / ".github" / "CODEOWNERS"
+    own.parent.mkdir()
+    own.write_text("* @ada\n", encoding="utf-8")
+    cruft.commit(cruft.project, "owners")
+    for number, provider in enumerate(("github-actions", "azure-pipelines")):
+        (cruft.template / FOLDER / f"MORE{number}.md").write_text("more\n", encoding="utf-8")
+        cruft.commit(cruft.template, f"more {number}")
+        answer = json.dumps({"ci_provider": provider})
+        cruft.cruft(
+            *("update", "--skip-apply-ask", "--variables-to-update", answer), folder=cruft.project
+        )
+        github = provider == "github-actions"
+        workflow = cruft.project / ".github/workflows/train-and-deploy.yml"
+        assert workflow.exists() == github
+        assert (cruft.project / "azure-pipelines.yml").exists() != github
+        assert (cruft.project / "pipelines/training.yml").exists() != github
+        page = (cruft.project / "docs/pipelines.md").read_text(encoding="utf-8")
+        assert ("train-and-deploy.yml" in page) == github
+        assert not (cruft.project / "docs/pipelines.github.md").exists()
+        assert own.exists()
+        assert not list(cruft.project.rglob("*.rej"))
+        cruft.commit(cruft.project, provider)

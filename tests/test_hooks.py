@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -131,6 +132,57 @@ def test_rendering_again_renews_the_files_and_keeps_what_was_added(
         assert (project / name).read_text(encoding="utf-8") == f"mine: {name}\n"
     for name in default.files:
         assert (project / name).read_bytes() == (default.path / name).read_bytes()
+
+
+def test_the_pipelines_of_ones_own_stay_whatever_is_chosen(cli: Cli, tmp_path: Path) -> None:
+    """Only what was rendered for the other system is removed, and nothing that was there."""
+    project = tmp_path / "penguins-model"
+    own = [
+        ".github/workflows/ci.yml",
+        ".github/CODEOWNERS",
+        "docs/pipelines.md",
+        "pipelines/ci.yml",
+    ]
+    for provider in ("azure-pipelines", "github-actions"):
+        for name in own:
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            (project / name).write_text("mine\n", encoding="utf-8")
+        done = cli("-f", "-s", f"ci_provider={provider}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert [(project / name).read_text(encoding="utf-8") for name in own] == ["mine\n"] * 4
+        assert not (project / "docs/pipelines.github.md").exists()
+        github = (project / ".github/workflows/train-and-deploy.yml").exists()
+        assert github == (provider == "github-actions")
+        assert (project / "azure-pipelines.yml").exists() != github
+        shutil.rmtree(project)
+
+
+def test_a_provider_that_is_none_is_refused(cli: Cli, tmp_path: Path) -> None:
+    done = cli("ci_provider=jenkins", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "jenkins" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_answer_is_replayed(template: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text(json.dumps({"replay_dir": str(tmp_path / "replay")}), encoding="utf-8")
+    for folder, arguments in (("one", ("ci_provider=github-actions",)), ("two", ())):
+        (tmp_path / folder).mkdir()
+        command = [sys.executable, "-P", "-m", "cookiecutter", f"--config-file={config}"]
+        flags = ["--replay"] if folder == "two" else ["--no-input"]
+        done = subprocess.run(
+            [*command, *flags, str(template), *arguments],
+            cwd=tmp_path / folder,
+            env=environment(PWD=str(tmp_path / folder)),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    one, two = (BakedProject(tmp_path / name / "penguins-model") for name in ("one", "two"))
+    assert one.files == two.files
+    assert ".github/workflows/ci.yml" in one.files
 
 
 def test_paths_with_spaces(cli: Cli, tmp_path: Path) -> None:

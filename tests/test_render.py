@@ -38,14 +38,26 @@ def source(template: Path) -> BakedProject:
     return BakedProject(template / FOLDER)
 
 
+@pytest.mark.parametrize("provider", ["azure-pipelines", "github-actions"])
 @pytest.mark.parametrize("package", ["penguins_model", "Other"])
 def test_the_files_are_exactly_those_of_the_template(
-    package: str, source: BakedProject, bake: Bake
+    package: str, provider: str, source: BakedProject, bake: Bake
 ) -> None:
-    project = bake(package_name=package) if package != "penguins_model" else bake()
+    other = {"package_name": package} if package != "penguins_model" else {}
+    github = provider == "github-actions"
+    project = bake(**other, **({"ci_provider": provider} if github else {}))
+    left_out = {
+        name
+        for name in source.files
+        if name.startswith(("azure-pipelines", "pipelines/") if github else ".github/")
+    } | {"docs/pipelines.github.md"}
     named = {name.replace("{{cookiecutter.package_name}}", package) for name in source.files}
-    assert project.files == named
-    assert set(ALWAYS) | {f"src/{package}/train.py"} <= project.files
+    assert project.files == named - left_out
+    assert set(ALWAYS) | {f"src/{package}/train.py", "docs/pipelines.md"} <= project.files
+    assert (project.path / ".github").exists() == github
+    assert (project.path / "pipelines").exists() != github
+    page = source.text(f"docs/pipelines{'.github' if github else ''}.md")
+    assert project.text("docs/pipelines.md") == page
 
 
 def test_what_holds_no_answer_is_copied_and_nothing_else(source: BakedProject) -> None:
@@ -116,6 +128,24 @@ def test_our_workflow_fits_its_schema_and_pins_what_it_uses() -> None:
     assert used
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in used)
     assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+
+
+def test_updates_of_pins_are_asked_for_as_renovate_reads_it(default: BakedProject) -> None:
+    run(
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.renovate",
+        str(default.path / "renovate.json"),
+    )
+    rules = default.json("renovate.json")
+    for manager, named in {
+        "azure-pipelines": {"azure-pipelines.yml", "pipelines/setup.yml"},
+        "pip_requirements": {"constraints.txt", "requirements-dev.in"},
+    }.items():
+        patterns = [mark.strip("/") for mark in rules[manager]["managerFilePatterns"]]
+        found = {name for name in default.files if any(re.search(p, name) for p in patterns)}
+        assert named <= found
+        assert not any(name.startswith("requirements-") and name[-4:] == ".txt" for name in found)
 
 
 @pytest.mark.parametrize("where", ["template", "rendered"])
