@@ -233,14 +233,23 @@ def _unshared(act: Callable[[], Any]) -> Any:
 
 def git_state(root: Path) -> dict[str, Any] | None:
     """`{"commit": …, "dirty": …}`; None where git knows of no commit."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=30
-        ).stdout.strip()
-
     try:
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+        commit, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")
     except (OSError, subprocess.SubprocessError):
         return None
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def commit_time(root: Path) -> int:
+    """When the commit that is checked out was made: Unix seconds; 0 where git knows of none."""
+    try:
+        return int(_git(root, "log", "-1", "--format=%ct"))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git prints."""
+    command = ["git", "-C", str(root), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout.strip()

@@ -196,6 +196,8 @@ class DeploymentDefinition:
     """Content hash of model, code, environment and scale: equal deployments give equal answers."""
     definition: Callable[[Any], Any] | None = None
     """The owner's function that makes the SDK's object of it; None on this machine."""
+    commit_time: int = 0
+    """When the commit that is checked out was made: Unix seconds; 0 without git. No content."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,17 @@ class Deployment:
     """Why it failed, in a line."""
     log: str = ""
     """The file of its server's log; empty where the log goes with the deployment."""
+    commit_time: int = 0
+    """Of the commit that it was deployed from: Unix seconds; 0 where that is not known."""
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A deployment that a person took away by a rollback."""
+
+    model: str
+    version: str
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -243,3 +256,5 @@ class Endpoint:
     """What a user should know of it beside, in lines."""
     keyed: bool = False
     """Whether a request needs a key."""
+    withdrawn: tuple[Withdrawal, ...] = ()
+    """What rollbacks took away, and nobody has deployed by name since."""

@@ -6,7 +6,7 @@ A driver never asks which one it holds: this machine (`amlkit.local`) and Azure 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,6 +184,12 @@ class Endpoints(Protocol):
 
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
         """Stops and forgets a deployment that does not serve."""
+
+    def withdraw(self, endpoint: str, deployment: Deployment) -> None:
+        """Marks a deployment as taken away: `Endpoint.withdrawn` has it from now on."""
+
+    def restore(self, endpoint: str, identities: Collection[str]) -> None:
+        """Takes that mark off the deployments of these identities."""
 
     def delete(self, name: str) -> bool:
         """Stops and forgets an endpoint with all behind it; False if there was none."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,16 @@ from amlkit.azureml_v1.connection import Connection, on_azure, quiet, watch
 from amlkit.azureml_v1.environments import AzureEnvironments
 from amlkit.azureml_v1.errors import status_of, words_of
 from amlkit.azureml_v1.models import AzureModels
+from amlkit.azureml_v1.services import (
+    STATES,
+    SWITCHED,
+    WITHDRAWN,
+    deployment_of,
+    log_of,
+    now,
+    tags_of,
+    withdrawals_of,
+)
 from amlkit.calls import DeploymentParts
 from amlkit.content import identity
 from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
@@ -29,7 +38,6 @@ from amlkit.workspace import Progress, Say
 POLL_INTERVAL = 3.0
 START_LIMIT = 1800.0
 ASK_LIMIT = 60.0
-STATES = {"Healthy": "Ready", "Unhealthy": "Failed", "Failed": "Failed"}
 KIND = "a test deployment: one replica on Azure Container Instances, which Microsoft no longer "
 KIND += "recommends for new services; managed endpoints come with SDK v2"
 
@@ -49,17 +57,17 @@ class AzureEndpoints:
     def get(self, name: str) -> Endpoint | None:
         """See `Endpoints.get`."""
         services = self._services(name)
-        switched = [service for service in services if service.tags.get("switched")]
+        switched = [service for service in services if service.tags.get(SWITCHED)]
         if not switched:
             return None
-        serving, *others = map(_deployment, switched)
+        serving, *others = map(deployment_of, switched)
         notes = [KIND]
         if others:
             notes.append(
                 f"{len(others)} older service{'s' if len(others) > 1 else ''} of this endpoint "
                 "run and cost until --delete, which ends all of them"
             )
-        found = sorted(map(_deployment, services), key=lambda one: one.created, reverse=True)
+        found = sorted(map(deployment_of, services), key=lambda one: one.created, reverse=True)
         return Endpoint(
             name=name,
             uri=serving.uri,
@@ -71,6 +79,7 @@ class AzureEndpoints:
             reason="" if serving.status == "Ready" else serving.reason or f"it is {serving.status}",
             notes=tuple(notes),
             keyed=bool(switched[0].auth_enabled),
+            withdrawn=withdrawals_of(services),
         )
 
     def shape(self, definition: DeploymentDefinition) -> str:
@@ -114,7 +123,8 @@ class AzureEndpoints:
             code_version=definition.code_version,
             environment_version=environment.version,
             identity=definition.identity,
-            created=_now(),
+            created=now(),
+            commit_time=definition.commit_time,
         )
         self._definitions[deployment.name] = definition
         return deployment
@@ -124,7 +134,7 @@ class AzureEndpoints:
         """See `Endpoints.start`; a service that is given up on is not left to cost."""
         definition = self._definitions.get(deployment.name)
         if definition is None:  # one that runs already: a rollback goes back to it
-            return _deployment(self._service(deployment.name))
+            return deployment_of(self._service(deployment.name))
         service = self._deploy(endpoint, deployment, definition)
         try:
             started = self._started(service)
@@ -134,13 +144,13 @@ class AzureEndpoints:
         if not started:
             late = f"it did not start in {START_LIMIT / 60:.0f} minutes"
             return replace(deployment, status="Failed", reason=late)
-        return _deployment(service)
+        return deployment_of(service)
 
     @on_azure
     def logs(self, endpoint: str, deployment: Deployment, lines: int = 50) -> list[str]:
         """See `Endpoints.logs`; of a deployment that is gone there are none."""
         service = self._find(deployment.name)
-        return _log(service, lines) if service else []
+        return log_of(service, lines) if service else []
 
     @on_azure
     def invoke(self, deployment: Deployment, body: bytes) -> tuple[int, bytes]:
@@ -175,7 +185,7 @@ class AzureEndpoints:
                 f"(asked for: {told}); shares of the traffic come with SDK v2"
             )
         (name,) = given
-        self._service(name).add_tags({"switched": _now()})
+        self._service(name).add_tags({SWITCHED: now()})
         limit = time.monotonic() + 60
         while True:
             found = self.get(endpoint)
@@ -189,8 +199,20 @@ class AzureEndpoints:
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
         """See `Endpoints.delete_deployment`; one that has served before stays."""
         service = self._find(deployment.name)
-        if service and not service.tags.get("switched"):
+        if service and not service.tags.get(SWITCHED):
             service.delete()
+
+    @on_azure
+    def withdraw(self, endpoint: str, deployment: Deployment) -> None:
+        """See `Endpoints.withdraw`: by a tag."""
+        self._service(deployment.name).add_tags({WITHDRAWN: now()})
+
+    @on_azure
+    def restore(self, endpoint: str, identities: Collection[str]) -> None:
+        """See `Endpoints.restore`."""
+        for service in self._services(endpoint):
+            if service.tags.get(WITHDRAWN) and service.tags.get("identity") in identities:
+                service.remove_tags([WITHDRAWN])
 
     @on_azure
     def delete(self, name: str) -> bool:
@@ -232,16 +254,7 @@ class AzureEndpoints:
         parts = _parts(definition, deployment.name, str(definition.code), environment)
         function, root = _function(definition), self.connection.settings.root
         inference, service = shapes.deployment_of(function, parts, root)
-        service.tags = {
-            **(service.tags or {}),
-            "endpoint": endpoint,
-            "model": deployment.model,
-            "model_version": deployment.model_version,
-            "code_version": deployment.code_version,
-            "environment_version": deployment.environment_version,
-            "identity": deployment.identity,
-            "created": deployment.created,
-        }
+        service.tags = {**(service.tags or {}), **tags_of(endpoint, deployment)}
         model = self._models.sdk(definition.model)
         return Model.deploy(self.connection.workspace, deployment.name, [model], inference, service)
 
@@ -258,7 +271,7 @@ class AzureEndpoints:
         """Deletes services that never served and whose deployment must have been killed."""
         for service in self._services(endpoint):
             created = service.tags.get("created", "")
-            if not service.tags.get("switched") and created < _now(-2 * START_LIMIT):
+            if not service.tags.get(SWITCHED) and created < now(-2 * START_LIMIT):
                 service.delete()
                 self.connection.say(
                     f"service {service.name}, left by an interrupted deployment, deleted"
@@ -288,7 +301,7 @@ class AzureEndpoints:
         from azureml.core import Webservice
 
         found = Webservice.list(self.connection.workspace, tags=[["endpoint", endpoint]])
-        return sorted(found, key=lambda service: service.tags.get("switched", ""), reverse=True)
+        return sorted(found, key=lambda service: service.tags.get(SWITCHED, ""), reverse=True)
 
 
 def _function(definition: DeploymentDefinition) -> Any:
@@ -312,31 +325,3 @@ def _parts(
         endpoint=definition.endpoint,
         model=definition.model.name,
     )
-
-
-def _log(service: Any, lines: int) -> list[str]:
-    """The last lines of what a service's server wrote."""
-    return (service.get_logs() or "").strip().splitlines()[-lines:]
-
-
-def _deployment(service: Any) -> Deployment:
-    """The SDK's service as a deployment."""
-    tags = service.tags
-    error = service.error or {}
-    return Deployment(
-        name=service.name,
-        model=tags.get("model", ""),
-        model_version=tags.get("model_version", ""),
-        code_version=tags.get("code_version", ""),
-        environment_version=tags.get("environment_version", ""),
-        identity=tags.get("identity", ""),
-        created=tags.get("created", ""),
-        status=STATES.get(service.state, "Starting"),
-        uri=service.scoring_uri or "",
-        reason=" ".join(str(error.get("message", "")).split()),
-    )
-
-
-def _now(seconds: float = 0) -> str:
-    moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    return moment.isoformat(timespec="milliseconds")

@@ -6,14 +6,13 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from amlkit import cli
 from amlkit.calls import Calls
-from amlkit.flow import serving
+from amlkit.flow import due, serving
+from amlkit.flow.scoring import check, score
 from amlkit.records import Deployment, Endpoint, Model, WorkError
-from amlkit.tabular.parts import table_size
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,10 @@ class Served:
     rolled_back: bool = False
     reason: str = ""
     lines: tuple[str, ...] = ()
+    due: due.Due | None = None
+    """Where it was asked for."""
+    log: tuple[str, ...] = ()
+    """The last lines of a failed deployment's server."""
     more: Mapping[str, Any] = field(default_factory=dict)
     """What the record holds beside."""
 
@@ -65,32 +68,13 @@ class Served:
             "switched": self.switched,
             "rolled_back": self.rolled_back,
         }
-        return done | ({"reason": self.reason} if self.reason else {}) | dict(self.more)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A table that was scored into a file."""
-
-    model: Model
-    source: Path
-    target: Path
-    rows: int | None
-    """None: a dry run."""
-    failure: str = ""
-
-    def words(self) -> Sequence[str]:
-        """Lines for a person."""
-        return () if self.rows is None else (f"{self.rows:,} rows scored into {self.target}",)
-
-    def record(self) -> dict[str, Any]:
-        """The JSON object."""
-        batch: dict[str, Any] = {"input": str(self.source), "output": str(self.target)}
-        done = {"model": {"name": self.model.name, "version": self.model.version}, "batch": batch}
-        if self.rows is None:
-            return done | {"dry_run": True}
-        batch["rows"] = self.rows
-        return done
+        if self.reason:
+            done["reason"] = self.reason
+        if self.due:
+            done["due"] = self.due.record()
+        if self.log:
+            done["log"] = list(self.log)
+        return done | dict(self.more)
 
 
 @dataclass(frozen=True)
@@ -117,13 +101,20 @@ def arguments() -> cli.Parser:
         "Serve the registered model: new beside old, smoke test, switch; or score a table.",
         """python src/deploy.py --local
         python src/deploy.py --local --status
+        python src/deploy.py --env prod --due
         python src/deploy.py --local --batch customers.csv --out scored.parquet""",
     )
     parser.add_argument(
         "--model-version", metavar="N", help="the model's version (default: the newest)"
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--status", action="store_true", help="say what serves, and whether it does")
+    what.add_argument("--status", action="store_true", help="say what serves, and what is due")
+    what.add_argument(
+        "--due",
+        action="store_true",
+        help="deploy only what is due: the newest model, with --env what config.yml's endpoint "
+        "serves; never an older one, nor what was rolled back",
+    )
     what.add_argument("--rollback", action="store_true", help="go back to what served before")
     what.add_argument("--delete", action="store_true", help="stop the endpoint and forget it")
     what.add_argument(
@@ -145,12 +136,17 @@ def arguments() -> cli.Parser:
 def run(context: cli.Context) -> cli.Result:
     """Does the one thing that the flags ask for."""
     args, name = context.args, context.settings.endpoint.name
-    if (args.out or args.keep) and not args.batch:
-        raise cli.ArgumentError("--out and --keep belong to --batch IN")
+    check(args)
+    for flag in ("status", "rollback", "delete", "show_key"):
+        if getattr(args, flag) and args.model_version:
+            name_of_it = flag.replace("_", "-")
+            raise cli.ArgumentError(f"--{name_of_it} takes no --model-version")
     if args.batch:
-        return score(context)
+        return score(context, _model(context))
     if args.status:
         return status(context)
+    if args.due:
+        return deploy_due(context)
     if args.rollback:
         return rollback(context)
     if args.delete:
@@ -160,10 +156,32 @@ def run(context: cli.Context) -> cli.Result:
     return deploy(context)
 
 
-def deploy(context: cli.Context) -> Served:
-    """Puts the model behind the endpoint; if it fails its test, what serves serves on."""
+def deploy_due(context: cli.Context) -> Served:
+    """Deploys what is due, or nothing; a version that is named only if it is the one."""
+    name, asked = context.settings.endpoint.name, context.args.model_version
+    endpoint = context.workspace.endpoints.get(name)
+    found = due.what_is_due(context, endpoint)
+    if asked and found.now and found.version != asked:
+        reason = f"version {asked} was asked for, and version {found.version} is due by now"
+        found = replace(found, now=False, reason=reason)
+    if not found.now or found.definition is None:
+        return Served(name, endpoint, lines=(found.words(),), due=found)
+    context.say(found.words())
+    done = deploy(context, found.definition.model)
+    if done.switched:
+        found = replace(found, now=False, reason=f"version {found.version} serves now")
+    return replace(done, due=found)
+
+
+def deploy(context: cli.Context, due_model: Model | None = None) -> Served:
+    """Puts the model behind the endpoint; if it fails its test, what serves serves on.
+
+    Args:
+        context: the call.
+        due_model: what is due; None: what the flags name.
+    """
     settings, workspace, say = context.settings, context.workspace, context.say
-    model = _model(context)
+    model = due_model or _model(context)
     serving.require_score(settings)
     dry_run = context.args.dry_run
     definition = serving.deployment_definition(
@@ -181,7 +199,7 @@ def deploy(context: cli.Context) -> Served:
         return Served(name, before, model, lines=lines, more={"dry_run": True})
     examples = serving.examples_of(workspace, model)
     try:
-        outcome = serving.deploy(workspace, definition, examples, say)
+        outcome = serving.deploy(workspace, definition, examples, say, named=due_model is None)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; what served before serves on") from None
     return conclude(context, outcome, examples)
@@ -216,6 +234,7 @@ def conclude(
         switched=outcome.switched,
         rolled_back=outcome.rolled_back,
         reason=outcome.reason,
+        log=outcome.log,
     )
     lines = [outcome.reason] if outcome.reason and not outcome.rolled_back else []
     if endpoint is None:
@@ -237,9 +256,11 @@ def status(context: cli.Context) -> Served:
     """What serves, asked now."""
     name = context.settings.endpoint.name
     endpoint = context.workspace.endpoints.get(name)
+    found = due.known_due(context, endpoint)
     if endpoint is None:
         start = context.command("deploy")
-        return Served(name, None, lines=(f"endpoint {name}: nothing is deployed; next: {start}",))
+        nothing = f"endpoint {name}: nothing is deployed; next: {start}"
+        return Served(name, None, lines=(nothing, found.words()), due=found)
     why = f" ({endpoint.reason})" if endpoint.reason else ""
     lines = [f"endpoint {name}: {endpoint.status}{why}", f"address: {endpoint.uri}"]
     if endpoint.serving:
@@ -248,7 +269,7 @@ def status(context: cli.Context) -> Served:
     if endpoint.previous:
         back = context.command("deploy", "--rollback")
         lines.append(f"before: {words_of(endpoint.previous)}; `{back}` goes back to it")
-    return Served(name, endpoint, lines=tuple(lines))
+    return Served(name, endpoint, lines=(*lines, found.words()), due=found)
 
 
 def delete(context: cli.Context) -> Served:
@@ -262,29 +283,6 @@ def delete(context: cli.Context) -> Served:
         deleted = endpoints.delete(name)
     line = f"endpoint {name}: {'deleted' if deleted else 'there is none'}"
     return Served(name, None, lines=(line,), more={"deleted": deleted})
-
-
-def score(context: cli.Context) -> Scored:
-    """Scores a table of any size, in the order of its rows."""
-    from amlkit.progress import Progress
-
-    args, workspace, say = context.args, context.workspace, context.say
-    if not args.out:
-        raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
-    source, target = Path(args.batch), Path(args.out)
-    if not source.exists():
-        raise cli.ArgumentError(f"--batch {source}: no such file")
-    model = _model(context)
-    definition = serving.deployment_definition(
-        context.settings, workspace, context.calls, model, dry_run=args.dry_run
-    )
-    if args.dry_run:
-        say(f"would score {source} with {model.name}:{model.version} into {target}")
-        return Scored(model, source, target, None)
-    say(f"scoring {source} with {model.name}:{model.version}")
-    with Progress("score", table_size(source)) as progress:
-        rows = workspace.endpoints.score(definition, source, target, args.keep, say, progress)
-    return Scored(model, source, target, rows)
 
 
 def _model(context: cli.Context) -> Model:

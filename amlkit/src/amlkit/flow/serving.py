@@ -30,6 +30,8 @@ class Outcome:
     rolled_back: bool
     reason: str
     """Why it was not switched to; empty if it was."""
+    log: tuple[str, ...] = ()
+    """The last lines of what the server of a failed one wrote."""
 
 
 def find_model(
@@ -98,6 +100,7 @@ def deployment_definition(
         port=endpoint.port,
         scale=Scale(workers=endpoint.workers, cpu_cores=size.cpu_cores, memory_gb=size.memory_gb),
         definition=calls.deployment,
+        commit_time=content.commit_time(settings.root),
     )
     decisive = [model.name, model.version, code_version, asdict(definition.scale)]
     shape = workspace.endpoints.shape(definition)
@@ -156,17 +159,38 @@ def read_examples(workspace: Workspace, model: Model) -> dict[str, Any] | None:
 
 
 def deploy(
-    workspace: Workspace, definition: DeploymentDefinition, examples: Mapping[str, Any], say: Say
+    workspace: Workspace,
+    definition: DeploymentDefinition,
+    examples: Mapping[str, Any],
+    say: Say,
+    *,
+    named: bool = True,
 ) -> Outcome:
-    """Puts a model behind its endpoint, unless the very same serves there already."""
+    """Puts a model behind its endpoint, unless the very same serves there already.
+
+    With `named` a person asked for it: what a rollback took away counts as wanted again.
+    """
     name, model = definition.endpoint, definition.model
     with workspace.endpoints.hold(name):
         before = workspace.endpoints.get(name)
         serves = before.serving if before and before.status == "Ready" else None
         if serves and serves.identity == definition.identity:
-            return Outcome(before, False, False, f"{model.name}:{model.version} serves already")
-        deployment = workspace.endpoints.create_deployment(definition, say)
-        return _test_and_switch(workspace, name, before, deployment, examples, say)
+            reason = f"{model.name}:{model.version} serves already"
+            outcome = Outcome(before, False, False, reason)
+        else:
+            deployment = workspace.endpoints.create_deployment(definition, say)
+            outcome = _test_and_switch(workspace, name, before, deployment, examples, say)
+        if named and before and not outcome.rolled_back:
+            _restore(
+                workspace,
+                name,
+                [
+                    mark.identity
+                    for mark in before.withdrawn
+                    if (mark.model, mark.version) == (model.name, model.version)
+                ],
+            )
+    return outcome
 
 
 def roll_back(
@@ -175,7 +199,7 @@ def roll_back(
     examples: Callable[[str, str], Mapping[str, Any]],
     say: Say,
 ) -> Outcome:
-    """Lets what served before serve again.
+    """Lets what served before serve again, and marks what served as taken away.
 
     Args:
         workspace: where.
@@ -191,9 +215,22 @@ def roll_back(
         if before is None or before.previous is None:
             what = "serves nothing" if before is None else "has served one deployment only"
             raise WorkError(f"endpoint {name} {what}: there is nothing to go back to")
-        previous = before.previous
+        previous, present = before.previous, before.serving
         rows = examples(previous.model, previous.model_version)
-        return _test_and_switch(workspace, name, before, previous, rows, say)
+        if present:  # before the switch: should this be killed, no pipeline deploys it again
+            workspace.endpoints.withdraw(name, present)
+        outcome = _test_and_switch(workspace, name, before, previous, rows, say)
+        marked = [mark.identity for mark in before.withdrawn]
+        if not outcome.rolled_back:
+            _restore(workspace, name, [one for one in marked if one == previous.identity])
+        elif present and present.identity not in marked:
+            _restore(workspace, name, [present.identity])
+    return outcome
+
+
+def _restore(workspace: Workspace, name: str, identities: list[str]) -> None:
+    if identities:
+        workspace.endpoints.restore(name, identities)
 
 
 def _test_and_switch(
@@ -222,13 +259,14 @@ def _test_and_switch(
             return Outcome(endpoints.set_traffic(name, {deployment.name: 100}), True, False, "")
         except WorkError as error:
             problem = str(error)
-    where = _show_log(workspace, name, deployment, say)
+    lines = _show_log(workspace, name, deployment, say)
+    where = f"; its log: {deployment.log}" if lines and deployment.log else ""
     reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}{where}"
     try:
         endpoints.delete_deployment(name, deployment)
     except WorkError as error:
         raise WorkError(f"{reason}; {deployment.name} is left: {error}") from error
-    return Outcome(endpoints.get(name), False, True, reason)
+    return Outcome(endpoints.get(name), False, True, reason, tuple(lines))
 
 
 def _start_and_test(
@@ -250,8 +288,8 @@ def _start_and_test(
     return smoke_test(workspace, started, examples)
 
 
-def _show_log(workspace: Workspace, name: str, deployment: Deployment, say: Say) -> str:
-    """Shows the end of a server's log; where all of it is, in words that follow the reason."""
+def _show_log(workspace: Workspace, name: str, deployment: Deployment, say: Say) -> list[str]:
+    """Shows the end of a server's log, and returns it."""
     lines: list[str] = []
     with suppress(WorkError):  # what has failed before is the news
         lines = workspace.endpoints.logs(name, deployment, LOG_LINES)
@@ -259,4 +297,4 @@ def _show_log(workspace: Workspace, name: str, deployment: Deployment, say: Say)
         say(f"the last lines of what {deployment.name} wrote:")
     for line in lines:
         say(f"  {line}")
-    return f"; its log: {deployment.log}" if lines and deployment.log else ""
+    return lines

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from amlkit.local.server import (
     request,
 )
 from amlkit.local.supervisor import HOLD_FILE, LOCK_FILE, STATE_FILE, WANTED_FILE
+from amlkit.local.withdrawals import restore, withdraw, withdrawals
 from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
 from amlkit.workspace import Progress, Say
 
@@ -85,6 +86,7 @@ class LocalEndpoints:
             traffic={serving.name: 100} if serving else {},
             reason=reason,
             notes=_notes(state, wished),
+            withdrawn=tuple(withdrawals(home)),
         )
 
     def shape(self, definition: DeploymentDefinition) -> str:
@@ -117,7 +119,7 @@ class LocalEndpoints:
         model = definition.model
         name = f"v{model.version}-{definition.identity[:6]}-{uuid.uuid4().hex[:4]}"
         model_folder = Path("azureml-models", model.name, model.version)
-        record = {
+        record: dict[str, Any] = {
             "name": name,
             "model": model.name,
             "model_version": model.version,
@@ -125,6 +127,7 @@ class LocalEndpoints:
             "environment_version": self.shape(definition),
             "identity": definition.identity,
             "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "commit_time": definition.commit_time,
         }
         how = {
             "endpoint": definition.endpoint,
@@ -200,6 +203,14 @@ class LocalEndpoints:
                     shutil.rmtree(path, ignore_errors=True)
                 elif path.name != LOG_FILE:
                     path.unlink(missing_ok=True)
+
+    def withdraw(self, endpoint: str, deployment: Deployment) -> None:
+        """See `Endpoints.withdraw`."""
+        withdraw(self._endpoint(endpoint), deployment)
+
+    def restore(self, endpoint: str, identities: Collection[str]) -> None:
+        """See `Endpoints.restore`."""
+        restore(self._endpoint(endpoint), identities)
 
     def delete(self, name: str) -> bool:
         """See `Endpoints.delete`."""

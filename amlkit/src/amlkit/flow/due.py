@@ -1,0 +1,166 @@
+"""What an endpoint should serve: told by the state of workspace and checkout, not by events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from amlkit import cli
+from amlkit.flow import serving
+from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.settings import Settings, SettingsError, load_settings
+
+WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
+
+
+@dataclass(frozen=True)
+class Due:
+    """Whether an endpoint should be deployed to, and which version of the model."""
+
+    now: bool | None
+    """None: it could not be found out."""
+    version: str | None
+    """The version that should serve; None where there is none."""
+    reason: str
+    definition: DeploymentDefinition | None = None
+    """What should serve; None where there is nothing to."""
+
+    def record(self) -> dict[str, Any]:
+        """As `--json` has it."""
+        return {"is": self.now, "version": self.version, "reason": self.reason}
+
+    def words(self) -> str:
+        """A line for a person."""
+        answer = {True: f"version {self.version}", False: "nothing", None: "not known"}[self.now]
+        return f"due: {answer}: {self.reason}"
+
+
+def what_is_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
+    """What the endpoint of these settings should serve; `endpoint` is what there is.
+
+    It is the newest registered model; with `--env NAME` and an endpoint of its own, what the
+    endpoint of config.yml serves.
+
+    Raises:
+        SettingsError: there is no entry script, or `--env` names another workspace.
+    """
+    settings, workspace = context.settings, context.workspace
+    followed = followed_endpoint(context)
+    if followed:
+        before = workspace.endpoints.get(followed)
+        first = before.serving if before and before.status == "Ready" else None
+        if first is None:
+            what = f"is {before.status}" if before else "serves nothing yet"
+            return Due(False, None, f"endpoint {followed} of config.yml {what}")
+        versions = workspace.models.versions(first.model)
+        model = serving.find_version(versions, first.model_version)
+        if model is None:
+            gone = f"{first.model}:{first.model_version}, which {followed} serves, is gone"
+            return Due(False, None, f"{gone} from the registry")
+    else:
+        name = serving.model_name(settings, workspace)
+        versions = workspace.models.versions(name)
+        if not versions:
+            return Due(False, None, f"no model {name} is registered yet")
+        model = versions[-1]
+    serving.require_score(settings)
+    wanted = serving.deployment_definition(settings, workspace, context.calls, model, dry_run=True)
+    return decide(wanted, endpoint, followed)
+
+
+def decide(wanted: DeploymentDefinition, endpoint: Endpoint | None, followed: str = "") -> Due:
+    """Whether `wanted` is to be deployed to an endpoint.
+
+    Args:
+        wanted: the model and the definition of this checkout.
+        endpoint: what there is; None: nothing yet.
+        followed: the endpoint whose version is wanted; empty: it is the newest version.
+    """
+    model, version = wanted.model, wanted.model.version
+    now = endpoint.serving if endpoint else None
+    source = f"endpoint {followed} of config.yml serves it" if followed else "it is the newest"
+
+    def no(reason: str) -> Due:
+        return Due(False, version, reason, wanted)
+
+    def yes(reason: str) -> Due:
+        return Due(True, version, reason, wanted)
+
+    if endpoint is None or now is None:
+        return yes(f"{source}, and {wanted.endpoint} serves nothing")
+    ready = endpoint.status == "Ready"
+    if now.identity == wanted.identity:
+        if ready:
+            return no(f"{_words(now)} serves as it should")
+        return yes(f"{_words(now)} should serve, but the endpoint is {endpoint.status}")
+    if _is_withdrawn(wanted, endpoint, now):
+        return no(
+            f"{model.name}:{version} was rolled back; name it by --model-version {version}, or "
+            "register a newer one"
+        )
+    same_model = now.model == model.name
+    if same_model and _number(now.model_version) > _number(version):
+        return no(f"version {now.model_version} serves, and is newer than version {version}")
+    if now.commit_time > wanted.commit_time > 0:
+        return no("what serves was deployed from a newer commit than this one")
+    if same_model and now.model_version == version:
+        return yes(f"version {version} serves with another definition than this commit's")
+    return yes(f"{source}, and {wanted.endpoint} serves {_words(now)}")
+
+
+def known_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
+    """The same; where it cannot be found out, the reason says why."""
+    try:
+        return what_is_due(context, endpoint)
+    except (SettingsError, WorkError) as error:
+        return Due(None, None, " ".join(str(error).split()))
+
+
+def followed_endpoint(context: cli.Context) -> str:
+    """The endpoint of config.yml, where `--env` names another one; else empty.
+
+    Raises:
+        SettingsError: `--env` names another workspace.
+    """
+    settings, args = context.settings, context.args
+    if not args.env:
+        return ""
+    given = [cli.assignment(text) for text in args.set if not text.startswith("endpoint.")]
+    base = load_settings(settings.root, overrides=given)
+    if base.endpoint.name == settings.endpoint.name:
+        return ""
+    if not args.local:
+        _refuse_other_workspace(base, settings, args.env)
+    return base.endpoint.name
+
+
+def _refuse_other_workspace(base: Settings, settings: Settings, env: str) -> None:
+    for key in WORKSPACE:
+        ours, theirs = getattr(settings.azure, key), getattr(base.azure, key)
+        if ours.lower() != theirs.lower():
+            raise SettingsError(
+                f"{settings.origin(f'azure.{key}')}: --env {env} has a workspace of its own, and "
+                "models are not promoted from one workspace to another yet; deploy there with "
+                "--model-version, or use the workspace of config.yml"
+            )
+
+
+def _is_withdrawn(wanted: DeploymentDefinition, endpoint: Endpoint, now: Deployment) -> bool:
+    """Whether a rollback took this very deployment away, or its version while another serves."""
+    model = wanted.model
+    serves = (now.model, now.model_version) == (model.name, model.version)
+    return any(
+        mark.identity == wanted.identity
+        or (not serves and (mark.model, mark.version) == (model.name, model.version))
+        for mark in endpoint.withdrawn
+    )
+
+
+def _number(version: str) -> int:
+    """A version as a number; what is none comes first."""
+    return int(version) if version.isdecimal() else -1
+
+
+def _words(deployment: Deployment) -> str:
+    """Its model and version."""
+    return f"{deployment.model}:{deployment.model_version}"
