@@ -91,8 +91,13 @@ def test_a_second_deployment_stands_beside_the_first_until_deleted(
     project: AzureProject, standin: StandIn, deployed: dict[str, Any]
 ) -> None:
     assert project.done("model", "--set", "training.seed=5")["registered"]
-    second = project.done("deploy")
-    assert second["switched"]
+    assert project.done("deploy", "--status")["due"]["version"] == "2"
+    assert not project.done("deploy", "--due", "--model-version", "1")["switched"]
+    second = project.done("deploy", "--due", "--model-version", "2")
+    assert second["switched"] and second["due"]["is"] is False
+    production = project.done("deploy", "--env", "prod", "--status")["due"]
+    assert (production["is"], production["version"]) == (True, "2")
+    assert "config.yml serves it" in production["reason"]
     assert second["model"]["version"] == "2"
     assert second["endpoint"]["uri"] != deployed["endpoint"]["uri"]
     assert len(services(project)) == 2
@@ -102,6 +107,8 @@ def test_a_second_deployment_stands_beside_the_first_until_deleted(
     assert back["endpoint"]["uri"] == deployed["endpoint"]["uri"]
     assert project.done("deploy", "--status")["model"]["version"] == "1"
     assert len(services(project)) == 2
+    again = project.done("deploy", "--due")
+    assert not again["switched"] and "was rolled back" in again["due"]["reason"]
 
 
 def test_the_services_start_is_watched_through_an_outage(
@@ -111,6 +118,10 @@ def test_the_services_start_is_watched_through_an_outage(
     answer = project.drive("deploy", "--model-version", "2")
     assert answer.code == 0, answer.said
     assert fault.hits
+    due = project.done("deploy", "--status")["due"]  # named by a person: no rollback's any more
+    assert due["reason"].endswith("serves as it should")
+    marks = "print(json.dumps(len(workspace.endpoints.get(settings.endpoint.name).withdrawn)))"
+    assert run(project, marks) == 0
 
 
 def test_delete_ends_all_of_it(project: AzureProject, deployed: dict[str, Any]) -> None:
