@@ -198,6 +198,9 @@ class Computes:
                 "must start with a letter, end with a letter or digit, and be between 2 and 32 "
                 "characters in length.",
             )
+        kind = "Microsoft.MachineLearningServices/workspaces/computes"
+        if denied := self.azure.policies.refusal(request.path, kind, body):
+            raise denied
         given = dict(outer.get("properties") or {})
         if not SIZE.match(given.get("vmSize") or "STANDARD_DS3_V2"):
             raise AzureError(

@@ -15,8 +15,10 @@ class AzureError(Exception):
         message: str,
         headers: Mapping[str, str] | None = None,
         target: str = "",
+        details: list[dict[str, str]] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status, self.code, self.message = status, code, message
         self.headers = dict(headers or {})
+        self.details = details or []  # of a deployment: what was wrong, one by one
         self.target = target  # what it is about, where Resource Manager says that besides

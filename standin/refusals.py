@@ -40,6 +40,8 @@ def refusal(host: str, path: str, error: AzureError) -> Answer:
         headers.setdefault("x-ms-failure-cause", "gateway")
         if error.target:
             plain |= {"details": [plain | {"target": error.target}]}
+        if error.details:
+            plain |= {"details": error.details}
         return Answer(error.status, {"error": plain}, headers)
     if re.fullmatch(GRAPH, host):
         return Answer(error.status, _graph(error), headers)

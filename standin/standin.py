@@ -48,9 +48,13 @@ from .world.batches import Batches
 from .world.containers import Containers
 from .world.deployments import Deployments
 from .world.devops import DevOps
+from .world.devops_checks import DevOpsChecks
+from .world.devops_pipelines import DevOpsPipelines
+from .world.federated import Federated
 from .world.furnish import furnish, register_administrator, settle
 from .world.groups import Groups
 from .world.operations import Operations
+from .world.policies import Policies
 from .world.previews import Previews
 from .world.providers import Providers
 from .world.quotas import Quotas
@@ -100,6 +104,7 @@ class Azure:
         self.operations = Operations(self)
         self.providers = Providers(self)
         self.groups = Groups(self)
+        self.policies = Policies(self)
         self.resources = Resources(self)
         self.storage_accounts = StorageAccounts(self)
         self.containers = Containers(self)
@@ -112,6 +117,9 @@ class Azure:
         self.service_principals = ServicePrincipals(self)
         self.batches = Batches(self)
         self.devops = DevOps(self)
+        self.devops_pipelines = DevOpsPipelines(self)
+        self.devops_checks = DevOpsChecks(self)
+        self.federated = Federated(self)
         self.previews = Previews(self)
         self.arm = Arm(self)
         self.computes = Computes(self)

@@ -26,7 +26,7 @@ _SETTABLE = (
 class Applications(GraphPart):
     """The app registrations of the tenant."""
 
-    def _find(self, key: str) -> Application:
+    def find(self, key: str) -> Application:
         """An application by its object id or an alternate key. AzureError 404."""
         for number, one in self.world.applications.items():
             names = {
@@ -49,7 +49,7 @@ class Applications(GraphPart):
     def get(self, request: Request, key: str) -> Json:
         """One application. 404 Request_ResourceNotFound."""
         self.enter(request)
-        body = self._find(key).body
+        body = self.find(key).body
         return {"@odata.context": context("applications/$entity"), **body}
 
     def _make(self, given: Json) -> Application:
@@ -95,7 +95,7 @@ class Applications(GraphPart):
         given = request.json()
         with self.account.lock:
             try:
-                found = self._find(key)
+                found = self.find(key)
             except AzureError:
                 wanted = (request.headers.get("Prefer") or "").lower()
                 if not key.startswith("(uniqueName=") or "create-if-missing" not in wanted:
@@ -122,7 +122,7 @@ class Applications(GraphPart):
         """Delete an application and its service principal; it can be restored for 30 days."""
         self.enter(request, writes=True)
         with self.account.lock:
-            found = self._find(key)
+            found = self.find(key)
             number, client = found.body["id"], found.body["appId"]
             del self.world.applications[number]
             self.world.deleted_applications[number] = found
@@ -139,7 +139,7 @@ class Applications(GraphPart):
         self.enter(request, writes=True)
         given = request.json().get("passwordCredential") or {}
         with self.account.lock:
-            found = self._find(key)
+            found = self.find(key)
             secret = secrets.token_urlsafe(30)
             start = datetime.datetime.now(datetime.UTC)
             credential = {
@@ -164,7 +164,7 @@ class Applications(GraphPart):
         self.enter(request, writes=True)
         number = request.json().get("keyId")
         with self.account.lock:
-            found = self._find(key)
+            found = self.find(key)
             kept = {one["keyId"] for one in found.body["passwordCredentials"]} - {number}
             if len(kept) == len(found.body["passwordCredentials"]):
                 raise AzureError(

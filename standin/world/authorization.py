@@ -206,6 +206,8 @@ class Authorization:
             for one in self._all():
                 same = (one.principal_id, one.role, one.scope.lower())
                 if same == (who.object_id, role, scope.lower()):
+                    if one.id.lower() == request.path.lower().rstrip("/"):
+                        return Answer(200, self._body(one))
                     raise AzureError(
                         409,
                         "RoleAssignmentExists",

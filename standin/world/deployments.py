@@ -5,9 +5,10 @@ Shapes: Microsoft.Resources, deployments 2024-07-01.
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..account import timestamp
@@ -24,6 +25,14 @@ _GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
 _DEPLOYMENT = _GROUP + "/providers/Microsoft.Resources/deployments/{name}"
 # Some clients leave the provider out when they ask for the operations.
 _OPERATIONS = _GROUP + "/deployments/{name}/operations"
+
+
+# What other parts make than that of resources in a group.
+_OTHERS = {
+    "microsoft.authorization/roleassignments",
+    "microsoft.storage/storageaccounts/blobservices/containers",
+    "microsoft.machinelearningservices/workspaces/computes",
+}
 
 
 @dataclass
@@ -85,6 +94,8 @@ class Deployments:
     def _template(self, request: Request, subscription: str, group: str, verb: str) -> Template:
         """The template of a request. AzureError 403, 404, 400."""
         self.account.check_subscription(subscription)
+        # az sends the file as it stands, behind a name without quotes: Resource Manager takes it.
+        request.body = request.body.replace(b", template:", b', "template":', 1)
         path = request.path.removesuffix("/validate")
         self.azure.access.check(request, f"{_KIND}/{verb}", path)
         self.account.check_group(subscription, group)
@@ -107,6 +118,15 @@ class Deployments:
                     f"permission to perform action '{kind}/write' at scope '{one.id}'.'.",
                 )
             self.azure.resources.may_make(request, one.id)
+        denials = [self.azure.policies.refusal(one.id, type_of(one.id), one.body) for one in wanted]
+        if denied := [each for each in denials if each]:
+            raise AzureError(
+                400,
+                "InvalidTemplateDeployment",
+                "The template deployment failed because of policy violation. Please see details "
+                "for more information.",
+                details=[{"code": each.code, "message": each.message} for each in denied],
+            )
 
     @route("PUT", ARM, _DEPLOYMENT)
     def put(self, request: Request, subscription: str, group: str, name: str) -> Answer:
@@ -119,7 +139,7 @@ class Deployments:
         for one in wanted:
             try:
                 self._strike(one)
-                self.azure.resources.make(request, one.id, one.body)
+                self._make(request, one)
             except AzureError as error:
                 if error.status == 501:  # a gap of the stand-in, not a failure of the deployment
                     raise
@@ -134,6 +154,22 @@ class Deployments:
         body = self._body(made)
         body["properties"]["provisioningState"] = "Accepted"
         return Answer(201, body, headers)
+
+    def _make(self, request: Request, one: Described) -> None:
+        """Make one resource, by the part that plays it where that is none of a group's own."""
+        if type_of(one.id).lower() not in _OTHERS:
+            self.azure.resources.make(request, one.id, one.body)
+            return
+        body = json.dumps(one.body).encode()
+        inner = replace(request, method="PUT", path=one.id, body=body)
+        scope, _, rest = one.id.rpartition("/providers/")
+        name, place = rest.rsplit("/", 1)[-1], one.id.split("/")
+        if "roleAssignments" in rest:
+            self.azure.authorization.assign(inner, scope, name)
+        elif "/containers/" in rest:
+            self.azure.containers.put(inner, place[2], place[4], place[8], name)
+        else:
+            self.azure.computes.put(inner, name)
 
     def _strike(self, one: Described) -> None:
         """A fault on the path of a resource strikes where the deployment makes it, too."""

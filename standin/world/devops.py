@@ -1,32 +1,23 @@
-"""Azure DevOps: projects, variable groups, and which pipelines may use them.
+"""Azure DevOps: projects and variable groups.
 
-Shapes: distributedTask/7.1/taskAgent.json, core/7.1/core.json and
-approvalsAndChecks/7.1/pipelinePermissions.json of MicrosoftDocs/vsts-rest-api-specs.
+Shapes: distributedTask/7.1/taskAgent.json and core/7.1/core.json of
+MicrosoftDocs/vsts-rest-api-specs.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from ..account import Principal
 from ..routing import DEVOPS, Answer, AzureError, Json, Request, route
+from .devops_calls import identity, project_of, signed_in
 from .directory_objects import moment
 
 if TYPE_CHECKING:
     from ..standin import Azure
-    from .state import World
 
-RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
 _GROUPS = "/_apis/distributedtask/variablegroups"
-_PERMISSIONS = "/{organization}/{project}/_apis/pipelines/pipelinepermissions"
-_SIGN_IN = (
-    b"<!DOCTYPE html>\n<html><head><title>Azure DevOps Services | Sign In</title></head></html>"
-)
 
 
 @dataclass
@@ -46,51 +37,6 @@ class VariableGroup:
         """The ids of the projects that see it."""
         references = self.body["variableGroupProjectReferences"]
         return {one["projectReference"]["id"] for one in references}
-
-
-class _Part(Protocol):
-    """A part of Azure DevOps."""
-
-    azure: Azure
-    world: World
-
-
-def signed_in(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A page to sign in at for whoever has no token for Azure DevOps; 401 for a stranger."""
-
-    @wraps(function)
-    def handler(self: _Part, request: Request, organization: str, **values: str) -> Any:
-        try:
-            who = self.azure.identity.who(request)
-        except AzureError:
-            return Answer(203, _SIGN_IN, {"Content-Type": "text/html; charset=utf-8"})
-        if self.azure.identity.audience(request).rstrip("/") != RESOURCE:
-            return Answer(203, _SIGN_IN, {"Content-Type": "text/html; charset=utf-8"})
-        if organization.lower() not in self.world.projects:
-            raise AzureError(404, "HostNotFoundException", f"{organization} was not found.")
-        if who.object_id in self.world.strangers:
-            raise AzureError(
-                401,
-                "UnauthorizedRequestException",
-                f"TF400813: The user '{who.object_id}' is not authorized to access this resource.",
-            )
-        request.principal = who
-        return function(self, request, organization=organization.lower(), **values)
-
-    return handler
-
-
-def project_of(world: World, organization: str, name: str) -> Json:
-    """A project by its name or id. AzureError 404."""
-    for project, number in world.projects[organization].items():
-        if name.lower() in (project.lower(), number):
-            return {"id": number, "name": project}
-    raise AzureError(
-        404,
-        "ProjectDoesNotExistWithNameException",
-        f"TF200016: The following project does not exist: {name}. Verify that the name of the "
-        "project is correct and that the project exists on the specified Azure DevOps Server.",
-    )
 
 
 class DevOps:
@@ -133,9 +79,9 @@ class DevOps:
             "name": one.body["name"],
             "description": one.body.get("description"),
             "variables": shown,
-            "createdBy": _identity(who),
+            "createdBy": identity(who),
             "createdOn": one.created,
-            "modifiedBy": _identity(who),
+            "modifiedBy": identity(who),
             "modifiedOn": one.modified,
             "isShared": len(one.projects) > 1,
             # A list leaves out which projects see a group.
@@ -242,34 +188,6 @@ class DevOps:
             del self.world.variable_groups[self._find(organization, number).id]
         return Answer(204)
 
-    # Which pipelines may use a group.
-
-    def _permissions(self, found: VariableGroup) -> Json:
-        body: Json = {"resource": {"type": "variablegroup", "id": str(found.id)}, "pipelines": []}
-        if found.authorized:
-            body["allPipelines"] = {
-                "authorized": True,
-                "authorizedBy": _identity(self.account.administrator),
-                "authorizedOn": found.modified,
-            }
-        return body
-
-    @route("GET", DEVOPS, _PERMISSIONS + "/variablegroup/{number}", auth=False)
-    @signed_in
-    def permissions(self, request: Request, organization: str, project: str, number: str) -> Json:
-        """Which pipelines may use a group."""
-        self._project(organization, project)
-        return self._permissions(self._find(organization, number))
-
-    @route("PATCH", DEVOPS, _PERMISSIONS + "/variablegroup/{number}", auth=False)
-    @signed_in
-    def authorize(self, request: Request, organization: str, project: str, number: str) -> Json:
-        """Let all pipelines of the project use a group, or none."""
-        self._project(organization, project)
-        found = self._find(organization, number)
-        found.authorized = bool((request.json().get("allPipelines") or {}).get("authorized"))
-        return self._permissions(found)
-
 
 def _kept(value: Json) -> bool:
     """Whether a secret is to stay: microsoft/terraform-provider-azuredevops#1433 reports it."""
@@ -278,14 +196,3 @@ def _kept(value: Json) -> bool:
 
 def _invalid(message: str) -> AzureError:
     return AzureError(400, "InvalidRequestException", message)
-
-
-def _identity(who: Principal) -> Json:
-    """A person as Azure DevOps shows one."""
-    descriptor = f"aad.{uuid.UUID(who.object_id).hex}"
-    return {
-        "displayName": who.name,
-        "id": who.object_id,
-        "uniqueName": who.name,
-        "descriptor": descriptor,
-    }

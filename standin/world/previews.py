@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..routing import DEVOPS, AzureError, Json, Request, route
-from .devops import project_of, signed_in
+from .devops_calls import project_of, signed_in
 from .directory_objects import moment
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Previews:
             for number, one in self.registered.items()
             if (one.organization, one.project) == (organization, found["name"])
         ]
+        made = self.azure.devops_pipelines.of(organization, project).pipelines.values()
+        listed += [{**one, "project": found} for one in made]
         return {"count": len(listed), "value": listed}
 
     def _definition(self, number: int, one: Registered, project: Json, more: str | None) -> Json:

@@ -97,6 +97,8 @@ class Resources:
         if kind.lower() not in makers:
             raise AzureError(501, "StandInUnhandled", f"The stand-in does not play {kind}")
         self.may_make(request, path)
+        if denied := self.azure.policies.refusal(path, kind, body):
+            raise denied
         with self.account.lock:
             return makers[kind.lower()](request, path, body)
 

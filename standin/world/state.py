@@ -63,6 +63,8 @@ class Application:
     body: Json
     created: float = field(default_factory=time.time)
     passwords: list[Json] = field(default_factory=list)  # without the secrets
+    federated: list[Json] = field(default_factory=list)  # federatedIdentityCredentials
+    federated: list[Json] = field(default_factory=list)  # whose tokens are taken for its own
 
 
 @dataclass

@@ -99,9 +99,12 @@ class Template:
     def _described(self, raw: Json) -> Described | None:
         if evaluate(raw.get("condition", True), self._scope) not in (True, "true", "True"):
             return None
-        inner = ("condition", "dependsOn", "resources", "type", "apiVersion", "name")
+        inner = ("condition", "dependsOn", "resources", "type", "apiVersion", "name", "scope")
         name, kind = evaluate(raw["name"], self._scope), raw["type"]
-        path = self._path(self.account.group_path_of(self.group), kind, name.split("/"))
+        place = self.account.group_path_of(self.group)
+        if "scope" in raw:  # a resource that belongs to another one, such as a role on it
+            place = f"{place}/providers/{evaluate(raw['scope'], self._scope)}"
+        path = self._path(place, kind, name.split("/"))
         body = evaluate({k: v for k, v in raw.items() if k not in inner}, self._scope)
         after = {str(o).lower() for o in evaluate(raw.get("dependsOn") or [], self._scope)}
         for one in raw.get("resources") or []:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from amlkit.provision.az import Az, AzFailure
@@ -145,6 +146,9 @@ class DoubleOfAz(Az):
         elif words[:3] == ("storage", "blob", "upload"):
             sha256 = words[words.index("--metadata") + 1].partition("=")[2]
             self._put(words[words.index("--name") + 1], {"metadata": {"sha256": sha256}})
+        elif words[:3] == ("deployment", "group", "create"):
+            file = Path(words[words.index("--template-file") + 1])
+            self._deploy(words, json.loads(file.read_text(encoding="utf-8")))
         elif "create" in words:
             path = self._path(words)
             body = json.loads(options.get("stdin") or "{}")
@@ -161,6 +165,20 @@ class DoubleOfAz(Az):
         elif "delete" in words:
             self._delete(words)
         return None
+
+    def _deploy(self, words: tuple[str, ...], template: dict[str, Any]) -> None:
+        """Makes what a template describes."""
+        group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{words[words.index('-g') + 1]}"
+        for each in template["resources"]:
+            provider, *kinds = each["type"].split("/")
+            pairs = zip(kinds, each["name"].split("/"), strict=True)
+            around = f"{group}/providers/{each['scope']}" if "scope" in each else group
+            path = "/".join([around, "providers", provider, *(p for pair in pairs for p in pair)])
+            properties = dict(each["properties"])
+            if "scope" in each:
+                properties["scope"] = around
+            made = {"id": path, "name": path.rpartition("/")[2], "tags": each.get("tags")}
+            self._put(path, made | {"properties": properties})
 
     def _application(self, url: str, body: dict[str, Any]) -> Any:
         unique = url.split("'")[1]

@@ -34,13 +34,14 @@ def test_apply_makes_everything_once(az: DoubleOfAz, opened: Open) -> None:
 def test_parents_are_made_before_what_is_in_them(az: DoubleOfAz, opened: Open) -> None:
     commands.apply(opened())
     commands_ = [" ".join(words) for words in az.commands]
-    order = ("group create", "/storageAccounts/", "/containers/", "/vaults/")
-    order += ("ml workspace create", "/computes/", "rest --method patch", "ad sp create")
+    order = ("rest --method patch", "ad sp create", "group create")
+    order += ("deployment group create", "ml workspace create")
     places = [
         next(number for number, command in enumerate(commands_) if words in command)
-        for words in (*order, "role assignment create")
+        for words in order
     ]
     assert places == sorted(places)
+    assert "deployment group create" in commands_[-1], "roles and the cluster, at once"
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])

@@ -38,7 +38,7 @@ def test_plan_prints_every_command_without_az(
     out = capsys.readouterr().out
     for words in ("az group create", "az ml workspace create", "az role assignment create"):
         assert words in out
-    assert out.splitlines()[:2] == ["not checked:", "  resource providers"]
+    assert out.splitlines()[:2] == ["not checked:", "  application sp-sample in Entra ID"]
     assert "azure.subscription_id is not set" in out and out.count("not checked") == 1
 
 

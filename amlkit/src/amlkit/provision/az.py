@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from amlkit.provision.failures import Kind, advice, classify
+from amlkit.provision.policies import explained
 from amlkit.provision.waits import Say, countdown, pauses
 
 # Groups of commands that know no --subscription.
@@ -47,8 +48,11 @@ class AzFailure(Exception):
     def __init__(
         self, kind: Kind, code: str, message: str, command: str, advice_: str | None = None
     ) -> None:
+        how = advice(kind)
+        if kind is Kind.POLICY and "policyDefinition" in message:
+            message, how = explained(message)
         self.kind, self.code, self.message, self.command = kind, code, message, command
-        self.advice = advice(kind) if advice_ is None else advice_
+        self.advice = how if advice_ is None else advice_
         named = f" ({code})" if code and code not in message else ""
         super().__init__(f"{message.rstrip('.')}{named}; {self.advice}")
 
@@ -160,8 +164,8 @@ class Az:
             message = f"`az` does not start: {error.strerror or error}"
             raise AzFailure(Kind.CRASHED, "", message, command) from None
         if done.returncode:
-            kind, code, message = classify(done.returncode, _without(_text(done.stderr), hide))
-            raise AzFailure(kind, code, message, command)
+            said = classify(done.returncode, _without(_text(done.stderr), hide))
+            raise AzFailure(*said, command)
         return _parsed(_text(done.stdout), command)
 
 

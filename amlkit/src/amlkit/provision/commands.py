@@ -18,6 +18,7 @@ from amlkit.provision.display import (
 )
 from amlkit.provision.engine import Engine
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
+from amlkit.provision.principal import requested
 from amlkit.provision.records import EXTENSION, Refused, Resource
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, survey
@@ -39,6 +40,9 @@ def plan(context: Context) -> dict[str, Any]:
     """Shows what exists, what would be made and how; changes nothing."""
     if context.args.for_admin:
         require_subscription(context.settings)  # the request is to be run as it is
+        # What lies on this machine alone nobody else can upload.
+        context.plan = [step for step in context.plan if step.key not in ("data", "caller")]
+        context.plan += requested(context.names)
     looked, checks = Survey(context.facts), Preflight()
     if context.settings.azure.subscription_id:
         looked = look(context)
@@ -74,13 +78,13 @@ def apply(context: Context) -> dict[str, Any]:
                 f"nothing was made: {many}{problems[0]}",
                 record={"problems": problems, "unknown": checks.unknown},
             )
-        engine = Engine(context.az, context.reader, context.state, context.say)
+        engine = Engine(context.az, context.reader, context.state, context.names, context.say)
         if looked.to_create:
             _show(context, looked, checks)
             if not agreed("Make these in Azure now? [yes/no]", "yes", context):
                 context.say("nothing was made")
                 return _record(context, looked, checks) | {"status": "declined"}
-        engine.apply(looked, lambda step: elapsed(step.title, context.say))
+        engine.apply(looked, lambda title: elapsed(title, context.say))
     seconds = time.monotonic() - start
     made = f"made {len(engine.created)}" if engine.created else "everything is there, nothing made"
     context.say(f"{made} ({context.az.calls} calls of az, {seconds:.0f} s)")

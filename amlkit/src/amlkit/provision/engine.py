@@ -7,13 +7,26 @@ was lost.
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 from amlkit.provision.az import Az, AzFailure
 from amlkit.provision.failures import Kind
-from amlkit.provision.records import Command, Refused, Resource, nothing, provisioned
+from amlkit.provision.names import Names
+from amlkit.provision.records import (
+    Command,
+    Facts,
+    Finding,
+    Refused,
+    Resource,
+    az,
+    nothing,
+    provisioned,
+)
 from amlkit.provision.state import State
 from amlkit.provision.survey import Reader, Survey, find, run
 from amlkit.provision.waits import Say, countdown, pauses, retry
@@ -22,12 +35,13 @@ from amlkit.provision.waits import Say, countdown, pauses, retry
 class Engine:
     """Works off a plan."""
 
-    def __init__(self, az: Az, reader: Reader, state: State, say: Say) -> None:
-        self.az, self.reader, self.state, self.say = az, reader, state, say
+    def __init__(self, az: Az, reader: Reader, state: State, names: Names, say: Say) -> None:
+        self.az, self.reader, self.state, self.names, self.say = az, reader, state, names, say
         self.facts: dict[str, str] = {}
         self.created: list[str] = []
+        self._new = set[str]()
 
-    def apply(self, survey: Survey, progress: Callable[[Resource], Any]) -> None:
+    def apply(self, survey: Survey, progress: Callable[[str], Any]) -> None:
         """Makes everything that the survey did not find.
 
         Args:
@@ -39,24 +53,66 @@ class Engine:
             Refused: Azure gave up on a resource, or it is not ready in time.
         """
         self.facts = survey.facts
+        together: list[Resource] = []
         for finding in survey:
             if finding.there:
                 self._take(finding.step, finding.found, progress)
             elif finding.to_create:
-                # What could not be looked for before may be there.
-                found = find(finding.step, self.reader, self.facts) if finding.later else None
+                found = self._found_by_now(finding)
                 if found is not None:
                     self._take(finding.step, found, progress)
+                elif finding.step.put and not finding.step.alone:
+                    together.append(finding.step)
                 else:
-                    with progress(finding.step):
+                    self._make_all(together, progress)
+                    with progress(finding.step.title):
                         self._make(finding.step)
+                    together = []
+        self._make_all(together, progress)
 
-    def _take(self, step: Resource, found: Any, progress: Callable[[Resource], Any]) -> None:
+    def _found_by_now(self, finding: Finding) -> Any:
+        """What could not be looked for before; nothing is in what was only just made."""
+        if not finding.later or finding.step.inside in self._new:
+            return None
+        return find(finding.step, self.reader, self.facts)
+
+    def _make_all(self, steps: list[Resource], progress: Callable[[str], Any]) -> None:
+        """Makes these by one deployment; by themselves where that may not be made."""
+        if len(steps) > 1 and self._deployed(steps, progress):
+            return
+        for step in steps:
+            with progress(step.title):
+                self._make(step)
+
+    def _deployed(self, steps: list[Resource], progress: Callable[[str], Any]) -> bool:
+        """Makes these by one deployment of a template; False where that may not be made."""
+        heals = {kind for step in steps for kind in step.heals}
+        limit = max(step.limit for step in steps)
+        with tempfile.TemporaryDirectory() as folder, progress(_titles(steps)):
+            command = deployment(self.names, steps, self.facts, Path(folder))
+            try:
+                retry(
+                    lambda: run(self.az, command, {}, timeout=max(600, limit)),
+                    lambda error: _heals(error, heals, steps[0].title),
+                    say=self.say,
+                    at_most=limit,
+                )
+            except AzFailure as failure:
+                if failure.kind is Kind.FORBIDDEN and "/deployments/" in failure.message:
+                    return False
+                if any(self._made_all_the_same(step, failure) is None for step in steps):
+                    raise
+        self.reader.forget()
+        self.created += [step.title for step in steps]
+        self._new |= {step.key for step in steps}
+        return True
+
+    def _take(self, step: Resource, found: Any, progress: Callable[[str], Any]) -> None:
         """Uses what is there, once it is ready."""
         if found is None:
             return
         if not provisioned(found):
-            with progress(step):
+            with progress(step.title):
                 found = self._until_ready(step)
         self._learn(step, found)
 
@@ -74,7 +130,7 @@ class Engine:
         except AzFailure as failure:
             found = self._made_all_the_same(step, failure)
             if found is None:
-                raise
+                raise _advised(failure, step, nothing_made=not self.created) from None
         self.reader.forget()
         told = isinstance(found, dict) and (step.learns is nothing or "id" in found)
         if (found is None and step.learns is not nothing) or (told and not provisioned(found)):
@@ -82,6 +138,7 @@ class Engine:
         if step.learns is not nothing:
             self._learn(step, found)
         self.created.append(step.title)
+        self._new.add(step.key)
 
     def _run(self, step: Resource) -> Any:
         """What the commands answer that make it; they are tried again where time heals."""
@@ -93,7 +150,10 @@ class Engine:
 
             try:
                 found = retry(
-                    attempt, lambda error: _heals(error, step), say=self.say, at_most=step.limit
+                    attempt,
+                    lambda error: _heals(error, step.heals, step.title),
+                    say=self.say,
+                    at_most=step.limit,
                 )
             except AzFailure as failure:
                 last = number + 1 == len(step.make)
@@ -135,8 +195,51 @@ class Engine:
 _TAKEN = (Kind.INVALID, Kind.CONFLICT, Kind.SOFT_DELETED)
 
 
-def _heals(error: Exception, step: Resource) -> str:
+def _advised(failure: AzFailure, step: Resource, *, nothing_made: bool) -> AzFailure:
+    """The refusal, with the setting that says that the thing is handed out."""
+    if failure.kind is not Kind.FORBIDDEN:
+        return failure
+    setting = "service_principal" if step.key == "application" else setting_of(step.key)
+    how = (
+        f"{'nothing was made; ' if nothing_made else ''}`python infra/bootstrap.py plan"
+        f" --for-admin` writes the request, and what is handed out to you is marked existing or"
+        f" skip in config.yml (azure.bootstrap.{setting})"
+    )
+    said = f"you may not make {step.title}: {failure.message}"
+    return AzFailure(failure.kind, failure.code, said, failure.command, how)
+
+
+def setting_of(key: str) -> str:
+    """The name of its mode in config.yml."""
+    return "roles" if key.startswith("role_") else {"log_analytics": "app_insights"}.get(key, key)
+
+
+def _heals(error: Exception, heals: Collection[Kind], what: str) -> str:
     """Why time may heal a failure; "" where it does not."""
-    if isinstance(error, AzFailure) and error.kind in step.heals:
-        return f"{step.title}: not known everywhere yet"
+    if isinstance(error, AzFailure) and error.kind in heals:
+        return f"{what}: not known everywhere yet"
     return ""
+
+
+def _titles(steps: list[Resource]) -> str:
+    """Several things in a line."""
+    return ", ".join(step.title for step in steps)
+
+
+def deployment(
+    names: Names, steps: list[Resource], facts: Facts, folder: Path, verb: str = "create"
+) -> Command:
+    """The command that makes these at once, with its template in a file: no secret is in it."""
+    schema = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    puts = [step.put for step in steps if step.put]
+    described = [put.described(facts) for put in puts]
+    for each in described:
+        ids = {put.path for put in puts}
+        each["dependsOn"] = [path for path in each["dependsOn"] if path in ids]
+    template = {"$schema": schema, "contentVersion": "1.0.0.0", "resources": described}
+    path = folder / "template.json"
+    path.write_text(json.dumps(template, indent=2), encoding="utf-8")
+    return az(
+        *("deployment", "group", verb, "-g", names.resource_group, "-n", f"amlkit-{names.key}"),
+        *("--template-file", str(path)),
+    )

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from enum import Enum
 from http import HTTPStatus
+from typing import Any
 
 from amlkit.redaction import without_secrets
 
@@ -155,7 +157,8 @@ def classify(exit_code: int, stderr: str) -> tuple[Kind, str, str]:
     """Tells why `az` failed.
 
     Returns:
-        The kind, the service's own code ("" where it gives none), and its message in one line.
+        The kind, the service's own code ("" where it gives none), and its message in one
+        line (that of a policy whole).
     """
     said = _ERROR.sub("", stderr[match.start() :] if (match := _ERROR.search(stderr)) else stderr)
     said = said.strip()
@@ -164,7 +167,10 @@ def classify(exit_code: int, stderr: str) -> tuple[Kind, str, str]:
     code, message = _code_and_message(said)
     if _CRASH.search(said):
         message = _last_line_of_traceback(said)
-    return _kind(exit_code, code, message, said), code, _oneline(message)
+    kind = _kind(exit_code, code, message, said)
+    if kind is Kind.POLICY:  # what it is called stands far behind
+        return kind, code, " ".join(re.split(r"\s*\nCode: ", without_secrets(message))[0].split())
+    return kind, code, oneline(message)
 
 
 def _kind(exit_code: int, code: str, message: str, said: str) -> Kind:
@@ -200,11 +206,44 @@ def _code_and_message(said: str) -> tuple[str, str]:
             code = error.get("code") or error.get("typeKey") or reason
             return str(code), str(error.get("message") or said)
         return reason, str(error)
+    if said.startswith("{") and (inner := _innermost(said)):
+        return inner
     if found := re.match(r"(AADSTS\d+): ", said):
         return found.group(1), said.split("Trace ID")[0]
     if found := _CODE.search(said):
         return found.group(1) or found.group(2), said[found.end() :] if found.group(1) else said
     return "", said
+
+
+def _innermost(said: str) -> tuple[str, str] | None:
+    """The code and messages of what a deployment failed on, as az prints them.
+
+    `{"error": {…, "details": […]}}` of one that ran, `{…} Inner Errors: {…} {…}` of one that was
+    refused.
+    """
+    outer, _, inner = said.partition("Inner Errors:")
+    try:
+        errors = list(_objects(inner.replace("Inner Errors:", ""))) or [json.loads(outer)]
+        leaves = [_leaf(error.get("error", error)) for error in errors]
+        return str(leaves[0]["code"]), " ".join(str(each["message"]) for each in leaves)
+    except (ValueError, KeyError, AttributeError, TypeError, IndexError):
+        return None
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects that stand in a text one after the other."""
+    decoder, rest = json.JSONDecoder(), text.strip()
+    while rest.startswith("{"):
+        value, end = decoder.raw_decode(rest)
+        yield value
+        rest = rest[end:].strip()
+
+
+def _leaf(error: dict[str, Any]) -> dict[str, Any]:
+    """The innermost of an error's details."""
+    while details := [each for each in error.get("details") or [] if each.get("code")]:
+        error = details[0]
+    return error
 
 
 def _last_line_of_traceback(said: str) -> str:
@@ -213,7 +252,7 @@ def _last_line_of_traceback(said: str) -> str:
     return lines[-1] if lines else said
 
 
-def _oneline(message: str) -> str:
+def oneline(message: str) -> str:
     """The message without secrets, line ends, the code's repetition, or more than one can read."""
     message = re.split(r"\s*\nCode: ", message)[0]
     words = " ".join(without_secrets(message).split())

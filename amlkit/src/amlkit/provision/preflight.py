@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from amlkit.provision.az import AzFailure
 from amlkit.provision.context import Context
+from amlkit.provision.engine import deployment, setting_of
 from amlkit.provision.facts import VAULT, VERSIONS, WORKSPACE
 from amlkit.provision.failures import Kind
 from amlkit.provision.names import DELETED_WORKSPACE, Names
 from amlkit.provision.records import Resource, arm_get, az
-from amlkit.provision.survey import Reader, Survey
+from amlkit.provision.survey import Reader, Survey, run
 from amlkit.settings import Settings
 from amlkit.settings.azure import Compute, region
 
@@ -41,6 +44,7 @@ def preflight(context: Context, looked: Survey) -> Preflight:
     missing = {step.key for step in looked.to_create}
     checks: list[tuple[str, str, Callable[[], list[str]]]] = [
         ("", "your rights", lambda: _rights(names, looked, reader)),
+        ("", "the policies of your company", lambda: _policies(context, looked)),
         ("workspace", "the region", lambda: _region(names, looked)),
         ("workspace", "a deleted workspace", lambda: _deleted_workspace(names, looked)),
         ("storage_account", "the storage account's name", lambda: _storage_name(names, reader)),
@@ -61,10 +65,6 @@ def preflight(context: Context, looked: Survey) -> Preflight:
         result.unknown.append(
             f"whether a deleted workspace {names.workspace} still holds the name: Azure tells only"
             " when it is made"
-        )
-    if "application" in missing:
-        result.unknown.append(
-            "whether you may register applications in Entra ID: it tells only when asked to"
         )
     return result
 
@@ -118,13 +118,26 @@ def _may_all(reader: Reader, place: str, actions: tuple[str, ...]) -> bool:
 
 def _settings(steps: list[Resource]) -> str:
     """The settings that say what becomes of these."""
-    keys = [_setting(step.key) for step in steps]
+    keys = [setting_of(step.key) for step in steps]
     return ", ".join(f"azure.bootstrap.{key}" for key in dict.fromkeys(keys))
 
 
-def _setting(key: str) -> str:
-    """The mode's name in config.yml."""
-    return "roles" if key.startswith("role_") else {"log_analytics": "app_insights"}.get(key, key)
+def _policies(context: Context, looked: Survey) -> list[str]:
+    """Whether Azure would take what is to be made in a group that is there: it is asked."""
+    group = looked.findings.get("resource_group")
+    steps = [step for step in looked.to_create if step.put and step.put.known(looked.facts)]
+    if not steps or (group and not group.there):
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        where = Path(folder)
+        command = deployment(context.names, steps, looked.facts, where, "validate")
+        try:
+            run(context.az, command, {})
+        except AzFailure as failure:
+            if failure.kind is not Kind.POLICY:
+                raise
+            return [str(failure)]
+    return []
 
 
 def _region(names: Names, looked: Survey) -> list[str]:

@@ -20,8 +20,10 @@ from amlkit.provision.facts import (
     CONTRIBUTOR,
     GRAPH,
     OPERATOR,
+    READER,
     ROLE_GIVER,
     ROLES,
+    SCIENTIST,
     VERSIONS,
 )
 from amlkit.provision.failures import Kind
@@ -29,6 +31,7 @@ from amlkit.provision.names import Names
 from amlkit.provision.records import (
     Command,
     Look,
+    Put,
     Refused,
     Resource,
     Right,
@@ -233,7 +236,12 @@ def _role(
     """A role assignment: by the name that follows from it, or whatever gives the same right."""
     name, (principal, kind) = f"{{{key}_name}}", who
     place = f"{scope}/providers/{ASSIGNMENT}"
-    version = VERSIONS[ASSIGNMENT]
+    version, built_in = VERSIONS[ASSIGNMENT], "/providers/Microsoft.Authorization/roleDefinitions"
+    given = {
+        "roleDefinitionId": f"{names.scope}{built_in}/{ROLES[role]}",
+        "principalId": principal,
+        "principalType": kind,
+    }
     around = f"{names.group_id}/providers/{ASSIGNMENT}"
     return Resource(
         key=key,
@@ -252,6 +260,7 @@ def _role(
                 *("--name", name),
             ),
         ),
+        put=Put(f"{place}/{name}", version, {"properties": given}),
         remove=(arm_delete(f"{place}/{name}", version),),
         ours=lambda found: (
             found["name"] == assignment(scope, found["properties"]["principalId"], role)
@@ -283,22 +292,12 @@ def _assigned(role: str, scope: str) -> Callable[[Any], Any]:
 
 def right_to_upload(names: Names, mode: str) -> Resource:
     """Owning a storage account lets nobody write into it: the caller gets the role for that."""
-    return _role(
-        names,
-        "role_upload",
-        BLOB_WRITER,
-        names.container_id,
-        "container",
-        ("{caller_id}", "{caller_type}"),
-        mode=mode,
-        title=f"role {BLOB_WRITER} on {names.container}, for you",
-        reason="your own table is uploaded",
-    )
+    return _own_role(names, "role_upload", "container", mode)
 
 
-def own_table(names: Names, path: Path) -> list[Resource]:
-    """A table of one's own; a blob says by its metadata what its content is."""
-    caller = Resource(
+def caller(names: Names) -> Resource:
+    """Whoever is logged in."""
+    return Resource(
         key="caller",
         title="whoever is logged in",
         mode="existing",
@@ -306,10 +305,59 @@ def own_table(names: Names, path: Path) -> list[Resource]:
         make=(),
         learns=lambda found: {
             "caller_id": found["id"],
-            "role_upload_name": assignment(names.container_id, found["id"], BLOB_WRITER),
+            **{
+                f"{key}_name": assignment(scope, found["id"], role)
+                for key, role, scope, _ in _own_roles(names)
+            },
         },
-        reason="the upload is made in your name",
+        reason="it is made in your name",
     )
+
+
+def _own_roles(names: Names) -> list[tuple[str, str, str, str]]:
+    """What a person may need for themselves: key, role, scope, what for."""
+    return [
+        ("role_upload", BLOB_WRITER, names.container_id, "your own table is uploaded"),
+        ("role_reader", READER, names.group_id, "to look at what there is"),
+        ("role_scientist", SCIENTIST, names.workspace_id, "to work in it by hand"),
+        ("role_writer", BLOB_WRITER, names.storage_id, "to upload tables by hand"),
+    ]
+
+
+def _own_role(names: Names, wanted: str, inside: str, mode: str = "create") -> Resource:
+    """A role for whoever is logged in."""
+    [(key, role, scope, reason)] = [each for each in _own_roles(names) if each[0] == wanted]
+    title = f"role {role} on {scope.rpartition('/')[2]}, for you"
+    who = ("{caller_id}", "{caller_type}")
+    return _role(names, key, role, scope, inside, who, mode=mode, title=title, reason=reason)
+
+
+def requested(names: Names) -> list[Resource]:
+    """What whoever asks an administrator needs for themselves, beside what is made."""
+    roles = ("role_reader", "role_scientist", "role_writer")
+    return [
+        caller(names),
+        *(_own_role(names, key, "caller") for key in roles),
+        Resource(
+            key="owner",
+            title=f"you as an owner of the application {names.service_principal}",
+            mode="create",
+            looks=(),
+            make=(
+                az(
+                    *("ad", "app", "owner", "add", "--id", "{client_id}"),
+                    *("--owner-object-id", "{caller_id}"),
+                ),
+            ),
+            inside="service_principal",
+            right=Right("an owner of the application"),
+            reason="to renew its secret: nobody else may",
+        ),
+    ]
+
+
+def own_table(names: Names, path: Path) -> list[Resource]:
+    """A table of one's own; a blob says by its metadata what its content is."""
     place = ("--account-name", names.storage_account, "--container-name", names.container)
     blob = (*place, "--name", path.name, "--auth-mode", "login")
     sha256 = file_hash(path)
@@ -332,7 +380,7 @@ def own_table(names: Names, path: Path) -> list[Resource]:
         limit=KNOWN_TO_STORAGE,
         blind="make",
     )
-    return [caller, right_to_upload(names, "create"), table]
+    return [caller(names), right_to_upload(names, "create"), table]
 
 
 def _same(found: dict[str, Any], sha256: str) -> Any:

@@ -140,6 +140,36 @@ def fits(found: Any) -> str:
 
 
 @dataclass(frozen=True)
+class Put:
+    """What is PUT at a path to make a resource; several go into one deployment."""
+
+    path: str
+    version: str
+    body: Mapping[str, Any]
+    after: tuple[str, ...] = ()
+
+    def known(self, facts: Facts) -> bool:
+        """Whether all that it needs is known."""
+        needed = _FACT.findall(f"{self.path} {json.dumps(self.body)}")
+        return all(facts.get(name) for name in needed)
+
+    def described(self, facts: Facts) -> dict[str, Any]:
+        """The resource as a template of Resource Manager describes it."""
+        scope, _, rest = _with(self.path, facts, for_display=False).rpartition("/providers/")
+        provider, *parts = rest.split("/")
+        around = scope.partition("/providers/")[2]
+        body = json.loads(_with(json.dumps(self.body), facts, for_display=False))
+        return {
+            "type": "/".join([provider, *parts[::2]]),
+            "apiVersion": self.version,
+            "name": "/".join(parts[1::2]),
+            **({"scope": around} if around else {}),
+            "dependsOn": list(self.after),
+            **body,
+        }
+
+
+@dataclass(frozen=True)
 class Right:
     """What its maker must be allowed: operations as Azure names them, where, by which role."""
 
@@ -158,6 +188,8 @@ class Resource:
         mode: create, existing or skip.
         looks: ways to find it, the first that answers wins; one whose facts are unknown is passed.
         make: what makes it, in order; each may be run again.
+        put: the same as what is PUT: it can be made, or checked, with others at once.
+        alone: whether it is made by its own command all the same.
         first_suffices: whether the first of these that is taken is enough.
         remove: what removes it; of what is ours alone.
         purge: what removes it for good, in place of `remove`.
@@ -179,6 +211,8 @@ class Resource:
     looks: tuple[Look, ...]
     make: tuple[Command, ...]
     reason: str
+    put: Put | None = None
+    alone: bool = False
     first_suffices: bool = False
     remove: tuple[Command, ...] = ()
     purge: tuple[Command, ...] = ()

@@ -25,7 +25,7 @@ from amlkit.provision.facts import (
 from amlkit.provision.failures import Kind
 from amlkit.provision.names import Names
 from amlkit.provision.principal import own_table, principal, right_to_upload, roles
-from amlkit.provision.records import Command, Look, Resource, Right, arm_delete, arm_get, az
+from amlkit.provision.records import Look, Put, Resource, Right, arm_delete, arm_get, az
 from amlkit.settings.azure import Azure
 
 _STATES = (
@@ -46,6 +46,8 @@ def resources(
         recover: bring back a deleted Key Vault of ours.
     """
     return [
+        # First: whether one may register applications Entra ID tells only when it is asked to.
+        *principal(names, azure),
         providers(names, azure),
         group(names, azure),
         *storage(names, azure),
@@ -53,7 +55,6 @@ def resources(
         *insights(names, azure),
         workspace(names, azure),
         cluster(names, azure),
-        *principal(names, azure),
         *roles(names, azure),
         *(own_table(names, data) if data else [right_to_upload(names, "skip")]),
     ]
@@ -103,7 +104,7 @@ def group(names: Names, azure: Azure) -> Resource:
 
 def storage(names: Names, azure: Azure) -> list[Resource]:
     """The storage account, and the container in it."""
-    wanted = azure.bootstrap
+    wanted, marked = azure.bootstrap, {"properties": {"metadata": names.mark_of_container}}
     return [
         _put(
             names,
@@ -137,9 +138,10 @@ def storage(names: Names, azure: Azure) -> list[Resource]:
                 az(
                     *("rest", "--method", "put", "--url", names.container_id, "--url-parameters"),
                     *(f"api-version={VERSIONS[STORAGE]}", "--body", "@-"),
-                    body={"properties": {"metadata": names.mark_of_container}},
+                    body=marked,
                 ),
             ),
+            put=Put(names.container_id, VERSIONS[STORAGE], marked, (names.storage_id,)),
             remove=(arm_delete(names.container_id, VERSIONS[STORAGE]),),
             ours=names.made_container,
             inside="storage_account",
@@ -221,6 +223,7 @@ def insights(names: Names, azure: Azure) -> list[Resource]:
                     "DisableLocalAuth": not wanted.local_auth,
                 },
             },
+            after=(names.logs_id,),
             reason="the logs of deployments",
         ),
     ]
@@ -241,6 +244,19 @@ def workspace(names: Names, azure: Azure) -> Resource:
         given += ["--public-network-access", "Disabled"]
     if wanted.managed_network != "off":
         given += ["--managed-network", wanted.managed_network]
+    properties = {
+        "storageAccount": names.storage_id,
+        "keyVault": names.vault_id,
+        "applicationInsights": names.insights_id,
+        "publicNetworkAccess": _network(wanted.public_network),
+    }
+    body = {
+        "location": names.location,
+        "tags": names.tags,
+        "identity": {"type": "SystemAssigned"},
+        "properties": properties,
+    }
+    needs = (names.storage_id, names.vault_id, names.insights_id)
     delete = ("ml", "workspace", "delete", *here, "--yes")
     return Resource(
         key="workspace",
@@ -250,6 +266,8 @@ def workspace(names: Names, azure: Azure) -> Resource:
         make=(
             az("ml", "workspace", "create", *here, "-l", names.location, *given, *_tagged(names)),
         ),
+        put=Put(names.workspace_id, VERSIONS[WORKSPACE], body, needs),
+        alone=True,
         remove=(az(*delete),),
         purge=(az(*delete, "--permanently-delete"),),
         ours=names.made,
@@ -295,6 +313,7 @@ def cluster(names: Names, azure: Azure) -> Resource:
         WORKSPACE,
         body,
         inside="workspace",
+        after=(names.workspace_id,),
         right=Right(OPERATOR, names.workspace_id, (f"{WORKSPACE}/computes/write",)),
         misfit=_no_cluster,
         cost=(
@@ -321,32 +340,29 @@ def _put(
 
     az's own `create` commands ask more than the right to make it, such as whether a name is free.
     """
-    version = VERSIONS[kind]
+    whole = {"location": names.location, "tags": names.tags, **body}
+    put = Put(path, VERSIONS[kind], whole, more.pop("after", ()))
     return Resource(
         **{
             "key": key,
             "title": title,
             "mode": mode,
-            "looks": (Look(arm_get(path, version)),),
+            "looks": (Look(arm_get(path, put.version)),),
             "make": (
-                _create(path, version, {"location": names.location, "tags": names.tags, **body}),
+                az(
+                    *("resource", "create", "--id", path, "--api-version", put.version),
+                    *("--is-full-object", "--properties", "@-"),
+                    body=whole,
+                ),
             ),
-            "remove": (arm_delete(path, version),),
+            "put": put,
+            "remove": (arm_delete(path, put.version),),
             "ours": names.made,
             "inside": "resource_group",
             "right": Right(CONTRIBUTOR, names.group_id, (f"{kind}/write",)),
             "heals": (Kind.NOT_REGISTERED,),
             **more,
         }
-    )
-
-
-def _create(path: str, version: str, body: dict[str, Any]) -> Command:
-    """Makes a resource as it is written, and waits for it."""
-    return az(
-        *("resource", "create", "--id", path, "--api-version", version),
-        *("--is-full-object", "--properties", "@-"),
-        body=body,
     )
 
 

@@ -48,6 +48,7 @@ def destroy(context: Context) -> dict[str, Any]:
         if looked.blind:
             raise Refused(looked.blind)
         ours = [step for step in reversed(context.plan) if looked.findings[step.key].ours]
+        ours.sort(key=lambda step: step.key == "resource_group")  # last of all
         heirs = _heirs(context, looked) if looked.findings["application"].ours else ""
         if heirs:
             ours = [step for step in ours if step.key != "application"]
