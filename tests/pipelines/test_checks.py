@@ -10,9 +10,9 @@ import pytest
 from amlkit.provision.credentials import PIPELINE_NAMES
 
 from tests.conftest import BakedProject
-from tests.pipelines.checks import graph, names, schema, shell
+from tests.pipelines.checks import conditions, graph, names, schema, shell
 from tests.pipelines.checks.expanded import Expanded, expand
-from tests.pipelines.conftest import Repository
+from tests.pipelines.conftest import Repository, choose, copied
 from tests.pipelines.runner.errors import PipelineError
 from tests.pipelines.runner.variables import Secret
 
@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[[Expanded], list[str]]] = {
     "schema": schema.schema,
     "order": graph.order,
     "outputs": graph.outputs,
+    "allow-lists": conditions.allow_lists,
     "variables": names.variables,
     "environment": names.environment,
     "secrets": names.secrets,
@@ -34,8 +35,8 @@ PIPELINES: list[tuple[str, dict[str, Any]]] = [
     ("pipelines/environment.yml", {}),
     ("pipelines/training.yml", {}),
     ("pipelines/training.yml", {"force": True, "replaceChampion": True, "runId": "run_1"}),
+    ("pipelines/training.yml", {"wait": False}),
     ("pipelines/deployment.yml", {}),
-    ("pipelines/deployment.yml", {"target": "staging"}),
     ("pipelines/deployment.yml", {"target": "production", "modelVersion": "3"}),
     ("pipelines/deployment.yml", {"rollback": True}),
 ]
@@ -49,45 +50,52 @@ GROUP = {
 }
 
 
+@pytest.fixture(scope="module")
+def with_production(
+    default: BakedProject, tmp_path_factory: pytest.TempPathFactory
+) -> BakedProject:
+    """The default rendering, its production switched on."""
+    made = copied(default, tmp_path_factory.mktemp("on"))
+    choose(made.path, production="on")
+    return made
+
+
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize(("file", "parameters"), PIPELINES, ids=lambda value: str(value))
 def test_the_rendered_pipelines_pass(
-    default: BakedProject, check: str, file: str, parameters: dict[str, Any]
+    with_production: BakedProject, check: str, file: str, parameters: dict[str, Any]
 ) -> None:
-    slug = default.path.name
-    groups = {slug: GROUP, f"{slug}-prod": GROUP}
-    assert CHECKS[check](expand(default.path, file, groups, **parameters)) == []
+    root = with_production.path
+    groups = {root.name: GROUP, f"{root.name}-prod": GROUP}
+    assert CHECKS[check](expand(root, file, groups, **parameters)) == []
 
 
 def test_every_file_of_the_pipelines_declares_the_parameters_it_uses(
     default: BakedProject,
 ) -> None:
     files = [name for name in default.files if name.startswith("pipelines/")]
-    assert len(files) == 7
+    assert len(files) == 9
     for file in ["azure-pipelines.yml", *files]:
         assert names.parameters(default.path, file) == []
 
 
 def test_every_pipeline_is_looked_at(default: BakedProject) -> None:
     files = {str(path.relative_to(default.path)) for path in default.path.glob("pipelines/*.yml")}
-    parts = {"pipelines/variables.yml", "pipelines/steps.yml"}
-    assert files - parts == {file for file, _ in PIPELINES[1:]}
+    files = {file for file in files if "trigger" in default.yaml(file)}
+    assert files == {file for file, _ in PIPELINES[1:]}
 
 
 def test_they_are_read_in_one_sitting(default: BakedProject) -> None:
     files = ["azure-pipelines.yml", *(f for f in default.files if f.startswith("pipelines/"))]
-    assert len(files) <= 8
-    assert sum(len(default.text(file).splitlines()) for file in files) <= 420
+    assert sum(len(default.text(file).splitlines()) for file in files) <= 350
 
 
 def test_the_training_step_is_in_view(default: BakedProject) -> None:
     """Whoever knows the sample that this project grew from recognises it, its names and all."""
-    [training] = [
-        stage
-        for stage in default.yaml("azure-pipelines.yml")["stages"]
-        if stage["stage"] == "training"
-    ]
-    [step] = [step for step in training["jobs"][0]["steps"] if "script" in step]
+    _, on_main = default.yaml("azure-pipelines.yml")["stages"]
+    [[train, *_]] = on_main.values()
+    conditional = [step for step in train["jobs"][0]["steps"] if "template" not in step]
+    [step] = conditional[0]["${{ if eq(variables.serviceConnection, '') }}"]
     assert step["displayName"] == "Run AML Experiment and Register Model"
     assert step["script"] == "python src/model.py"
     assert step["env"] == NAMES
@@ -102,22 +110,36 @@ def test_the_groups_are_those_that_bootstrap_fills(default: BakedProject) -> Non
     assert {name: f"$({value})" for name, value in PIPELINE_NAMES.items()} == NAMES
 
 
-def test_stages_run_after_results_that_are_named_as_good(default: BakedProject) -> None:
-    """Every stage but the first names each one before it, or asks for succeeded()."""
-    stages = default.yaml("azure-pipelines.yml")["stages"]
-    for stage in stages[1:]:
-        condition = stage["condition"]
-        assert "failed" not in condition.lower()
-        if "succeeded()" in condition:
-            assert stage["dependsOn"] == ["changes"]
-            continue
-        good = "'Succeeded', 'SucceededWithIssues'"
-        for before in set(stage["dependsOn"]) - {"changes"}:
-            skipped = "" if before == "staging" else ", 'Skipped'"
-            assert f"in(dependencies.{before}.result, {good}{skipped})" in condition
+@pytest.mark.parametrize("connection", ["", "federated"])
+def test_no_secret_is_mapped_where_federation_is_chosen(
+    default: BakedProject, tmp_path: Path, connection: str
+) -> None:
+    """By the one setting, in every pipeline."""
+    root = copied(default, tmp_path).path
+    choose(root, production="on", serviceConnection=connection)
+    groups = {root.name: GROUP, f"{root.name}-prod": GROUP}
+    for file, parameters in PIPELINES:
+        expanded = expand(root, file, groups, **parameters)
+        drivers = [step for _, _, step in expanded.steps() if "SUBSCRIPTION_ID" in step.env]
+        assert bool(drivers) == (file != "pipelines/ci.yml")
+        for step in drivers:
+            assert ("SPN_PASSWORD" in step.env) == (not connection)
+            assert ("$(SpnPassword)" in str(step)) == (not connection)
+            assert (step.value == "AzureCLI@2") == bool(connection)
+        for name in set(CHECKS) - {"shell", "schema"} if connection else ():
+            assert CHECKS[name](expanded) == []
+
+
+def test_what_a_step_runs_is_in_two_files_at_most(default: BakedProject) -> None:
+    """A pipeline, and the template that it names: templates of steps name no others."""
+    for name in sorted(default.files):
+        if name.startswith("pipelines/") and "trigger" not in default.yaml(name):
+            assert "template:" not in default.text(name), name
 
 
 HEAD = "pool: {vmImage: ubuntu-24.04}\n"
+A, B = "{stage: A, jobs: [{job: a, steps: [{bash: a}]}]}", "jobs: [{job: b, steps: [{bash: b}]}]"
+DUE = "dependencies.A.outputs['a.s.due']"
 DRIVER = "steps:\n- bash: python src/model.py\n  env:\n"
 NAMES = {
     "TENANT_ID": "$(TenantID)",
@@ -146,7 +168,7 @@ def broken(root: Path, text: str) -> Expanded:
     (root / "src/ours").mkdir(parents=True, exist_ok=True)
     (root / "src/ours/asks.py").write_text("import os\nos.environ['SYSTEM_ACCESSTOKEN']\n")
     (root / "src/ours/sets.py").write_text(
-        "from amlkit.ci import agent\nNAMES = ('x', 'y')\nfor n in NAMES:\n"
+        "from ours import agent\nNAMES = ('x', 'y')\nfor n in NAMES:\n"
         "    agent.set_output(n, '1')\n"
     )
     return expand(root, groups={"vars": GROUP})
@@ -178,6 +200,23 @@ def broken(root: Path, text: str) -> Expanded:
             TWO.replace("CONDITION", 'variables: {v: "$[ dependencies.A.outcome ]"}'),
             "neither result nor an output",
         ),
+        *(
+            ("allow-lists", f'stages:\n- {A}\n- {{stage: B, condition: "{text}", {B}}}', words)
+            for text, words in [
+                ("not(canceled())", "not() in a condition"),
+                ("always()", "always() in a condition"),
+                ("failed()", "failed() in a condition"),
+                ("and(succeededOrFailed(), true)", "succeededorfailed() in"),
+                ("ne(dependencies.A.result, 'Failed')", "ne() in a condition"),
+                ("notIn(dependencies.A.result, 'Failed', 'Canceled')", "notin() in"),
+                (f"eq({DUE}, 'true')", "it runs after A Canceled"),
+                (f"eq({DUE}, 'true')", "nobody knows why A was skipped"),
+                ("in(dependencies.A.result, 'Succeeded', 'Failed')", "it runs after A Failed"),
+                ("in(dependencies.A.result, 'Succeeded', 'Skipped')", "why A was skipped"),
+                (f"or(in(dependencies.A.result, 'Succeeded'), eq({DUE}, 'true'))", "A Canceled"),
+            ]
+        ),
+        ("allow-lists", "jobs: [{job: a, condition: always(), steps: [{bash: a}]}]", "always()"),
         ("variables", "steps: [{bash: echo $(nothing)}]", "nothing defines $(nothing)"),
         ("variables", "steps: [{bash: echo, env: {X: $(Sub.Id)}}]", "nothing defines $(Sub.Id)"),
         (
@@ -217,6 +256,16 @@ def test_a_broken_pipeline_is_caught(
     assert [problem for problem in found if words in problem], found
 
 
+def test_a_stage_that_had_nothing_to_do_may_be_passed_over(repository: Repository) -> None:
+    """Where an output of what looked says so, which is known by nothing else."""
+    skipped = f"and(eq(dependencies.A.result, 'Skipped'), eq({DUE}, 'false'))"
+    text = f"or(in(dependencies.A.result, 'Succeeded'), {skipped})"
+    pipeline = (
+        f'variables: [{{group: vars}}]\nstages:\n- {A}\n- {{stage: B, condition: "{text}", {B}}}'
+    )
+    assert conditions.allow_lists(broken(repository(), pipeline)) == []
+
+
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_sound_pipeline_passes(repository: Repository, check: str) -> None:
     text = f"""
@@ -240,7 +289,8 @@ stages:
       env:
 {MAPPED.replace("    ", "        ")}
 - stage: B
-  condition: eq(dependencies.A.outputs['a.s.y'], 'true')
+  condition: >-
+    and(in(dependencies.A.result, 'Succeeded'), eq(dependencies.A.outputs['a.s.y'], 'true'))
   jobs:
   - job: b
     variables:

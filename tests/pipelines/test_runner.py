@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.pipelines.conftest import Repository
-from tests.pipelines.runner.builds import PROJECT, Builds
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.errors import NotPlayed, PipelineError
+from tests.pipelines.runner.line import Line
 from tests.pipelines.runner.results import Run
 from tests.pipelines.runner.service import Service
 from tests.pipelines.runner.variables import Secret
@@ -166,7 +166,7 @@ stages:
   - {job: e, steps: [{script: true}]}
 """)
     run = made.start(cancel_at="B")
-    assert list(run.results.values()) == ["Succeeded", "Skipped", "Skipped", "Succeeded"]
+    assert list(run.results.values()) == ["Succeeded", "Canceled", "Skipped", "Succeeded"]
     assert run.job("D", "e").result == "Skipped"
     assert run.result == "Canceled"
 
@@ -583,28 +583,6 @@ stages:
 """).start()
 
 
-def test_the_list_of_builds(service: Any) -> None:
-    made = service("steps: [{script: exit $(code)}]\nvariables: {code: 0}")
-    good = made.start()
-    (made.repository / "azure-pipelines.yml").write_text(f"{POOL}steps: [{{script: exit 1}}]")
-    commit(made.repository)
-    assert made.start().result == "Failed"
-    assert made.start(branch="refs/heads/other").result == "Failed"
-    builds = Builds(made)
-    where = f"/example/{PROJECT}/_apis/build/builds"
-    token = f"Bearer {made.access_token}"
-    query = "?definitions=1&branchName=refs/heads/main&api-version=7.1"
-    answers = [
-        builds.answer(f"{where}{query}{more}", token)[1]["value"]
-        for more in ("", "&resultFilter=succeeded&$top=1", "&resultFilter=canceled")
-    ]
-    assert [len(found) for found in answers] == [2, 1, 0]
-    assert answers[1][0]["sourceVersion"] == good.commit
-    assert builds.answer(f"{where}{query}", "Bearer other")[0] == 401
-    assert builds.answer(f"{where}{query}&repositoryId=x", token)[0] == 501
-    assert builds.answer("/example/other/_apis/build/builds", token)[0] == 404
-
-
 def test_what_was_met_is_counted(service: Any) -> None:
     made = service("""
 variables: {a: "$[ 1 ]"}
@@ -617,3 +595,150 @@ steps:
     assert (counts["steps"], counts["conditions"]) == ((1, 2), (2, 2))
     assert counts["runtime expressions"] == (1, 1)
     assert made.coverage.missed("steps") == ["azure-pipelines.yml:5"]
+
+
+TWICE = """
+stages:
+- stage: A
+  lockBehavior: BEHAVIOR
+  jobs:
+  - deployment: a
+    environment: prod
+    strategy: {runOnce: {deploy: {steps: [{script: "true"}]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("behavior", "second"), [("runLatest", "Canceled"), ("sequential", "Succeeded")]
+)
+def test_runs_that_wait_for_a_lock(service: Any, behavior: str, second: str) -> None:
+    """As Microsoft's page on checks has it: the latest alone, or all in their order."""
+    line = Line(service(TWICE.replace("BEHAVIOR", behavior), locks={"prod"}))
+    runs = [line.begin()]
+    assert line.advance(runs[0]) == "holds A"
+    runs += [line.begin(), line.begin()]
+    assert [line.advance(run) for run in runs[1:]] == ["waits A", "waits A"]
+    assert line.advance(runs[0]) == "done"
+    if behavior == "sequential":
+        assert line.advance(runs[2]) == "waits A"
+        assert line.advance(runs[1]) == "holds A"
+    else:
+        assert line.advance(runs[1]) == "done"
+    assert [line.finish(run).result for run in runs] == ["Succeeded", second, "Succeeded"]
+
+
+def test_without_a_lock_nobody_waits(service: Any) -> None:
+    line = Line(service(TWICE.replace("BEHAVIOR", "runLatest")))
+    runs = [line.begin() for _ in range(2)]
+    assert [line.advance(run) for run in runs] == ["holds A", "holds A"]
+
+
+@pytest.mark.parametrize(("batch", "runs"), [("true", 2), ("false", 3)])
+def test_batch(service: Any, batch: str, runs: int) -> None:
+    made = service(
+        f"trigger: {{batch: {batch}, branches: {{include: [main]}}}}\n"
+        + TWICE.replace("BEHAVIOR", "sequential")
+    )
+    line, head = Line(made), git(made.repository, "rev-parse", "HEAD")
+    for _ in range(3):
+        line.push(head, ["a"])
+    for going in line.going:  # which grows by the one that batch held back
+        line.finish(going)
+    assert len(line.going) == runs
+
+
+def test_what_is_left_out_by_hand_is_skipped(service: Any) -> None:
+    run = service("""
+stages:
+- {stage: A, jobs: [{job: a, steps: [{script: "true"}]}]}
+- stage: B
+  condition: in(dependencies.A.result, 'Skipped')
+  jobs: [{job: b, steps: [{script: "true"}]}]
+""").start(left_out=("A",))
+    assert (run.results, run.agent_jobs) == ({"A": "Skipped", "B": "Succeeded"}, ["B.b"])
+
+
+def test_a_job_canceled_alone_is_neither_failed_nor_canceled_for_the_next(service: Any) -> None:
+    """Azure/ResourceModules#3579: deny-lists let through what they did not think of."""
+    run = service("""
+stages:
+- {stage: A, jobs: [{job: a, steps: [{script: "true"}]}]}
+- {stage: B, jobs: [{job: b, steps: [{script: "true"}]}]}
+- stage: C
+  dependsOn: A
+  condition: and(not(failed()), not(canceled()))
+  jobs: [{job: c, steps: [{script: "true"}]}]
+""").start(lost={"A.a": "Canceled"})
+    assert run.results == {"A": "Canceled", "B": "Skipped", "C": "Succeeded"}
+
+
+def test_a_run_that_is_canceled_while_a_step_goes_on(service: Any) -> None:
+    run = service("""
+stages:
+- stage: A
+  jobs:
+  - job: a
+    steps:
+    - {script: "echo begun; sleep 30", name: slow}
+    - {script: echo not}
+    - {script: echo end, condition: always()}
+- {stage: B, jobs: [{job: b, steps: [{script: "true"}]}]}
+""").start(cancel_at="A.slow", cancel_when=lambda: True)
+    assert (run.result, run.results) == ("Canceled", {"A": "Canceled", "B": "Skipped"})
+    assert lines(run, "A", "a")[-1] == "end"
+
+
+def test_an_environment_that_is_missing_is_not_made(service: Any) -> None:
+    made = service(TWICE.replace("BEHAVIOR", "runLatest"), environments=set())
+    with pytest.raises(PipelineError, match="environment prod could not be found"):
+        made.start()
+
+
+FEDERATED = """
+variables: [{group: vars}]
+steps:
+- task: AzureCLI@2
+  name: driver
+  inputs:
+    azureSubscription: azure
+    addSpnToEnvironment: true
+    scriptType: bash
+    scriptLocation: inlineScript
+    inlineScript: |
+      echo "$AZURESUBSCRIPTION_CLIENT_ID, token ${#SYSTEM_ACCESSTOKEN}, secret ${SECRET:-none}"
+      echo "##vso[task.setvariable variable=x;isOutput=true]1"
+  env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)}
+"""
+
+
+def test_a_step_that_is_signed_in_by_federation(service: Any) -> None:
+    """AzureCLI@2 says who it is, and the step has no secret but its own token."""
+    made = service(
+        FEDERATED,
+        groups={"vars": {"Secret": Secret("s3cr3t-value")}},
+        connections={"azure": {"CLIENT_ID": "an-id", "TENANT_ID": "a-tenant"}},
+    )
+    run = made.start()
+    assert lines(run) == [f"an-id, token {len(made.access_token)}, secret none"]
+    assert run.job("__default", "Job").outputs == {"driver.x": "1"}
+    made.connections.clear()
+    with pytest.raises(PipelineError, match="service connection azure could not be found"):
+        made.start()
+
+
+def test_an_agent_of_ones_own_has_no_tool_cache(service: Any) -> None:
+    run = service(f"""
+jobs:
+- job: own
+  pool: {{name: own}}
+  steps:
+  - task: UsePythonVersion@0
+    condition: and(succeeded(), ne(variables['Agent.IsSelfHosted'], '1'))
+    inputs: {{versionSpec: "{PYTHON}"}}
+  - script: echo on
+  - task: UsePythonVersion@0
+    inputs: {{versionSpec: "{PYTHON}"}}
+""").start()
+    results = [step.result for step in run.steps]
+    assert results == ["Succeeded", "Skipped", "Succeeded", "Failed"]
+    assert "did not match" in run.stages["__default"].reason

@@ -2,7 +2,7 @@
 
 The first runs are on hosted machines with an empty cache; the unit tests of the drivers, which CI
 runs on the sample as well, are left out. Then the team gets an agent of its own, which keeps its
-folder, and keeps few of its unit tests.
+folder and has no tool cache, and CI is played where a test is about what comes after it.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from __future__ import annotations
 import csv
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.pipelines.chains.conftest import Found
 from tests.pipelines.chains.organisation import Organisation
+from tests.pipelines.conftest import choose
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.coverage import KINDS
+from tests.pipelines.runner.orchestrator import TIMED_OUT
 from tests.pipelines.runner.results import Run
 
-STAGES = ["changes", "ci", "data", "environment", "training", "staging", "production"]
-CLOUD = set(STAGES) - {"changes", "ci"}
+STAGES = ["ci", "train", "staging", "production"]
+PASSED: dict[str, Any] = {"lost": {"ci.check": "Succeeded"}}  # a CI that is not run anew
+SERVICES = r"/services(\?.*)?$"
+SUBMITTED = r"/execution/"
 
 
 @pytest.fixture(scope="module")
 def team(found: Found) -> Organisation:
-    """A team that has just rendered its repository, with a table of noise beside the sample."""
+    """A team that has just rendered its repository, and set up production."""
     team = found("Chain of pushes")
-    write_noise(team.path / "data" / "penguins.csv", team.path / "data" / "noise.csv")
     team.keep_tests("features", "train", "score")
-    team.push("a table of noise")
+    choose(team.path, production="on")
+    team.push("production is set up")
     return team
 
 
@@ -40,28 +45,41 @@ def first(team: Organisation) -> Run:
 
 
 @pytest.fixture(scope="module")
-def own_agent(team: Organisation, first: Run) -> None:
+def unchanged(team: Organisation, first: Run) -> tuple[Run, list[str]]:
+    """The run after it, with nothing changed, and its requests that changed something."""
+    mark = team.standin.journal.mark()
+    run = team.run(reason="Schedule")
+    return run, team.changes(mark)
+
+
+@pytest.fixture(scope="module")
+def own_agent(team: Organisation, first: Run, unchanged: tuple[Run, list[str]]) -> None:
     """From here on the team has an agent of its own and few unit tests."""
     team.use_own_agent()
     team.keep_tests("features")
     team.push("an agent of our own, few tests")
 
 
-def write_noise(source: Path, target: Path) -> None:
+def shuffle_target(table: Path) -> None:
     """The table with its target shuffled: nothing can be learnt from it."""
-    with source.open(newline="", encoding="utf-8") as file:
+    with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     answers = [row["Sex"] for row in rows]
     random.Random(0).shuffle(answers)
-    with target.open("w", newline="", encoding="utf-8") as file:
+    with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows({**row, "Sex": answer} for row, answer in zip(rows, answers, strict=True))
 
 
-def skipped(run: Run) -> set[str]:
-    """The stages that were not run."""
-    return {name for name, result in run.results.items() if result == "Skipped"}
+def served(team: Organisation) -> tuple[str, str]:
+    """The versions that staging and production serve."""
+    return team.serving()[0], team.serving("--env", "prod")[0]
+
+
+def outputs(run: Run) -> dict[str, str]:
+    """What the train stage said."""
+    return run.job("train", "train").outputs
 
 
 def test_every_stage_runs_and_succeeds(first: Run) -> None:
@@ -72,7 +90,7 @@ def test_every_stage_runs_and_succeeds(first: Run) -> None:
 def test_both_endpoints_answer_with_the_model_that_was_trained(
     team: Organisation, first: Run
 ) -> None:
-    assert first.job("training", "train").outputs["model.new_version"] == "1"
+    assert outputs(first)["model.new_version"] == "1"
     for flags in ((), ("--env", "prod")):
         version, predictions = team.serving(*flags)
         assert version == "1"
@@ -90,78 +108,129 @@ def test_the_runs_page_has_tests_coverage_metrics_and_the_report(first: Run) -> 
     assert "roc_auc" in report or "ROC" in report
 
 
-def test_a_second_push_without_a_change_does_nothing(team: Organisation, first: Run) -> None:
+def test_with_nothing_changed_one_job_looks_and_writes_nothing(
+    team: Organisation, unchanged: tuple[Run, list[str]]
+) -> None:
+    run, changes = unchanged
+    assert run.result == "Succeeded", run.failed
+    assert run.agent_jobs == ["ci.check", "train.train"]
+    assert "has the same inputs" in run.log
+    found = outputs(run)
+    assert (found["staging.due"], found["production.due"]) == ("false", "false")
+    assert found["model.new_version"] == ""
+    assert changes == []
+    for step in run.job("train", "train").steps:
+        print(f"{step.seconds:6.1f} s {step.title}")
+
+
+def test_a_pull_request_runs_ci_and_nothing_else(team: Organisation, own_agent: None) -> None:
+    """On an agent that keeps its folder, where Azure's SDK is in an environment beside CI's."""
+    warm = team.run(**PASSED)
+    assert warm.result == "Succeeded", warm.failed
+    mark = team.standin.journal.mark()
+    run = team.run(reason="PullRequest", branch="refs/pull/1/merge")
+    assert run.results == {"ci": "Succeeded"}, run.failed
+    assert run.tests["total"] >= 3
+    assert run.secrets == {team.service.access_token}
+    assert team.standin.journal.since(mark) == []
+    sources = team.service.folder / "agents" / "own-1" / "work" / "1" / "s"
+    sdk = "lib/python3.11/site-packages/azureml/core"
+    assert (sources / ".venv-azure" / sdk).is_dir()
+    assert (sources / ".venv").is_dir()
+    assert not (sources / ".venv" / sdk).exists()
+
+
+def test_a_failing_ci_stops_everything(team: Organisation, own_agent: None) -> None:
+    (team.path / "src" / "broken.py").write_text("import nothing_used\n", encoding="utf-8")
+    team.push("what lint refuses")
     mark = team.standin.journal.mark()
     run = team.run(reason="IndividualCI")
-    assert run.results == {name: "Succeeded" if name == "changes" else "Skipped" for name in STAGES}
+    team.undo()
+    assert run.results == dict(zip(STAGES, ["Failed", *["Skipped"] * 3], strict=True))
+    assert run.stages["ci"].reason.startswith("Lint, format, types: exit code ")
     assert team.standin.journal.since(mark) == []
 
 
-def test_the_schedule_trains_and_writes_nothing_where_nothing_changed(
-    team: Organisation, first: Run
-) -> None:
-    mark = team.standin.journal.mark()
-    run = team.run(reason="Schedule")
-    assert run.result == "Succeeded", run.failed
-    assert skipped(run) == {"ci", "data", "environment", "staging", "production"}
-    assert "has the same inputs" in run.log
-    assert run.job("training", "train").outputs["model.new_version"] == ""
-    assert team.changes(mark) == []
-
-
 def test_a_gate_that_refuses_skips_the_deployment_and_says_why(
-    team: Organisation, first: Run
+    team: Organisation, own_agent: None
 ) -> None:
-    by_hand = team.run("pipelines/data.yml", parameters={"path": "data/noise.csv", "target": "Sex"})
-    assert by_hand.result == "Succeeded", by_hand.failed
-    run = team.run(reason="Schedule")
+    shuffle_target(team.path / "data" / "penguins.csv")
+    team.push("a table of noise")
+    run = team.run(reason="IndividualCI", **PASSED)
+    team.undo()
     assert run.result == "Succeeded", run.failed
-    assert run.stages["training"].result == "Succeeded"
-    assert {"staging", "production"} <= skipped(run)
-    outputs = run.job("training", "train").outputs
-    assert (outputs["model.registered"], outputs["model.new_version"]) == ("false", "")
-    page = "".join(run.summaries)
-    assert "misses the threshold" in page
+    assert run.agent_jobs == ["train.train"]
+    found = outputs(run)
+    assert (found["model.registered"], found["model.new_version"]) == ("false", "")
+    assert "misses the threshold" in "".join(run.summaries)
     issues = [issue for step in run.steps for issue in step.issues]
     assert [issue.kind for issue in issues] == ["warning"]
     assert issues[0].text.startswith("nothing is deployed: ")
     assert (run.artifacts / "training-1" / "report.html").is_file()
 
 
-def test_a_pull_request_runs_ci_and_nothing_else(team: Organisation, own_agent: None) -> None:
-    mark = team.standin.journal.mark()
-    run = team.run(reason="PullRequest", branch="refs/pull/1/merge")
+@pytest.fixture(scope="module")
+def failed_staging(team: Organisation, own_agent: None) -> Run:
+    """Of a new definition of what serves, which Azure would not take."""
+    team.edit("config.yml", "    memory_gb: 2\n", "    memory_gb: 3\n")
+    team.push("more memory")
+    team.standin.fault(path=SERVICES, method="POST", status=400, message="not today", count=50)
+    return team.run(reason="IndividualCI", **PASSED)
+
+
+def test_a_staging_that_fails_stops_production(team: Organisation, failed_staging: Run) -> None:
+    run = failed_staging
+    results = ["Succeeded", "Succeeded", "Failed", "Skipped"]
+    assert run.results == dict(zip(STAGES, results, strict=True)), run.failed
+    assert outputs(run)["staging.due"] == "true"
+    assert "not today" in run.log
+    assert served(team) == ("1", "1")
+
+
+def test_the_schedule_makes_up_for_what_failed(team: Organisation, failed_staging: Run) -> None:
+    """And an approval that times out passes for success, with production as it was."""
+    team.service.approvals[f"{team.slug}-prod"] = TIMED_OUT
+    run = team.run(reason="Schedule", **PASSED)
     assert run.result == "Succeeded", run.failed
-    assert skipped(run) == CLOUD
-    [cache] = [step.log for step in run.steps if step.log.startswith("cache ")]
-    assert ": true, from uv|" in cache
-    assert run.tests["total"] >= 3
-    assert run.secrets == {team.service.access_token}
-    assert team.standin.journal.since(mark) == []
+    assert run.agent_jobs == ["train.train", "staging.serve"]
+    assert run.job("staging", "serve").outputs["serve.deploy.switched"] == "true"
 
 
-def test_a_failing_ci_stops_everything_that_was_asked_for(
+def test_production_gets_what_staging_serves_though_staging_has_nothing_to_do(
+    team: Organisation, failed_staging: Run
+) -> None:
+    team.service.approvals[f"{team.slug}-prod"] = True
+    run = team.run(reason="Schedule", **PASSED)
+    assert run.result == "Succeeded", run.failed
+    found = outputs(run)
+    assert (found["staging.due"], found["production.due"]) == ("false", "true")
+    assert run.agent_jobs == ["train.train", "production.serve"]
+    assert run.job("production", "serve").outputs["serve.deploy.switched"] == "true"
+    assert served(team) == ("1", "1")
+
+
+def test_a_run_canceled_while_it_trains_is_taken_up_by_the_next(
     team: Organisation, own_agent: None
 ) -> None:
-    git(team.path, "checkout", "--quiet", "-b", "broken-lint")
-    (team.path / "src" / "broken.py").write_text("import nothing_used\n", encoding="utf-8")
-    commit = team.push("what lint refuses")
-    git(team.path, "checkout", "--quiet", "main")
+    """Nothing runs after the job; the run in Azure goes on, and is not submitted again."""
+    team.begin_training_with(
+        "import os, time", "", "if 'AZUREML_RUN_ID' in os.environ:", "    time.sleep(6)"
+    )
+    team.push("a slow training")
     mark = team.standin.journal.mark()
-    run = team.run(branch="refs/heads/broken-lint", commit=commit, parameters={"run": "everything"})
-    assert (run.result, run.stages["ci"].result) == ("Failed", "Failed")
-    assert run.stages["ci"].reason.startswith("Lint, format, types: exit code ")
-    assert skipped(run) == CLOUD
-    assert team.standin.journal.since(mark) == []
 
+    def submitted() -> bool:
+        return any(SUBMITTED in request for request in team.changes(mark))
 
-def test_another_branch_reaches_azure_only_when_asked(team: Organisation, own_agent: None) -> None:
-    run = team.run(branch="refs/heads/feature", cancel_at="ci")
-    outputs = run.job("changes", "look").outputs
-    wanted = {name for name, value in outputs.items() if value == "true"}
-    assert wanted == {"inputs.ci"}
-    assert run.result == "Canceled"
-    assert skipped(run) == {"ci", *CLOUD}
+    run = team.run(cancel_at="train.model", cancel_when=submitted, **PASSED)
+    assert (run.result, run.agent_jobs) == ("Canceled", ["train.train"])
+    assert run.results["train"] == "Canceled"
+    mark = team.standin.journal.mark()
+    again = team.run(reason="Schedule", **PASSED)
+    team.undo()
+    assert again.result == "Succeeded", again.failed
+    assert not submitted()
+    assert outputs(again)["model.status"] == "Completed"
 
 
 def test_a_training_that_fails_stops_the_deployment(team: Organisation, own_agent: None) -> None:
@@ -174,19 +243,18 @@ def test_a_training_that_fails_stops_the_deployment(team: Organisation, own_agen
         "",
     )
     team.push("what breaks on Azure alone")
-    run = team.run(reason="IndividualCI")
+    before = served(team)
+    run = team.run(reason="IndividualCI", **PASSED)
     team.undo()
-    assert run.results == {
-        "changes": "Succeeded",
-        "ci": "Succeeded",
-        "data": "Skipped",
-        "environment": "Skipped",
-        "training": "Failed",
-        "staging": "Skipped",
-        "production": "Skipped",
-    }, run.failed
+    results = ["Succeeded", "Failed", "Skipped", "Skipped"]
+    assert run.results == dict(zip(STAGES, results, strict=True)), run.failed
     assert "broken on purpose" in run.log
-    assert team.serving()[0] == team.serving("--env", "prod")[0] == "1"
+    assert served(team) == before
+
+
+def test_another_branch_runs_ci_alone(team: Organisation, own_agent: None) -> None:
+    run = team.run(branch="refs/heads/feature", **PASSED)
+    assert run.results == {"ci": "Succeeded"}
 
 
 def test_no_run_met_a_variable_that_nothing_defines(team: Organisation, first: Run) -> None:
@@ -201,7 +269,9 @@ def test_all_that_is_in_the_pipeline_was_met(team: Organisation, first: Run, kin
 
 def test_the_time_each_run_took(team: Organisation, first: Run) -> None:
     print(f"\n{team.times()}")
-    assert {run.pipeline for run in team.service.runs} == {
-        "azure-pipelines.yml",
-        "pipelines/data.yml",
-    }
+    assert {run.pipeline for run in team.service.runs} == {"azure-pipelines.yml"}
+
+
+def test_git_is_as_it_was_pushed(team: Organisation, first: Run) -> None:
+    """A pipeline commits nothing."""
+    assert git(team.path, "status", "--porcelain", "--untracked-files=no") == ""

@@ -51,7 +51,7 @@ def _outputs(expanded: Expanded) -> Outputs:
         names = found.setdefault(stage.name, {}).setdefault(job.name, set())
         prefix = f"{job.name}." if job.deployment else ""
         if step.name:
-            names |= {f"{prefix}{step.name}.{name}" for name in sources.sets(step.value, True)}
+            names |= {f"{prefix}{step.name}.{name}" for name in sources.sets(step.script, True)}
     return found
 
 

@@ -52,8 +52,8 @@ def variables(expanded: Expanded) -> list[str]:
                 known = name.upper() in here or PREDEFINED.fullmatch(name)
                 if NAME.fullmatch(name) and not known:
                     problems.append(f"{step.where}: nothing defines $({name})")
-        here |= {name.upper() for name in sources.sets(step.value, False)}
-        here |= {f"{step.name}.{name}".upper() for name in sources.sets(step.value, True)}
+        here |= {name.upper() for name in sources.sets(step.script, False)}
+        here |= {f"{step.name}.{name}".upper() for name in sources.sets(step.script, True)}
         here |= {name.upper() for key, name in step.inputs.items() if key == "cacheHitVar"}
     return problems
 
@@ -63,19 +63,19 @@ def environment(expanded: Expanded) -> list[str]:
     sources = Sources(expanded.root)
     problems = []
     for stage, job, step in expanded.steps():
-        if step.kind not in ("bash", "script"):
+        if not step.script:
             problems += [f"{step.where}: env {name} of a task" for name in step.env]
             continue
         plain = {name.replace(".", "_") for name in _defined(expanded, stage, job)}
-        reads = sources.reads(step.value)
+        reads = sources.reads(step.script)
         for name in step.env:
             used_by = PROGRAMS.get(name)
-            if name not in reads and not (used_by and used_by in step.value):
-                problems.append(f"{step.where}: env {name} is not read by: {step.value}")
+            if name not in reads and not (used_by and used_by in step.script):
+                problems.append(f"{step.where}: env {name} is not read by: {step.script}")
         for name in sorted(reads - set(step.env)):
             secret = name in ("SYSTEM_ACCESSTOKEN", *sources.settings())
             if secret or not (name in plain or ALWAYS.fullmatch(name)):
-                problems.append(f"{step.where}: {name} is read, and not mapped: {step.value}")
+                problems.append(f"{step.where}: {name} is read, and not mapped: {step.script}")
     return problems
 
 

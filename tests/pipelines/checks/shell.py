@@ -17,9 +17,9 @@ def scripts(expanded: Expanded) -> list[str]:
     """What shellcheck says of every script, its macros filled in as the agent does."""
     problems = []
     for _, _, step in expanded.steps():
-        if step.kind not in ("bash", "script"):
+        if not step.script:
             continue
-        text = MACRO.sub(lambda m: "value" if NAME.fullmatch(m[1]) else m[0], step.value)
+        text = MACRO.sub(lambda m: "value" if NAME.fullmatch(m[1]) else m[0], step.script)
         done = subprocess.run(
             ["shellcheck", "--shell=bash", "--format=json", f"--exclude={','.join(OUTSIDE)}", "-"],
             input=text,

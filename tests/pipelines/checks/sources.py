@@ -18,6 +18,7 @@ SHELL = re.compile(r"\$\{?([A-Z][A-Z0-9_]*)")
 ASSIGNED = re.compile(r"^\s*([A-Z][A-Z0-9_]*)=", re.MULTILINE)
 MODULE = re.compile(r"python -m ([\w.]+)")
 DRIVER = re.compile(r"src/(data|environment|model|deploy)\.py")
+FEDERATED = "--set azure.auth=workload-identity"
 SET = re.compile(r"##vso\[task\.setvariable variable=([\w.]+)([^\]]*)\]")
 
 
@@ -35,6 +36,8 @@ class Sources:
             found |= self._read_by(module, set())
         if on_azure(script):
             found |= self.settings()
+        if FEDERATED in script:  # the task says who it is; the token asks for federated ones
+            found = found - {"TENANT_ID", "SPN_ID", "SPN_PASSWORD"} | {"SYSTEM_ACCESSTOKEN"}
         return found
 
     def settings(self) -> set[str]:

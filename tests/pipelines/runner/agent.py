@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,7 @@ class Agent:
             ("OS", "Linux"),
             ("OSArchitecture", "X64"),
             ("Name", "Azure Pipelines"),
+            ("IsSelfHosted", "0" if self.hosted else "1"),
         ):
             self.variables.set(f"Agent.{name}", value)
 
@@ -197,6 +198,9 @@ class Agent:
             self._run(step, result)
         except StepFailed as failure:
             result.result, result.reason = FAILED, str(failure)
+        if result.canceled:
+            result.result = self.status = CANCELED
+            self.result.reason = "the run was canceled"
         result.seconds = time.monotonic() - started
         if result.result == FAILED and to_boolean(self._flag(step.continue_on_error)):
             result.result = ISSUES
@@ -229,20 +233,32 @@ class Agent:
             return
         if unknown := set(step.inputs) - {"workingDirectory"}:
             raise NotPlayed(f"{step.where}: {min(unknown)} of a script")
-        self.known(step.value, f"{step.where}: {step.kind}")
+        self.script(step, step.value, result)
+
+    def script(
+        self, step: Step, text: str, result: StepResult, more: Mapping[str, str] | None = None
+    ) -> None:
+        """Run the script of a step; `more` is what its task puts into its environment."""
+        self.known(text, f"{step.where}: {step.kind}")
         folder = Path(self.variables.expand(step.inputs.get("workingDirectory", str(self.sources))))
         file = Path(self.variables["Agent.TempDirectory"]) / f"{len(self.result.steps)}.sh"
-        file.write_text(self.variables.expand(step.value), encoding="utf-8")
+        file.write_text(self.variables.expand(text), encoding="utf-8")
         seconds = self.deadline - time.monotonic()
         if float(step.timeout):
             seconds = min(seconds, float(step.timeout) * self.service.minute)
-        done = run_script(file, self.sources / folder, self.environment(step), seconds)
+        canceled = self.run.cancel_at == f"{self.variables['System.StageName']}.{step.name}"
+        environment = {**self.environment(step), **(more or {})}
+        stop = self.run.cancel_when if canceled else None
+        done = run_script(file, self.sources / folder, environment, seconds, stop)
+        result.canceled = canceled
         for line in done.output.splitlines(keepends=True):
             command = parse(line)
             if command is not None:
                 self.handle(command, step, result)
             result.log += self.variables.masker.mask(line)
         file.unlink()
+        if result.canceled:
+            return
         if done.code is None:
             raise StepFailed("ran longer than it may")
         if done.code and result.result == SUCCEEDED:

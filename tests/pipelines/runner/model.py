@@ -14,7 +14,11 @@ PIPELINE = (
     *("name", "trigger", "pr", "schedules", "parameters", "variables", "pool", "stages", "jobs"),
     "steps",
 )
-STAGE = ("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool")
+STAGE = (
+    *("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool"),
+    "lockBehavior",
+)
+LOCKS = ("runLatest", "sequential")
 JOB = (
     *("displayName", "dependsOn", "condition", "continueOnError", "pool", "timeoutInMinutes"),
     "variables",
@@ -51,6 +55,13 @@ class Step:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: str = "0"
 
+    @property
+    def script(self) -> str:
+        """What it has a shell run; nothing, if it is a task without a script."""
+        return (
+            self.value if self.kind in ("bash", "script") else self.inputs.get("inlineScript", "")
+        )
+
 
 @dataclass(frozen=True)
 class Job:
@@ -85,6 +96,12 @@ class Stage:
     depends_on: tuple[str, ...] = ()
     condition: Text | None = None
     variables: tuple[Mapping[str, str], ...] = ()
+    lock: str = LOCKS[0]  # "the default", says the page on checks
+
+    @property
+    def environments(self) -> frozenset[str]:
+        """What its deployment jobs deploy to."""
+        return frozenset(job.environment for job in self.jobs if job.environment)
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,9 @@ def _stage(item: Mapping[str, Any], before: tuple[str, ...], pool: Any) -> Stage
     if not jobs:
         raise PipelineError(f"{where(item)}: stage {item.get('stage')!r} has no jobs")
     _unique([job.name for job in jobs], "job", where(item))
+    lock = to_string(item.get("lockBehavior", LOCKS[0]))
+    if lock not in LOCKS:
+        raise PipelineError(f"{where(item)}: lockBehavior {lock!r} is none of {', '.join(LOCKS)}")
     return Stage(
         name=_name(item, "stage"),
         where=where(item),
@@ -132,6 +152,7 @@ def _stage(item: Mapping[str, Any], before: tuple[str, ...], pool: Any) -> Stage
         depends_on=_names(item["dependsOn"]) if "dependsOn" in item else before,
         condition=_condition(item),
         variables=_variables(item.get("variables")),
+        lock=lock,
     )
 
 

@@ -1,9 +1,10 @@
-"""Takes a run through its stages and jobs: order, conditions, outputs, approvals."""
+"""Takes a run through its stages and jobs: order, conditions, outputs, approvals, locks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .agent import Agent, skipped
@@ -13,7 +14,7 @@ from .errors import ExpressionError, NotPlayed, PipelineError
 from .expressions import Known, evaluate
 from .functions import Function
 from .model import Job, Pipeline, Stage
-from .results import CANCELED, FAILED, JobResult, Run, StageResult, worst
+from .results import CANCELED, FAILED, SKIPPED, JobResult, Run, StageResult, worst
 from .status import ancestors, in_order, of_dependent
 from .values import to_boolean, to_string
 from .variables import Variables
@@ -22,37 +23,56 @@ if TYPE_CHECKING:
     from .service import Service
 
 Items = tuple[Mapping[str, str], ...]
+Contexts = Mapping[str, Any]
+TIMED_OUT = "timed out"
+SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A place where a run may have to wait: before a stage takes its locks, and once it has."""
+
+    stage: Stage
+    holds: bool = False
 
 
 class Orchestrator:
     """One run."""
 
     def __init__(
-        self, service: Service, run: Run, pipeline: Pipeline, variables: Variables, cancel_at: str
+        self, service: Service, run: Run, pipeline: Pipeline, variables: Variables
     ) -> None:
         self.service = service
         self.run = run
         self.pipeline = pipeline
         self.variables = variables
-        self.cancel_at = cancel_at
         self.canceled = False
 
     def execute(self) -> None:
-        """All stages, in the order of their dependencies."""
+        """All stages, in the order of their dependencies, with no other run in the way."""
+        for _ in self.moves():
+            pass
+
+    def moves(self) -> Generator[Stop, str | None]:
+        """The same, with a stop before each stage that runs; `SUPERSEDED` is sent to end one."""
         self._define(self.variables, self.pipeline.variables, {})
         stages = {stage.name: stage for stage in self.pipeline.stages}
         graph = {name: stage.depends_on for name, stage in stages.items()}
         for name in in_order(graph, "stage"):
-            self.canceled = self.canceled or name == self.cancel_at
             before = {one: self.run.stages[one].result for one in ancestors(name, graph)}
             started = time.monotonic()
-            self.run.stages[name] = self._stage(stages[name], before)
+            self.run.stages[name] = yield from self._stage(stages[name], before)
             self.run.stages[name].seconds = time.monotonic() - started
         result = worst(stage.result for stage in self.run.stages.values())
         self.run.result = CANCELED if self.canceled else result
 
-    def _stage(self, stage: Stage, before: Mapping[str, str]) -> StageResult:
+    def _stage(
+        self, stage: Stage, before: Mapping[str, str]
+    ) -> Generator[Stop, str | None, StageResult]:
         result = StageResult(stage.name)
+        if stage.name in self.run.left_out:
+            result.reason = "left out by hand"
+            return result
         contexts = {
             "variables": self.variables,
             "dependencies": Known(
@@ -63,14 +83,35 @@ class Orchestrator:
         if not self._wanted(stage.condition, contexts, before):
             result.reason = f"condition: {stage.condition or 'succeeded()'}"
             return result
-        refused = [
-            job.environment
-            for job in stage.jobs
-            if job.environment and not self.service.approvals.get(job.environment, True)
-        ]
-        if refused:
-            result.result, result.reason = FAILED, f"{refused[0]}: the approval was rejected"
+        if self._refused(stage, result):
             return result
+        if (yield Stop(stage)) == SUPERSEDED:
+            result.result, result.reason = CANCELED, "a newer run waits for the same lock"
+            return result
+        yield Stop(stage, holds=True)
+        self._jobs_of(stage, contexts, result)
+        return result
+
+    def _refused(self, stage: Stage, result: StageResult) -> bool:
+        """Whether somebody refuses the stage, or nobody answers in time, which passes for success.
+
+        A time-out leaves the stage skipped and the run good: azure-pipelines-tasks#14584.
+        """
+        for environment in sorted(stage.environments):
+            answer = self.service.approvals.get(environment, True)
+            if callable(answer):  # someone who takes their time: what happens meanwhile
+                answer = answer()
+            if answer is not True:
+                timed_out = answer == TIMED_OUT
+                result.result = SKIPPED if timed_out else FAILED
+                what = TIMED_OUT if timed_out else "was rejected"
+                result.reason = f"{environment}: the approval {what}"
+                return True
+        return False
+
+    def _jobs_of(self, stage: Stage, contexts: Contexts, result: StageResult) -> None:
+        """The jobs of a stage, in the order of their dependencies."""
+        self.canceled = self.canceled or self.run.cancel_at == stage.name
         variables = self.variables.copy()
         self._define(variables, stage.variables, contexts)
         variables.update({"System.StageName": stage.name})
@@ -81,7 +122,6 @@ class Orchestrator:
             result.jobs[name] = self._job(stage, jobs[name], variables, result, earlier)
         result.result = worst(job.result for job in result.jobs.values())
         result.reason = next((job.reason for job in result.jobs.values() if job.reason), "")
-        return result
 
     def _job(
         self,
@@ -102,6 +142,10 @@ class Orchestrator:
                 {name: self._jobs(job, self.run.stages[name]) for name in stage.depends_on},
             ),
         }
+        if lost := self.run.lost.get(f"{stage.name}.{job.name}"):
+            return JobResult(job.name, lost, reason="canceled alone, or its agent was lost")
+        if self.run.cancel_at == stage.name and not job.condition:
+            return JobResult(job.name, CANCELED, reason="the run was canceled")
         if not self._wanted(job.condition, contexts, before):
             return skipped(job, f"condition: {job.condition or 'succeeded()'}")
         _pool(job)
@@ -110,7 +154,9 @@ class Orchestrator:
         variables.update({"System.JobName": job.name, "Agent.JobName": job.name})
         if job.environment:
             variables.set("Environment.Name", job.environment)
-        return Agent(self.service, self.run, job, variables).execute()
+        done = Agent(self.service, self.run, job, variables).execute()
+        self.canceled = self.canceled or any(step.canceled for step in done.steps)
+        return done
 
     def _wanted(
         self, condition: Text | None, contexts: Mapping[str, Any], before: Mapping[str, str]

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,17 @@ class Done:
     output: str
 
 
-def run_script(file: Path, folder: Path, environment: Mapping[str, str], seconds: float) -> Done:
-    """Run a script as the agent does: bash without `-e`, output and errors in one log."""
+def run_script(
+    file: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float,
+    stop: Callable[[], bool] | None = None,
+) -> Done:
+    """Run a script as the agent does: bash without `-e`, output and errors in one log.
+
+    It is ended after its seconds, or when `stop` says so.
+    """
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             ["bash", "--noprofile", "--norc", str(file)],
@@ -36,7 +46,7 @@ def run_script(file: Path, folder: Path, environment: Mapping[str, str], seconds
         )
         code: int | None
         try:
-            code = process.wait(max(seconds, 0.01))
+            code = _wait(process, max(seconds, 0.01), stop)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -44,6 +54,17 @@ def run_script(file: Path, folder: Path, environment: Mapping[str, str], seconds
             code = None
         log.seek(0)
         return Done(code, log.read().decode("utf-8", "replace"))
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, stop: Callable[[], bool] | None) -> int:
+    if stop is None:
+        return process.wait(seconds)
+    end = time.monotonic() + seconds
+    while not stop() and time.monotonic() < end:
+        if process.poll() is not None:
+            return process.returncode
+        time.sleep(0.1)
+    raise subprocess.TimeoutExpired(process.args, seconds)
 
 
 def end_marked(mark: str, since: float) -> None:

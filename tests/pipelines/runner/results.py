@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .variables import Masker
 
 SUCCEEDED, ISSUES, FAILED, CANCELED, SKIPPED = (
     *("Succeeded", "SucceededWithIssues", "Failed"),
@@ -41,6 +43,7 @@ class StepResult:
     seconds: float = 0.0
     reason: str = ""
     issues: list[Issue] = field(default_factory=list)
+    canceled: bool = False  # while it ran, someone canceled the run
 
 
 @dataclass
@@ -83,16 +86,27 @@ class Run:
     branch: str = ""
     reason: str = ""
     number: str = ""
+    # What happens to it: the stage in which someone cancels it, or `stage.step` and when;
+    # stages left out by hand; jobs (`stage.job`) that end otherwise than by their steps.
+    cancel_at: str = ""
+    cancel_when: Callable[[], bool] | None = None
+    left_out: tuple[str, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
     result: str = ""
     stages: dict[str, StageResult] = field(default_factory=dict)
     summaries: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
     tests: dict[str, int] = field(default_factory=dict)
     line_coverage: float | None = None
-    secrets: frozenset[str] = frozenset()
+    masker: Masker = field(default_factory=Masker)
     unknown: list[str] = field(default_factory=list)  # macros that name no variable
     leaks: list[str] = field(default_factory=list)  # files in which a secret stood
     seconds: float = 0.0
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What is masked in its log."""
+        return self.masker.secrets
 
     @property
     def results(self) -> dict[str, str]:
@@ -102,6 +116,16 @@ class Run:
     def job(self, stage: str, job: str) -> JobResult:
         """A job of a stage."""
         return self.stages[stage].jobs[job]
+
+    @property
+    def agent_jobs(self) -> list[str]:
+        """The jobs that took an agent."""
+        return [
+            f"{stage.name}.{job.name}"
+            for stage in self.stages.values()
+            for job in stage.jobs.values()
+            if job.steps
+        ]
 
     @property
     def steps(self) -> list[StepResult]:

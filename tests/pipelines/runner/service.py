@@ -5,12 +5,11 @@ from __future__ import annotations
 import subprocess
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .builds import PROJECT
 from .checkout import git
 from .coverage import Coverage
 from .errors import PipelineError
@@ -20,14 +19,22 @@ from .results import Run
 from .templates import Expander
 from .variables import Masker, Secret, Variables
 
+Approval = bool | str | Callable[[], bool | str]
+
+
+PROJECT = "churn"
+
 
 @dataclass
 class Service:
     """Runs the pipelines of a repository.
 
-    `groups` are the variable groups, with `Secret` values; `approvals` say of an environment
-    whether a run that reaches it is let in: True, False, or nothing where nobody is asked.
-    `machine` is the environment of a hosted machine, `pythons` its interpreters by version.
+    `groups` are the variable groups, with `Secret` values; `environments` and `connections` (by
+    name, with what AzureCLI@2 finds) are what else a run may name, None for whatever is named.
+    `approvals` say of an environment whether a run that reaches it is let in: True, False or
+    "timed out", a function that says so later, or nothing where nobody is asked; `locks` are the
+    environments with an exclusive lock. `machine` is the environment of a hosted machine, `pythons`
+    its interpreters by version; an agent of one's own has no tool cache with them.
     """
 
     repository: Path
@@ -35,7 +42,10 @@ class Service:
     machine: Mapping[str, str]
     pythons: Mapping[str, str] = field(default_factory=dict)
     groups: dict[str, dict[str, str]] = field(default_factory=dict)
-    approvals: dict[str, bool] = field(default_factory=dict)
+    environments: set[str] | None = None
+    connections: dict[str, dict[str, str]] = field(default_factory=dict)
+    approvals: dict[str, Approval] = field(default_factory=dict)
+    locks: set[str] = field(default_factory=set)
     minute: float = 60.0
     collection: str = "https://dev.azure.com/example/"
     access_token: str = "job-access-token-0f6e4c"
@@ -51,30 +61,46 @@ class Service:
         reason: str = "Manual",
         branch: str = "refs/heads/main",
         commit: str = "",
-        cancel_at: str = "",
+        **happens: Any,
     ) -> Run:
         """Run a pipeline to its end.
 
-        `reason` is Manual, IndividualCI, PullRequest or Schedule; `cancel_at` names the stage
-        before which someone cancels the run. PipelineError if the service would refuse to start.
+        `reason` is Manual, IndividualCI, PullRequest or Schedule; `happens` is what else becomes of
+        it (`Run`). PipelineError if the service would refuse to start.
         """
+        run, orchestrator = self.queue(
+            file, parameters=parameters, reason=reason, branch=branch, commit=commit, **happens
+        )
+        started = time.monotonic()
+        orchestrator.execute()
+        run.seconds = time.monotonic() - started
+        return run
+
+    def queue(
+        self,
+        file: str,
+        *,
+        parameters: Mapping[str, Any] | None,
+        reason: str,
+        branch: str,
+        commit: str,
+        **happens: Any,
+    ) -> tuple[Run, Orchestrator]:
+        """A run that has not begun, and what takes it through its stages."""
         number = len(self.runs) + 1
         commit = commit or git(self.repository, "rev-parse", "HEAD")
         folder = self.folder / "runs" / str(number)
-        (folder / "artifacts").mkdir(parents=True)
-        run = Run(number, file, folder, commit, branch, reason, number=f"{number}")
+        run = Run(number, file, folder, commit, branch, reason, number=f"{number}", **happens)
         known = self._before(run)
-        checked_out = self._files(commit)
+        checked_out = self.files(commit)
         pipeline = read(Expander(checked_out, self.coverage).pipeline(file, parameters, known))
-        self._groups_exist(pipeline)
+        self._exist(pipeline)
         variables = Variables(Masker())
         variables.update({**known, **self._during(run)})
-        started = time.monotonic()
-        Orchestrator(self, run, pipeline, variables, cancel_at).execute()
-        run.seconds = time.monotonic() - started
-        run.secrets = variables.masker.secrets
+        run.masker = variables.masker
+        run.artifacts.mkdir(parents=True)
         self.runs.append(run)
-        return run
+        return run, Orchestrator(self, run, pipeline, variables)
 
     def python(self, version: str, target: Path) -> Path | None:
         """A Python of this version, the machine's own, to be changed at will."""
@@ -96,14 +122,25 @@ class Service:
             raise PipelineError(f"variable group {name} was not found or is not authorised")
         return self.groups[name]
 
-    def _groups_exist(self, pipeline: Pipeline) -> None:
+    def _exist(self, pipeline: Pipeline) -> None:
+        """What a run names is there before it starts: a missing environment is not made."""
         scopes = [pipeline.variables]
         scopes += [stage.variables for stage in pipeline.stages]
         scopes += [job.variables for stage in pipeline.stages for job in stage.jobs]
         for item in (item for scope in scopes for item in scope if "group" in item):
             self.group(item["group"])
+        for stage in pipeline.stages:
+            for name in sorted(stage.environments):
+                if self.environments is not None and name not in self.environments:
+                    raise PipelineError(
+                        f"environment {name} could not be found or is not authorised"
+                    )
+            for step in (step for job in stage.jobs for step in job.steps):
+                name = step.inputs.get("azureSubscription", "")
+                if step.kind == "task" and name and name not in self.connections:
+                    raise PipelineError(f"service connection {name} could not be found")
 
-    def _files(self, commit: str) -> Path:
+    def files(self, commit: str) -> Path:
         """The files of a commit, where the service reads YAML."""
         target = self.folder / "files" / commit
         if not target.exists():

@@ -45,12 +45,34 @@ def run_task(agent: Agent, step: Step, result: StepResult) -> None:
     for key, text in {**own, **step.inputs}.items():
         agent.known(text, f"{step.where}: input {key}")
         inputs[key] = agent.variables.expand(text)
-    task.run(agent, inputs, result)
+    if name == "AzureCLI@2":
+        azure_cli(agent, step, inputs, result)
+    else:
+        task.run(agent, inputs, result)
+
+
+def azure_cli(agent: Agent, step: Step, inputs: Mapping[str, str], result: StepResult) -> None:
+    """AzureCLI@2 by a connection with federation: a script that finds who it is, and no secret.
+
+    That az itself is signed in is not played: nothing here calls it.
+    """
+    if (inputs["scriptType"], inputs["scriptLocation"]) != ("bash", "inlineScript"):
+        raise NotPlayed(f"{step.where}: AzureCLI@2 with other than an inline script of bash")
+    connection = agent.service.connections[inputs["azureSubscription"]]
+    more = {f"AZURESUBSCRIPTION_{name}": value for name, value in connection.items()}
+    agent.script(step, step.inputs["inlineScript"], result, more)
+
+
+def _nothing(agent: Agent, inputs: Mapping[str, str], result: StepResult) -> None:
+    raise NotPlayed("run by run_task")
 
 
 def use_python(agent: Agent, inputs: Mapping[str, str], result: StepResult) -> None:
     """UsePythonVersion@0: a Python of this version comes first on PATH."""
-    made = agent.service.python(inputs["versionSpec"], agent.folder / "work" / "_tool" / "python")
+    made = None
+    if agent.hosted:  # an agent of one's own has no tool cache
+        target = agent.folder / "work" / "_tool" / "python"
+        made = agent.service.python(inputs["versionSpec"], target)
     if made is None:
         raise StepFailed(f"Version spec {inputs['versionSpec']} did not match any version")
     agent.paths.insert(0, str(made / "bin"))
@@ -88,6 +110,11 @@ def download_artifact(agent: Agent, inputs: Mapping[str, str], result: StepResul
 
 
 TASKS: Mapping[str, Task] = {
+    "AzureCLI@2": Task(
+        _nothing,
+        needed=("azureSubscription", "scriptType", "scriptLocation", "inlineScript"),
+        optional=("addSpnToEnvironment",),
+    ),
     "checkout": Task(check_out, optional=("fetchDepth",)),
     "publish": Task(publish_artifact, optional=("artifact",)),
     "download": Task(download_artifact, needed=("artifact",), optional=("path",)),
