@@ -63,7 +63,7 @@ class Application:
     body: Json
     created: float = field(default_factory=time.time)
     passwords: list[Json] = field(default_factory=list)  # without the secrets
-    federated: list[Json] = field(default_factory=list)  # federatedIdentityCredentials
+    owners: set[str] = field(default_factory=set)  # object ids
     federated: list[Json] = field(default_factory=list)  # whose tokens are taken for its own
 
 
@@ -96,7 +96,8 @@ class World:
         self.variable_groups: dict[int, VariableGroup] = {}
         self.taken_names: set[str] = set()  # storage accounts of other people
         self.core_limits: dict[str, int] = {}  # a VM family → its quota, where it is not enough
-        self.may_register_applications = True
+        self.may_register_applications = True  # who sets Azure up has a directory role for it
+        self.may_not_register: set[str] = set()  # object ids of others
         self.replication = 0.2
         self.directory_seconds = 0.0
 
