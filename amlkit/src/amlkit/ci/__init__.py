@@ -1,7 +1,6 @@
 """What a driver says to the system that runs it: outputs, a summary, masked secrets, harmless logs.
 
-It knows Azure Pipelines and GitHub Actions. `python -m amlkit.ci.changes` and
-`python -m amlkit.ci.check` are commands of their own.
+It knows Azure Pipelines and GitHub Actions. `python -m amlkit.ci.check` is a command of its own.
 """
 
 from amlkit.ci.guard import Guard as Guard
