@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -26,6 +28,49 @@ NEWEST = (pytest.param("3.12", marks=pytest.mark.sweep), "3.13", "3.14")
 
 def test_its_own_tests_pass(ready: ReadyProject) -> None:
     done = ready.run(ready.python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+
+
+def weak_classes() -> str:
+    """A table whose most frequent class is as often right as a model, which still ranks better."""
+    random = Random(1)
+    lines = ["age,town,answer"]
+    for _ in range(900):
+        age = random.gauss(40, 12)
+        weights = (85, 5 + max(0.0, age - 40) * 0.7, 3)
+        answer = random.choices(("no", "yes", "never"), weights)[0]
+        lines.append(f"{age:.0f},{random.choice('NSEW')},{answer}")
+    return "\n".join(lines) + "\n"
+
+
+def numbered_prices() -> str:
+    """A table whose first column numbers its rows, and whose target is a decimal number."""
+    random = Random(2)
+    lines = ["row,rooms,area,price"]
+    for row in range(700):
+        rooms, area = random.randint(1, 6), random.uniform(20, 200)
+        price = 1000 * rooms + 37.77 * area + random.gauss(0, 500)
+        lines.append(f"{row + 1},{rooms},{area:.1f},{price:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "target"), [(weak_classes, "answer"), (numbered_prices, "price")]
+)
+def test_its_tests_pass_with_a_table_of_the_owners(
+    table: Callable[[], str], target: str, ready: ReadyProject, tmp_path: Path
+) -> None:
+    root = tmp_path / "repository"
+    shutil.copytree(ready.path, root, ignore=shutil.ignore_patterns(".venv*", ".git"))
+    (root / "data" / "own.csv").write_text(table(), encoding="utf-8")
+    config = root / "config.yml"
+    text = config.read_text(encoding="utf-8").replace("data/penguins.csv", "data/own.csv")
+    config.write_text(text.replace("target: Sex ", f"target: {target} "), encoding="utf-8")
+    tests = ("tests/test_features.py", "tests/test_score.py", "tests/test_train.py")
+    command = [ready.python, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(
+        command, cwd=root, env=environment(), capture_output=True, encoding="utf-8", check=False
+    )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
 
 

@@ -56,12 +56,18 @@ def examples(trained: Path) -> dict[str, Any]:
 def test_rows_of_the_training_get_its_answers(ask: Ask, examples: dict[str, Any]) -> None:
     status, said = ask({"data": examples["data"]})
     assert status == 200
-    assert said["predictions"] == examples["predictions"]
+    expected = examples["predictions"]
+    if isinstance(expected[0], float):  # the ONNX copy calculates in single precision
+        expected = pytest.approx(expected, rel=1e-4)
+    assert said["predictions"] == expected
 
 
-def test_a_missing_column_is_refused_by_name(ask: Ask, examples: dict[str, Any]) -> None:
+def test_a_missing_column_is_refused_by_name(
+    ask: Ask, examples: dict[str, Any], trained: Path
+) -> None:
+    text = (trained / "outputs" / "model" / "schema.json").read_text(encoding="utf-8")
+    name = json.loads(text)["features"][0]
     row = dict(examples["data"][0])
-    name = next(iter(row))
     del row[name]
     status, said = ask({"data": [row]})
     assert status == 400
