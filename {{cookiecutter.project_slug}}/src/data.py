@@ -11,7 +11,7 @@ import sys
 try:
     from amlkit.flow import data
 except ModuleNotFoundError as missing:
-    sys.exit(f"error: {missing.name} is not installed; `make setup` does it (Windows: README.md)")
+    sys.exit(f"error: no {missing.name} in {sys.executable}: activate .venv; `make setup` makes it")
 
 if __name__ == "__main__":
     sys.exit(data.main(__file__))

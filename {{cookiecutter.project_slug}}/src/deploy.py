@@ -16,7 +16,7 @@ try:
     from amlkit.calls import Calls, DeploymentParts
     from amlkit.flow import deploy as flow
 except ModuleNotFoundError as missing:
-    sys.exit(f"error: {missing.name} is not installed; `make setup` does it (Windows: README.md)")
+    sys.exit(f"error: no {missing.name} in {sys.executable}: activate .venv; `make setup` makes it")
 
 if TYPE_CHECKING:
     from azureml.core.model import InferenceConfig

@@ -14,7 +14,7 @@ try:
     from amlkit.calls import Calls, EnvironmentParts
     from amlkit.flow import environment as flow
 except ModuleNotFoundError as missing:
-    sys.exit(f"error: {missing.name} is not installed; `make setup` does it (Windows: README.md)")
+    sys.exit(f"error: no {missing.name} in {sys.executable}: activate .venv; `make setup` makes it")
 
 if TYPE_CHECKING:
     from azureml.core import Environment, Workspace
