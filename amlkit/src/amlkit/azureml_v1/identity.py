@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from amlkit.azureml_v1 import federation
 from amlkit.settings import Azure
 
 # A token is renewed this long before it ends (s); what it was asked for may take a while.
@@ -15,21 +16,22 @@ RENEWED_BEFORE = 300
 
 def caller(azure: Azure) -> str:
     """Who is used, in words."""
+    source = federation.source(os.environ)
     return {
         "service-principal": f"the service principal {azure.client_id}",
         "azure-cli": "the user of `az login`",
         "managed-identity": "the managed identity of this machine"
         + (f" {azure.client_id}" if azure.client_id else ""),
-        "workload-identity": f"the workload identity {azure.client_id}",
+        "workload-identity": f"the workload identity {azure.client_id}"
+        + (f" by {federation.SOURCES[source]}" if source else ""),
     }[azure.auth]
 
 
 def credential(azure: Azure) -> Any:
     """The azure-identity credential for storage, and for all that is not the SDK's own.
 
-    A workload identity reads its federated token from AZURE_FEDERATED_TOKEN_FILE (Kubernetes,
-    GitHub), or asks Azure Pipelines for it where SYSTEM_ACCESSTOKEN and
-    AZURE_SERVICE_CONNECTION_ID are mapped.
+    Raises:
+        SettingsError: a workload identity that nobody gives a token here.
     """
     import azure.identity as identity
 
@@ -38,15 +40,7 @@ def credential(azure: Azure) -> Any:
     if azure.auth == "managed-identity":
         return identity.ManagedIdentityCredential(client_id=azure.client_id or None)
     if azure.auth == "workload-identity":
-        known = {"tenant_id": azure.tenant_id, "client_id": azure.client_id}
-        connection = os.environ.get("AZURE_SERVICE_CONNECTION_ID")
-        if connection and os.environ.get("SYSTEM_ACCESSTOKEN"):
-            return identity.AzurePipelinesCredential(
-                **known,
-                service_connection_id=connection,
-                system_access_token=os.environ["SYSTEM_ACCESSTOKEN"],
-            )
-        return identity.WorkloadIdentityCredential(**known)
+        return federation.federated(azure)
     return identity.ClientSecretCredential(azure.tenant_id, azure.client_id, azure.client_secret)
 
 

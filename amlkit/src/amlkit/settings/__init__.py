@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from amlkit.settings.azure import Azure as Azure
-from amlkit.settings.tree import Leaf, SettingsError, Tree, build, insert, read_yaml
+from amlkit.settings.tree import Leaf, SettingsError, Tree, build, insert, plain, read_yaml
 
 __all__ = ["ENVIRONMENT_VARIABLES", "Settings", "SettingsError", "load_settings"]
 
@@ -28,6 +28,13 @@ ENVIRONMENT_VARIABLES = {
     "SUBSCRIPTION_ID": "azure.subscription_id",
     "RESOURCE_GROUP": "azure.resource_group",
     "AML_WORKSPACE_NAME": "azure.workspace_name",
+}
+
+# What the task AzureCLI@2 of Azure Pipelines says of its service connection, for
+# `azure.auth: workload-identity` where the variable above is not set.
+CONNECTION_VARIABLES = {
+    "TENANT_ID": "AZURESUBSCRIPTION_TENANT_ID",
+    "SPN_ID": "AZURESUBSCRIPTION_CLIENT_ID",
 }
 
 # Azure ML's rule for the names of models, data assets, environments and experiments.
@@ -196,8 +203,15 @@ class Settings:
             raise SettingsError(
                 f"Azure ML needs {len(missing)} settings that are not set: {', '.join(missing)}. "
                 "Set them as environment variables (a pipeline maps its secrets to them), "
-                "or add --local to work on this machine."
+                "or add --local to work on this machine." + self._from_a_connection(missing)
             )
+
+    def _from_a_connection(self, missing: Sequence[str]) -> str:
+        """What else gives the settings of a workload identity."""
+        names = [name for name in CONNECTION_VARIABLES if any(m.startswith(name) for m in missing)]
+        if self.azure.auth != "workload-identity" or not names:
+            return ""
+        return f" In Azure Pipelines the task AzureCLI@2 gives {' and '.join(names)}."
 
 
 def load_settings(
@@ -229,10 +243,9 @@ def load_settings(
                 f" ({'there are: ' + ', '.join(known) if known else 'make one to use --env'})"
             )
         insert(tree, read_yaml(overlay))
-    environ = os.environ if environ is None else environ
-    for variable, key in ENVIRONMENT_VARIABLES.items():
-        if environ.get(variable):
-            _set(tree, key, Leaf(environ[variable], f"${variable}"))
+    for key, value, flag in overrides:  # first: azure.auth says which variables are read
+        _set(tree, key, Leaf(value, flag))
+    _set_from(os.environ if environ is None else environ, tree)
     for key, value, flag in overrides:
         _set(tree, key, Leaf(value, flag))
     origins: dict[str, str] = {}
@@ -240,6 +253,18 @@ def load_settings(
         Settings, tree, origins=origins, extra={"root": root, "origins": origins}
     )
     return settings
+
+
+def _set_from(environ: Mapping[str, str], tree: Tree) -> None:
+    """Lays environment variables over the tree; a workload identity has no secret to read."""
+    branch = plain(tree.get("azure") or {})
+    federated = isinstance(branch, dict) and branch.get("auth") == "workload-identity"
+    for variable, key in ENVIRONMENT_VARIABLES.items():
+        if federated and variable == "SPN_PASSWORD":
+            continue
+        other = CONNECTION_VARIABLES.get(variable, "") if federated else ""
+        if name := next(filter(environ.get, (variable, other)), ""):
+            _set(tree, key, Leaf(environ[name], f"${name}"))
 
 
 def _set(tree: Tree, key: str, leaf: Leaf) -> None:
