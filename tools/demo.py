@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import requests  # comes with cookiecutter
-from cookiecutter.main import cookiecutter
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +43,17 @@ def run(*command: str, folder: Path) -> str:
         sys.exit(done.returncode)
     print(f"  {time.monotonic() - began:.1f} s", flush=True)
     return output
+
+
+def render(template: Path, target: Path) -> Path:
+    """Answer each question with its default; return the repository's folder.
+
+    By a process of its own: what the template says of the next steps, this script does.
+    """
+    command = [sys.executable, "-m", "cookiecutter", str(template.resolve())]
+    target.mkdir(parents=True, exist_ok=True)
+    run(*command, "--no-input", "--default-config", folder=target)
+    return next(path for path in target.resolve().iterdir() if (path / "config.yml").is_file())
 
 
 def set_up(folder: Path) -> Path:
@@ -81,10 +91,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     target = arguments.folder or Path(tempfile.mkdtemp(prefix="aml-demo-"))
-    template = str(arguments.template)
-    folder = Path(
-        cookiecutter(template, no_input=True, default_config=True, output_dir=str(target))
-    ).resolve()
+    folder = render(arguments.template, target)
     python = set_up(folder)
     data = drive(python, "data", folder)["data"]
     environment = drive(python, "environment", folder)["environment"]
