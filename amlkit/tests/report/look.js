@@ -10,12 +10,12 @@
     found.wide.push(`${root.scrollWidth} px in ${root.clientWidth}`);
   }
 
-  // The champion is seen without scrolling.
+  // The champion and each difference are seen without scrolling.
   for (const head of document.querySelectorAll("thead th")) {
     const box = head.getBoundingClientRect();
     const frame = head.closest(".scroll").getBoundingClientRect();
-    if (/^Champion/.test(head.textContent) && box.right > Math.min(frame.right, innerWidth)) {
-      found.wide.push(`Champion ends at ${box.right}`);
+    if (/^(Champion|Difference)/.test(head.textContent) && box.right > Math.min(frame.right, innerWidth)) {
+      found.wide.push(`${words(head)} ends at ${box.right}`);
     }
   }
 

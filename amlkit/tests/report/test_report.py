@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from report_cases import FIGURE, classes_case, run_facts
 
+from amlkit.numbers import are_years, within
 from amlkit.report import write_report
 from amlkit.report.words import (
     DASH,
@@ -25,7 +26,6 @@ from amlkit.report.words import (
     number,
     sentence,
     signs,
-    within,
 )
 
 EVIL = '"><script>alert(1)</script> 🐧 $x$ &amp;'
@@ -214,16 +214,17 @@ def test_metrics_stand_beside_threshold_and_champion(tmp_path: Path, facts: dict
         "roc_auc primary higher is better 0.9400 0.9300 to 0.9500 0.9200 "
         "+0.0200 under +0.0001 to +0.0400 better ≥ 0.6 ✓ met"
     )
-    no_bar = "(no bar: no upper limit)"
     unsure = f"+34.57 {MINUS}8.500 to +70.00 no clear difference"
-    assert second == f"rmse lower is better 1,235 {no_bar} 1,200 {unsure} {DASH}"
+    assert second == f"rmse lower is better 1,235 1,200 {unsure} {DASH}"
     facts["metrics"]["champion"]["difference"]["rmse"] = [-170.0, -30.0]
     facts["decision"]["checks"][0] |= {"least": 0.95, "bound": ">= 0.95", "passed": False}
     facts["metrics"]["metrics"]["rmse"] = 1100.0
     surely = f"{MINUS}100.0 {MINUS}170.0 to {MINUS}30.00 better"
     _, first, second = write(tmp_path, facts).table("held-out rows")
     assert first.endswith("≥ 0.95 ✕ missed")
-    assert second == f"rmse lower is better 1,100 {no_bar} 1,200 {surely} {DASH}"
+    facts["metrics"]["metrics"]["roc_auc"] = 0.92
+    assert "0.9200 0 no clear difference" in write(tmp_path, facts).table("held-out rows")[1]
+    assert second == f"rmse lower is better 1,100 1,200 {surely} {DASH}"
     bounds = {"least": -1.5, "most": 2.0, "bound": ">= -1.5 and <= 2"}
     facts["decision"]["checks"][0] |= {**bounds, "passed": True}
     _, first, _ = write(tmp_path, facts).table("held-out rows")
@@ -252,6 +253,9 @@ def test_the_training_rows_and_the_baseline_stand_beside(
 
 def test_says_where_it_errs_and_what_to_look_at(tmp_path: Path, facts: dict[str, Any]) -> None:
     page = write(tmp_path, facts)
+    link = next(a for a in page.all("a") if a.get("href") == "#section-looks")
+    assert link and "1 thing to look at first: leak, left" in page.text
+    assert page.text.index("1 thing to look at") < page.text.index("Metrics")
     _, worst, other = page.table("by segment")
     assert worst == "Island Dream 120 0.9000 0.5000 to 1.300 worse than all rows"
     assert other == "Mass from 2700 to 3550 99 0.4000 0.2000 to 0.6000"
@@ -264,8 +268,14 @@ def test_says_where_it_errs_and_what_to_look_at(tmp_path: Path, facts: dict[str,
     page = write(tmp_path, facts)
     assert page.text.index("'left' alone") < page.text.index("'c0' drifts")  # a warning comes first
     assert "92 more" in page.text and "102 others are not shown." in page.text
+    checks += [{"kind": "overfitting", "words": "x", "severity": "warning"}] * 3
+    facts["analysis"]["segments"][0]["interval"] = [0.0, 7.304]
+    page = write(tmp_path, facts)
+    assert "4 things to look at first: leak, left; overfitting; overfitting; 1 more" in page.text
+    assert "0.9000 up to 7.304" in page.table("by segment")[1]
     facts["analysis"], facts["data_changes"] = {"segments": "none"}, None
     page = write(tmp_path, facts)
+    assert "to look at first" not in page.text
     assert "Where it errs" not in page.text and "What to look at" not in page.text
 
 
@@ -363,6 +373,27 @@ def test_a_table_whose_file_is_not_known_is_named_by_its_asset(
     text = write(tmp_path, facts).text
     assert "# data asset penguins, version 5f0c9a7be21d, is the table\npython src/model.py" in text
     assert "src/data.py" not in text
+
+
+def test_a_table_that_is_here_is_named_by_its_path(tmp_path: Path, facts: dict[str, Any]) -> None:
+    facts["profile"]["file"], facts["data"]["path"] = "penguins.csv", "copies/penguins.csv"
+    text = write(tmp_path, facts).text
+    assert "--path copies/penguins.csv --name" in text and "give its path" not in text
+
+
+def test_years_have_no_separator(tmp_path: Path, facts: dict[str, Any]) -> None:
+    ends = {"min": 1996.0, "max": 2004.0, "mean": 2001.25}
+    facts["profile"]["columns"][1] |= ends
+    facts["analysis"]["worst_rows"] = [
+        {"row": {"Year": 2004, "Mass": mass}, "truth": 2001, "prediction": 2003.3, "error": 2.3}
+        for mass in (2100, 4200)
+    ]
+    page = write(tmp_path, facts)
+    assert "1996 2001 2004" in page.table("3 columns")[2]
+    assert page.table("largest loss")[1] == "2001 2003 2.300 2004 2,100"
+    facts["profile"]["columns"][1] |= {"max": 4004.0}
+    assert "1,996 2,001 4,004" in write(tmp_path, facts).table("3 columns")[2]
+    assert not are_years([2001.5]) and not are_years([None, 2001]) and not are_years([])
 
 
 def test_log_is_kept_without_its_colours(tmp_path: Path, facts: dict[str, Any]) -> None:

@@ -271,7 +271,8 @@ def conclude(context: cli.Context, run: Run) -> Trained:
     workspace, settings, args = context.workspace, context.settings, context.args
     verdict = training.judge(workspace, settings, run, replace_champion=args.replace_champion)
     analysis = report.read_analysis(workspace, run, rows=settings.data.print_profile)
-    facts = report.report_facts(workspace, run, verdict, analysis) | {"flags": context.place}
+    facts = report.report_facts(workspace, run, verdict, analysis, settings.root)
+    facts["flags"] = context.place
     try:
         facts["figures"] = report.read_figures(workspace, run)
     except ValueError as error:  # the model is judged; only its page lacks them

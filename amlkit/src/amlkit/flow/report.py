@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from amlkit.flow.training import Verdict
-from amlkit.records import Model, Run
+from amlkit.records import DataAsset, Model, Run
 from amlkit.report.data_changes import data_changes
 from amlkit.workspace import Workspace
 
@@ -51,9 +52,9 @@ def read_figures(workspace: Workspace, run: Run) -> list[tuple[str, str, str, st
 
 
 def report_facts(
-    workspace: Workspace, run: Run, verdict: Verdict, analysis: Mapping[str, Any]
+    workspace: Workspace, run: Run, verdict: Verdict, analysis: Mapping[str, Any], root: Path
 ) -> dict[str, Any]:
-    """What the report says of a run beside its figures."""
+    """What the report says of a run beside its figures; `root` is where commands are typed."""
     data = workspace.data.get(run.tags["data_name"], run.tags["data_version"])
     profile = workspace.data.profile(data) if data else None
     commit = run.tags.get("git_commit")
@@ -68,6 +69,7 @@ def report_facts(
             "version": run.tags["data_version"],
             "rows": data.rows if data else None,
             "target": run.tags["target"],
+            "path": _table(data, profile, root),
         },
         "environment": {
             "name": run.tags["environment_name"],
@@ -87,6 +89,16 @@ def report_facts(
         "profile": profile or None,
         "log_tail": "\n".join(workspace.jobs.log(run.id, 40)),
     }
+
+
+def _table(data: DataAsset | None, profile: Mapping[str, Any] | None, root: Path) -> str | None:
+    """The registered table's path as seen from `root`; None where it is not on this machine."""
+    if not data or not profile or not profile.get("file"):
+        return None
+    path = Path(data.source, str(profile["file"]))
+    if not path.exists():
+        return None
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _since_champion(

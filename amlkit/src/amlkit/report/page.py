@@ -18,6 +18,7 @@ from jinja2 import ChainableUndefined, Environment
 from markupsafe import Markup
 
 from amlkit.content import write_text
+from amlkit.numbers import agreement, are_years
 from amlkit.report import words
 from amlkit.report.embed import embed
 from amlkit.report.tables import (
@@ -84,6 +85,7 @@ def _template(name: str) -> Any:
         lstrip_blocks=True,
     )
     for each in (
+        are_years,
         words.code,
         words.name,
         words.number,
@@ -140,14 +142,15 @@ def _serving(serving: Mapping[str, Any]) -> str:
         return "the scikit-learn model" + (f"; no ONNX copy because {reason}" if reason else "")
     text, difference = "ONNX copy", serving.get("largest_difference")
     if isinstance(difference, int | float):
-        text += f", agrees within {words.within(difference)}" if difference else ", agrees exactly"
+        text += f", {agreement(difference)}"
     return text + (f" on {words.whole(serving['rows'])} rows" if serving.get("rows") else "")
 
 
 def _commands(facts: Mapping[str, Any]) -> str:
     """The command lines that lead here again; `flags` of the facts say where.
 
-    Of the table no more than its file's name is known: a comment says which one is meant.
+    Where no copy of the table is at hand, its file's name is known alone: a comment says which one
+    is meant.
     """
     data, git = part(facts, "data"), part(facts, "git")
     where = [str(flag) for flag in facts.get("flags") or ()]
@@ -157,11 +160,12 @@ def _commands(facts: Mapping[str, Any]) -> str:
     if data.get("name"):
         file = str(part(facts, "profile").get("file") or "")
         asset = f"data asset {data['name']}, version {data.get('version')}"
+        path = str(data.get("path") or file)
         told = f"{file}: the table of {asset}; give its path" if file else f"{asset}, is the table"
-        lines.append(_one_line(f"# {told}"))
-        call = ["python", "src/data.py", *where, "--path", file, "--name", str(data["name"])]
+        lines += [] if data.get("path") else [_one_line(f"# {told}")]
+        call = ["python", "src/data.py", *where, "--path", path, "--name", str(data["name"])]
         call += ["--target", str(data["target"])] if data.get("target") else []
-        lines += [_typed(call)] if file else []
+        lines += [_typed(call)] if path else []
     last = ["python", "src/model.py", *where]
     last += ["--experiment", str(facts["experiment"])] if facts.get("experiment") else []
     last += ["--set", f"data.name={json.dumps(data['name'])}"] if data.get("name") else []

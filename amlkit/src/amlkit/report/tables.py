@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amlkit.gate import less_is_better
+from amlkit.numbers import are_years
 from amlkit.report import words
 
 _MORE_IS_BETTER = re.compile(
@@ -14,6 +15,7 @@ _MORE_IS_BETTER = re.compile(
 )
 _SHARE = re.compile(r"(auc|accuracy|precision|recall|f1|r2|brier|jaccard|hamming|zero_one)")
 SHOWN = 8  # segments, or things to look at, at once; the others unfold
+NAMED = 3  # warnings in the verdict
 MOST = 100  # things to look at: those of a wide table are in analysis.json
 
 
@@ -50,7 +52,7 @@ def metrics_table(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> di
                 "value": value,
                 "interval": words.interval(intervals.get(name)),
                 "meter": meter,
-                "no_bar": "" if meter else _no_bar(name),
+                "no_bar": not meter and bool(_SHARE.search(name)),
                 "other": other,
                 "change": _change(value, other, differences.get(name), way),
                 "bound": words.signs(check.get("bound", "")).replace("-", words.MINUS),
@@ -88,11 +90,29 @@ def sides_table(metrics: Mapping[str, Any], decision: Mapping[str, Any]) -> dict
 
 
 def looks(analysis: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """What to look at, warnings first: what the job found in the data, and how the data changed."""
+    """What to look at, warnings first: what the job found in the data, and how the data changed.
+
+    "warned" counts and names the warnings, for the verdict.
+    """
     found = [dict(check) for check in analysis.get("data_checks") or ()]
     found.sort(key=lambda check: check.get("severity") != "warning")
+    warned = [check for check in found if check.get("severity") == "warning"]
     found += [{"kind": "data", "words": change} for change in changes]
-    return {"first": found[:SHOWN], "more": found[SHOWN:MOST], "left": len(found[MOST:])}
+    shown = {"first": found[:SHOWN], "more": found[SHOWN:MOST], "left": len(found[MOST:])}
+    return shown | {"warned": _warned(warned)}
+
+
+def _warned(checks: Sequence[Mapping[str, Any]]) -> str:
+    """`2 things to look at first: leak, logwage; overfitting`; empty without a warning."""
+    if not checks:
+        return ""
+    named = [
+        ", ".join(str(check[key]) for key in ("kind", "column") if check.get(key))
+        for check in checks[:NAMED]
+    ]
+    more = [f"{len(checks) - NAMED} more"] if len(checks) > NAMED else []
+    things = "1 thing" if len(checks) == 1 else f"{len(checks)} things"
+    return f"{things} to look at first: {'; '.join([*named, *more])}"
 
 
 def segments_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +123,7 @@ def segments_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
     rows = [
         {
             **segment,
-            "interval": words.interval(segment.get("interval")),
+            "interval": re.sub("^0 to", "up to", words.interval(segment.get("interval"))),
             "worse": _ends(segment.get("interval"))[0] > whole,
         }
         for segment in analysis.get("segments") or ()
@@ -113,13 +133,13 @@ def segments_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
-    """The table of the worst rows: its columns, and the cells of each."""
+    """The table of the worst rows: its columns, those of years, and the cells of each."""
     rows = [row for row in analysis.get("worst_rows") or () if isinstance(row, Mapping)]
     names = list(part(rows[0], "row")) if rows else []
-    for word in ("error", "probability"):
-        if rows and word in rows[0]:
-            return {"rows": rows, "names": names, "last": word}
-    return {"rows": rows, "names": names, "last": ""}
+    years = [name for name in names if are_years(part(row, "row").get(name) for row in rows)]
+    last = [word for word in ("error", "probability") if rows and word in rows[0]]
+    found = {"rows": rows, "names": names, "years": years, "last": "".join(last[:1])}
+    return found | {"truth_years": are_years(row.get("truth") for row in rows)}
 
 
 def _way(name: str, least: float | None, most: float | None) -> str:
@@ -137,7 +157,7 @@ def _change(value: Any, other: Any, interval: Any, way: str) -> dict[str, Any]:
         return {"text": words.DASH}
     change = float(value) - float(other)
     if change == 0:
-        return {"text": "0", "word": "equal"}
+        return {"text": "0", "word": "no clear difference"}
     found = {"text": words.difference(change), "interval": words.interval(interval, signed=True)}
     low, high = _ends(interval)
     if not way or not found["interval"]:
@@ -170,10 +190,3 @@ def _meter(name: str, value: Any, other: Any, bound: Any) -> dict[str, float]:
         if isinstance(share, int | float) and 0 <= share <= 1
     }
     return shares if _SHARE.search(name) and "value" in shares else {}
-
-
-def _no_bar(name: str) -> str:
-    """Why a metric has none; nothing where its name does not tell."""
-    if _SHARE.search(name):
-        return "not from 0 to 1"
-    return "no upper limit" if less_is_better(name) else ""

@@ -73,9 +73,10 @@ def whole(value: Any) -> str:
     return number(int(value)) if isinstance(value, float) and value.is_integer() else number(value)
 
 
-def end(value: Any) -> str:
-    """The least or greatest value; of a date at midnight the day."""
-    return whole(value.removesuffix("T00:00:00") if isinstance(value, str) else value)
+def end(value: Any, years: bool = False) -> str:
+    """The least or greatest value; of a date at midnight the day, of `years` without separator."""
+    text = whole(value.removesuffix("T00:00:00") if isinstance(value, str) else value)
+    return text.replace(",", "") if years and not isinstance(value, str) else text
 
 
 def plain(value: Any) -> str:
@@ -104,12 +105,6 @@ def moment(text: Any) -> Markup:
         when = when.astimezone(UTC)
     words = f"{when.day} {MONTHS.split()[when.month - 1]} {when.year}, {when:%H:%M} UTC"
     return Markup('<time datetime="{}">{}</time>').format(text, words)
-
-
-def within(distance: float) -> str:
-    """The power of ten that a distance stays within, written out; a millionth is enough."""
-    power = math.ceil(math.log10(max(distance, 1e-6)))
-    return f"{10.0**power:,.{max(0, -power)}f}"
 
 
 def signs(text: object) -> str:

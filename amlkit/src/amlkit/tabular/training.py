@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from amlkit.numbers import agreement
 from amlkit.say import say
 from amlkit.tabular.analysis import analyse
 from amlkit.tabular.arguments import read_arguments
@@ -212,7 +213,7 @@ class Job:
             if onnx:
                 described["onnx"] = onnx
                 gap = serving["largest_difference"]
-                self.say(f"agrees within {gap:.1g}: the ONNX copy will serve")
+                self.say(f"{agreement(gap)}: the ONNX copy will serve")
             else:
                 self.say(f"the scikit-learn model will serve: {serving['reason']}")
         return serving
