@@ -23,7 +23,7 @@ IMDS = r"169\.254\.169\.254"
 CONTROL = r"standin\.invalid"
 TELEMETRY = r"dc\.services\.visualstudio\.com"
 GRAPH = r"graph\.microsoft\.com"
-DEVOPS = r"dev\.azure\.com"
+DEVOPS = r"(?:vssps\.)?dev\.azure\.com"
 EXTENSIONS = r"aka\.ms"
 HOSTS = (LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS, EXTENSIONS)
 

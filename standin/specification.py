@@ -23,7 +23,7 @@ HOSTS = {
     "imds": r"169\.254\.169\.254",
     "telemetry": r"dc\.services\.visualstudio\.com",
     "graph": r"graph\.microsoft\.com",
-    "devops": r"dev\.azure\.com",
+    "devops": r"(?:vssps\.)?dev\.azure\.com",
 }
 ROUTES = Path(__file__).with_name("ROUTES.md")
 HEAD = """# What backs each route

@@ -184,8 +184,8 @@ class DevOpsChecks:
     # Which pipelines may use a resource.
 
     def _permissions(self, held_in: Set, kind: str, number: str) -> Json:
-        who = {"authorizedBy": identity(self.azure.account.administrator)}
-        who["authorizedOn"] = moment()
+        by = identity(self.azure.account.administrator)
+        who: Json = {"authorizedBy": by, "authorizedOn": moment()}
         may = sorted(held_in.permissions.get((kind, number), set()))
         body: Json = {
             "resource": {"type": kind, "id": number},
@@ -213,7 +213,7 @@ class DevOpsChecks:
     ) -> Json:
         """Let pipelines use a resource: some, or all of a variable group."""
         held_in, given, kind = self._of(organization, project), request.json(), kind.lower()
-        held("ResourcePipelinePermissions", given)
+        held("PipelinePermissions", given)
         self._resource(held_in, kind, number)
         if "allPipelines" in given and kind == "variablegroup":
             allowed = bool((given["allPipelines"] or {}).get("authorized"))

@@ -24,7 +24,7 @@ given = "" if words[0] == "repo" else sys.stdin.read()
 with open({log!r}, "a") as log:
     log.write(json.dumps([words, given]) + "\\n")
 failure = os.environ.get("GH_FAILURE")
-if failure and words[0] == "secret":
+if failure and words[2] == "SPN_PASSWORD":
     sys.exit(failure.replace("VALUE", given))
 print("contoso/house" if words[0] == "repo" else "")
 """
@@ -52,24 +52,23 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "log"
 
 
-def test_the_secret_is_a_secret_and_the_rest_are_variables(
-    settings: Settings, state: State, log: Path
-) -> None:
+def test_all_are_secrets_of_the_environment(settings: Settings, state: State, log: Path) -> None:
     cloud = Cloud()
     run(opened(cloud, settings, state, "--to", "github", "--env", "prod"))
     first, *asked = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     assert first[0][:2] == ["repo", "view"]
     given = {(words[0], words[2]): value for words, value in asked}
     assert given == {
-        ("variable", "TENANT_ID"): TENANT,
-        ("variable", "SPN_ID"): CLIENT,
-        ("variable", "SUBSCRIPTION_ID"): settings.azure.subscription_id,
-        ("variable", "RESOURCE_GROUP"): settings.azure.resource_group,
-        ("variable", "AML_WORKSPACE_NAME"): settings.azure.workspace_name,
+        ("secret", "TENANT_ID"): TENANT,
+        ("secret", "SPN_ID"): CLIENT,
+        ("secret", "SUBSCRIPTION_ID"): settings.azure.subscription_id,
+        ("secret", "RESOURCE_GROUP"): settings.azure.resource_group,
+        ("secret", "AML_WORKSPACE_NAME"): settings.azure.workspace_name,
         ("secret", "SPN_PASSWORD"): cloud.ours[0],
     }
+    slug = settings.azure.bootstrap.variable_group
     for words, value in asked:
-        assert words[3:] == ["--repo", "contoso/house", "--env", "prod"]
+        assert words[3:] == ["--repo", "contoso/house", "--env", f"{slug}-prod"]
         assert value not in words
 
 

@@ -20,6 +20,7 @@ from amlkit.say import say
 def parser() -> Parser:
     """All flags."""
     from amlkit.provision.credentials import add_arguments
+    from amlkit.provision.pipelines.command import add_arguments as add_pipelines
 
     common = Parser(add_help=False, allow_abbrev=False)
     common.add_argument("--env", metavar="NAME", help="lay config.NAME.yml over config.yml")
@@ -66,6 +67,9 @@ def parser() -> Parser:
     add_arguments(
         command("credentials", "put a new secret of the service principal where pipelines read it")
     )
+    add_pipelines(
+        command("pipelines", "set up pipelines, environments and approvals where pipelines run")
+    )
     destroy = command("destroy", "remove what this repository made, and nothing else")
     destroy.add_argument(
         "--purge",
@@ -107,6 +111,7 @@ def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Reads the settings and runs the command."""
     from amlkit.provision import commands, credentials, teardown
     from amlkit.provision.context import open_context
+    from amlkit.provision.pipelines import command as pipelines
     from amlkit.settings import load_settings
 
     overrides = [assignment(text) for text in args.set]
@@ -118,6 +123,7 @@ def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
         "apply": commands.apply,
         "status": commands.status,
         "credentials": credentials.run,
+        "pipelines": pipelines.run,
         "destroy": teardown.destroy,
     }
     return work[args.command](context)

@@ -84,7 +84,7 @@ def _to_azure_devops(context: Context) -> dict[str, Any]:
     if args.env:
         name = f"{name}-{args.env}"
     group = VariableGroup(context.az, args.organization, args.project, name)
-    values = {PIPELINE_NAMES[key]: value for key, value in _values(context).items()}
+    values = {PIPELINE_NAMES[key]: value for key, value in azure_values(context).items()}
     record = _rotate(
         context, group.place, lambda secret: group.store(values, {PIPELINE_NAMES[SECRET]: secret})
     )
@@ -99,16 +99,24 @@ def _to_azure_devops(context: Context) -> dict[str, Any]:
 
 def _to_github(context: Context) -> dict[str, Any]:
     """Into the secrets and variables of a repository."""
-    hub = GitHub(context.args.repo, context.args.env or "")
-    values = _values(context)
+    hub = GitHub(context.args.repo, _environment(context))
+    values = azure_values(context)
     record = _rotate(context, hub.place, lambda secret: hub.store(values, {SECRET: secret}))
     context.say(f"{hub.place}: a new secret until {record['expires']} ({hub.url})")
     return {"place": hub.place, "url": hub.url, **record}
 
 
+def _environment(context: Context) -> str:
+    """The deployment environment whose secrets the workflows read."""
+    slug = context.settings.azure.bootstrap.variable_group
+    if not slug:
+        raise Refused("config.yml names no azure.bootstrap.variable_group", code=2)
+    return f"{slug}-{context.args.env or 'staging'}"
+
+
 def _to_terminal(context: Context) -> dict[str, Any]:
     """Shown once. When it is in use nobody can tell, so that no other secret is removed."""
-    values, rotation = _values(context), _rotation(context)
+    values, rotation = azure_values(context), _rotation(context)
     secret = rotation.append("printed", context.settings.azure.bootstrap.secret_months)
     for name, value in {**values, SECRET: secret.value}.items():
         say(f"{name}={value}")
@@ -128,7 +136,7 @@ def _rotation(context: Context) -> Rotation:
     return Rotation(context.az, context.state, context.facts["client_id"], context.say)
 
 
-def _values(context: Context) -> dict[str, str]:
+def azure_values(context: Context) -> dict[str, str]:
     """What pipelines read beside the secret."""
     azure = context.settings.azure
     tenant = azure.tenant_id or context.facts.get("tenant_id")

@@ -68,7 +68,8 @@ _CODES = {
     Kind.FORBIDDEN: (
         "AuthorizationFailed AuthorizationPermissionMismatch Authorization_RequestDenied "
         "LinkedAuthorizationFailed AuthorizationFailure RoleAssignmentUpdateNotPermitted "
-        "Forbidden AccessDenied AccessCheckException UnauthorizedRequestException"
+        "Forbidden AccessDenied AccessCheckException UnauthorizedRequestException "
+        "AccessDeniedException"
     ),
     Kind.POLICY: (
         "RequestDisallowedByPolicy RequestDisallowedByAzure ScopeLocked "

@@ -1,0 +1,151 @@
+"""Approvals and checks of Azure DevOps on an environment, a variable group or a connection.
+
+Types and inputs: approvalsAndChecks/7.1 of MicrosoftDocs/vsts-rest-api-specs, and
+internal/service/approvalsandchecks of microsoft/terraform-provider-azuredevops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from amlkit.provision.pipelines.table import Call, Facts, Row
+
+VERSION = "api-version=7.1-preview.1"
+APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
+TASK_CHECK = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7"
+EXCLUSIVE_LOCK = "2ef31ad6-baa0-403a-8b45-2cbc9b4e5563"
+BRANCH_CONTROL = {
+    "id": "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b",
+    "name": "evaluatebranchProtection",
+    "version": "0.0.1",
+}
+_PLACE = "{organization}/{project}/_apis/pipelines/checks/configurations"
+# How long each is waited for, in minutes: a week for people, a month (the most) for a lock.
+_WEEK, _MONTH, _DAY = 10_080, 43_200, 1_440
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What is protected: its kind in Azure DevOps, the fact with its id, what people call it."""
+
+    kind: str
+    fact: str
+    title: str
+
+    def row(
+        self,
+        key: str,
+        title: str,
+        kind: str,
+        settings: dict[str, Any],
+        minutes: int,
+        is_it: Callable[[dict[str, Any]], bool] = lambda check: True,
+        mended: Callable[[dict[str, Any], Facts], dict[str, Any] | None] = lambda *_: None,
+    ) -> Row:
+        """A check of a type; `mended` gives the settings where those that are there do not do."""
+        resource = {"type": self.kind, "id": f"{{{self.fact}}}"}
+        body = {"type": {"id": kind}, "settings": settings, "timeout": minutes}
+        query = (f"resourceType={self.kind}", f"resourceId={{{self.fact}}}", "$expand=settings")
+
+        def pick(answer: Any, facts: Facts) -> Any:
+            for each in answer["value"]:
+                if each["type"]["id"].lower() == kind and is_it(each.get("settings") or {}):
+                    return each
+            return None
+
+        def change(found: dict[str, Any], facts: Facts) -> Call | None:
+            now = mended(found.get("settings") or {}, facts)
+            if now is None and not found.get("isDisabled"):
+                return None
+            kept = {"id": found["id"], "type": {"id": kind}, "resource": resource}
+            kept |= {"settings": now or found.get("settings") or {}, "isDisabled": False}
+            kept["timeout"] = found.get("timeout", minutes)
+            return Call("patch", f"{_PLACE}/{found['id']}", (VERSION,), kept)
+
+        return Row(
+            key=f"{key} {self.fact}",
+            title=f"{title} on {self.title}",
+            look=Call("get", _PLACE, (VERSION, *query)),
+            pick=pick,
+            make=Call("post", _PLACE, (VERSION,), {**body, "resource": resource}),
+            change=change,
+        )
+
+    def approval(self, approvers: list[str]) -> Row:
+        """People who approve each run; one of them suffices, and those of others stay.
+
+        Args:
+            approvers: the facts with their ids. Two or more: nobody approves a run of their own.
+        """
+        people: list[Any] = [{"id": f"{{{name}}}"} for name in approvers]
+        settings = {
+            "approvers": people,
+            "executionOrder": "anyOrder",
+            "minRequiredApprovers": 1,
+            "instructions": "Production gets the model that staging serves: look at the run first.",
+            "blockedApprovers": [],
+            "requesterCannotBeApprover": len(approvers) > 1,
+        }
+
+        def mended(found: dict[str, Any], facts: Facts) -> dict[str, Any] | None:
+            there = [{"id": each["id"]} for each in found.get("approvers") or []]
+            known = {each["id"].lower() for each in there}
+            missing = [name for name in approvers if str(facts.get(name)).lower() not in known]
+            if not missing:
+                return None
+            return {**found, "approvers": there + [{"id": f"{{{name}}}"} for name in missing]}
+
+        return self.row("approval", "approval", APPROVAL, settings, _WEEK, mended=mended)
+
+    def branch_control(self, branch: str) -> Row:
+        """Runs of this branch alone; what others allowed beside it is taken back."""
+        inputs = {"allowedBranches": branch, "ensureProtectionOfBranch": "false"}
+        settings = {
+            "displayName": "Branch control",
+            "definitionRef": BRANCH_CONTROL,
+            "inputs": inputs,
+            "retryInterval": 5,
+        }
+
+        def mended(found: dict[str, Any], facts: Facts) -> dict[str, Any] | None:
+            given = found.get("inputs") or {}
+            if given.get("allowedBranches") == branch:
+                return None
+            return {**found, "inputs": {**inputs, **given, "allowedBranches": branch}}
+
+        def is_it(found: dict[str, Any]) -> bool:
+            return str((found.get("definitionRef") or {}).get("id")).lower() == BRANCH_CONTROL["id"]
+
+        return self.row("branch", "branch control", TASK_CHECK, settings, _DAY, is_it, mended)
+
+    def exclusive_lock(self) -> Row:
+        """One run at a time."""
+        return self.row("lock", "exclusive lock", EXCLUSIVE_LOCK, {}, _MONTH)
+
+    def permission(self, pipelines: list[str], said: str) -> Row:
+        """Lets these pipelines use it without asking at their first run.
+
+        Args:
+            pipelines: the facts with their numbers.
+            said: what people call them together.
+        """
+        place = "{organization}/{project}/_apis/pipelines/pipelinepermissions"
+        place += f"/{self.kind}/{{{self.fact}}}"
+
+        def pick(answer: Any, facts: Facts) -> Any:
+            if (answer.get("allPipelines") or {}).get("authorized"):
+                return answer
+            listed = answer.get("pipelines") or []
+            may = {each["id"] for each in listed if each.get("authorized")}
+            return answer if all(facts.get(name) in may for name in pipelines) else None
+
+        allowed = [{"id": f"{{{name}}}", "authorized": True} for name in pipelines]
+        return Row(
+            key=f"permission {self.fact}",
+            title=f"permission for {said} on {self.title}",
+            look=Call("get", place, (VERSION,)),
+            pick=pick,
+            make=Call("patch", place, (VERSION,), {"pipelines": allowed}),
+        )

@@ -1,0 +1,195 @@
+"""`pipelines`: sets up what the pipelines need beside Azure, in Azure DevOps or on GitHub."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from amlkit.provision.context import Context, agreed, require_subscription
+from amlkit.provision.credentials import azure_values
+from amlkit.provision.devops import organization_name
+from amlkit.provision.pipelines import azure_devops, github
+from amlkit.provision.pipelines.engine import Plan, look, make
+from amlkit.provision.pipelines.names import environments, repository, variables
+from amlkit.provision.pipelines.requests import Requests
+from amlkit.provision.pipelines.table import Row
+from amlkit.provision.records import Refused
+
+NO_APPROVER = (
+    "nobody approves what goes to production: name people with --approver (again for each), or say"
+    " --no-approval, or set up staging alone with --staging-only"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's own flags."""
+    add = parser.add_argument
+    add(
+        "--to",
+        choices=("azure-devops", "github"),
+        default="azure-devops",
+        help="where the pipelines run (default: azure-devops)",
+    )
+    add("--organization", metavar="NAME", help="Azure DevOps: name or address")
+    add("--project", metavar="NAME", help="Azure DevOps: the project")
+    add(
+        "--repository",
+        metavar="NAME",
+        default="",
+        help="the repository: NAME on Azure Repos, OWNER/NAME on GitHub; the one of this folder's"
+        " git remote by default",
+    )
+    add(
+        "--github-connection",
+        metavar="NAME",
+        default="",
+        help="Azure DevOps: its service connection to GitHub, where there are several",
+    )
+    add(
+        "--approver",
+        metavar="WHO",
+        action="append",
+        default=[],
+        help="who approves production: mail address or group, on GitHub login or ORGANIZATION/TEAM",
+    )
+    add("--no-approval", action="store_true", help="let production go without approval")
+    add("--staging-only", action="store_true", help="leave production out for now")
+    add("--dry-run", action="store_true", help="show what would be made and how; change nothing")
+
+
+def run(context: Context) -> dict[str, Any]:
+    """Looks, shows the plan, and makes what is missing.
+
+    Raises:
+        Refused: a flag is missing, something is in the way, or nobody would approve production.
+        AzFailure: Azure or Azure DevOps refused.
+    """
+    args, requests = context.args, Requests(context.az)
+    if args.to == "azure-devops" and not (args.organization and args.project):
+        raise Refused("pipelines in Azure DevOps need --organization and --project", code=2)
+    with context.state.alone():
+        table, facts, last = (_github if args.to == "github" else _azure_devops)(context)
+        plan = look(table, requests, facts)
+        problems = plan.problems + _unapproved(context, table, plan, requests)
+        record = _show(context, plan, requests, problems)
+        if args.dry_run:
+            return record | {"status": "planned"}
+        if problems:
+            many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
+            raise Refused(f"nothing was made: {many}{problems[0]}", code=2, record=record)
+        if plan.to_write and not agreed("Make these now? [yes/no]", "yes", context):
+            context.say("nothing was made")
+            return record | {"status": "declined"}
+        made = make(plan, requests, context.say)
+    context.say(f"made {len(made)}" if made else "everything is there, nothing made")
+    if not args.staging_only:
+        context.say(f"last, once staging serves: {last}")
+    record |= {"status": "done", "made": made, "requests": requests.sent}
+    return record | {"next": [] if args.staging_only else [last]}
+
+
+def _federation(context: Context, connection: str = "") -> bool:
+    """Whether the pipelines sign in without a secret."""
+    return bool(connection) or context.settings.azure.auth == "workload-identity"
+
+
+def _values(context: Context) -> dict[str, str]:
+    """What pipelines read of Azure.
+
+    Raises:
+        Refused: no service principal is known.
+    """
+    require_subscription(context.settings)
+    if not context.facts.get("client_id"):
+        raise Refused(
+            "no service principal is known: `python infra/bootstrap.py apply` makes one; the id of"
+            " one that was handed to you goes into config.yml (azure.client_id)",
+            code=2,
+        )
+    return azure_values(context)
+
+
+def _azure_devops(context: Context) -> tuple[list[Row], dict[str, Any], str]:
+    """The table for Azure DevOps, what is known before it, and what to do last."""
+    from amlkit.provision.credentials import PIPELINE_NAMES
+
+    args, root = context.args, context.settings.root
+    names = variables(root)
+    federation = _federation(context, names.get("serviceConnection", ""))
+    values = _values(context) if federation else {}
+    wanted = azure_devops.Wanted(
+        organization=organization_name(args.organization),
+        project=args.project,
+        repository=repository(root, args.repository),
+        variables=names,
+        approvers=args.approver,
+        production=not args.staging_only,
+        federation=federation,
+        subscription=context.settings.azure.subscription_id,
+        values={PIPELINE_NAMES[name]: value for name, value in values.items()},
+        github_connection=args.github_connection,
+    )
+    last = "production: 'on' in pipelines/variables.yml"
+    if federation:
+        last = f"serviceConnection: {wanted.connection} and {last}"
+    facts = {"organization_name": wanted.organization, "client": values.get("SPN_ID", "")}
+    return azure_devops.rows(wanted), facts, last
+
+
+def _github(context: Context) -> tuple[list[Row], dict[str, Any], str]:
+    """The table for GitHub, likewise."""
+    args, root = context.args, context.settings.root
+    found = repository(root, args.repository)
+    if not found.on_github:
+        raise Refused(f"{found.name} is no repository on GitHub: --repository OWNER/NAME", code=2)
+    staging, production = environments(root)
+    federation = _federation(context)
+    values = _values(context) if federation else {}
+    wanted = github.Wanted(
+        repository=found.name,
+        staging=staging,
+        production="" if args.staging_only else production,
+        branch="main",
+        approvers=args.approver,
+        federation=federation,
+        values=values,
+    )
+    last = f"gh variable set PRODUCTION --body on --repo {found.name}"
+    return github.rows(wanted), {"client": values.get("SPN_ID", "")}, last
+
+
+def _unapproved(context: Context, table: list[Row], plan: Plan, requests: Requests) -> list[str]:
+    """Why production may not be set up as it is asked for: nobody would approve."""
+    args = context.args
+    if args.staging_only or args.no_approval or args.approver:
+        return []
+    if args.to == "github":
+        _, production = environments(context.settings.root)
+        [it] = [f for f in plan.findings if f.row.key == f"environment {production}"]
+        return [] if github.has_reviewers(it.found) else [NO_APPROVER]
+    name = variables(context.settings.root)["productionEnvironment"]
+    there = look([azure_devops.approval(name)], requests, plan.facts)
+    return [] if there.findings[0].found else [NO_APPROVER]
+
+
+def _show(context: Context, plan: Plan, requests: Requests, problems: list[str]) -> dict[str, Any]:
+    """Says the plan; returns it as it is reported."""
+    rows = []
+    for each in plan.findings:
+        shown = requests.shown(each.wanted.filled(plan.facts)) if each.wanted else ""
+        context.say(f"{each.state:<10} {each.row.title}")
+        if shown:
+            context.say(f"    {shown}")
+        rows.append(
+            {
+                "row": each.row.key,
+                "title": each.row.title,
+                "state": each.state,
+                "commands": [shown] if shown else [],
+            }
+        )
+    for problem in problems:
+        context.say(f"problem: {problem}")
+    for note in plan.notes:
+        context.say(f"note: {note}")
+    return {"rows": rows, "problems": problems, "notes": plan.notes}
