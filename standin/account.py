@@ -112,7 +112,6 @@ class Account:
         self.tenant_id = str(uuid.uuid4())
         self.client_id = str(uuid.uuid4())
         self.client_secret = secrets.token_urlsafe(30)
-        self.federated_token = ""  # the assertion accepted instead of the secret, when set
         self.subscription_id = str(uuid.uuid4())
         self.resource_group = "" if empty else "standin-rg"
         self.workspace_name = "" if empty else "standin-ws"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from .account import Principal
+from .federation import check_assertion
 from .routing import IMDS, LOGIN, Answer, AzureError, Json, Request, route
 
 if TYPE_CHECKING:
@@ -203,17 +204,10 @@ class Identity:
         return answer | texts | {"expires_on": ends, "resource": scope}
 
     def _check_credential(self, form: dict[str, str]) -> None:
-        """AzureError 401 unless the secret or the assertion is the application's own."""
+        """AzureError unless the secret is the application's own, or it trusts the assertion."""
         assertion = form.get("client_assertion")
         if assertion is not None:
-            mine = self.account.federated_token
-            if not mine or not hmac.compare_digest(assertion.encode(), mine.encode()):
-                raise AzureError(
-                    401,
-                    "invalid_client",
-                    "AADSTS700213: No matching federated identity record found for presented "
-                    "assertion subject.",
-                )
+            check_assertion(self.azure, form["client_id"], assertion)
             return
         secret, client = form.get("client_secret", "").encode(), form["client_id"]
         held = self.account.credentials[client].values()

@@ -25,7 +25,12 @@ TELEMETRY = r"dc\.services\.visualstudio\.com"
 GRAPH = r"graph\.microsoft\.com"
 DEVOPS = r"(?:vssps\.)?dev\.azure\.com"
 EXTENSIONS = r"aka\.ms"
-HOSTS = (LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS, EXTENSIONS)
+VSTOKEN = r"vstoken\.dev\.azure\.com"
+GITHUB_OIDC = r"[a-z0-9-]+\.actions\.githubusercontent\.com"
+HOSTS = (
+    LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS, EXTENSIONS, VSTOKEN,
+    GITHUB_OIDC,
+)  # fmt: skip
 
 _WORKSPACE = (
     r"/subscriptions/(?P<_s>[^/]+)/resourceGroups/(?P<_g>[^/]+)"

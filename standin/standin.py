@@ -29,6 +29,7 @@ from .identity import Identity
 from .images import Image, Images
 from .inference import Inference
 from .interpreters import Interpreters
+from .issuers import Issuers
 from .jobs import Jobs
 from .journal import Journal
 from .metrics import Metrics
@@ -66,7 +67,9 @@ from .world.vaults import Vaults
 from .world.workspaces import Workspaces
 
 # What a caller's environment may hold that must not reach a client of the stand-in.
-_PRIVATE = ("AZURE", "ARM_", "AML_", "AZUREML", "TENANT_ID", "SPN_", "MSI_", "IDENTITY_")
+_PRIVATE = (
+    "AZURE", "ARM_", "AML_", "TENANT_ID", "SPN_", "MSI_", "IDENTITY_", "ACTIONS_ID_", "SYSTEM_OIDC",
+)  # fmt: skip
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY$|APIKEY")
 _PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
@@ -100,6 +103,7 @@ class Azure:
         self.router = Router(self.account)
         self.proxy = Proxy(self)
         self.identity = Identity(self)
+        self.issuers = Issuers(self)
         self.access = Access(self)
         self.operations = Operations(self)
         self.providers = Providers(self)

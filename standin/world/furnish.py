@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .directory_objects import application_body
 from .providers import TYPES
-from .state import STORAGE, VAULT, WORKSPACE, Resource
+from .state import STORAGE, VAULT, WORKSPACE, Application, Resource
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -30,6 +30,9 @@ def furnish(azure: Azure) -> None:
             azure.storage_accounts.keep(made, azure.blobs)
     path = account.workspace_path
     world.add(Resource(path, WORKSPACE, place, dict(account.dependencies), created=0.0))
+    who = account.service_principal
+    registered = application_body({"displayName": who.name, "appId": who.client_id})
+    world.applications[registered["id"]] = Application(registered, created=0.0)
     for name in TYPES:
         world.providers[name.lower()] = "Registered"
 

@@ -72,18 +72,6 @@ def test_a_managed_identity(project: AzureProject) -> None:
     assert "managed identity" in answer.said
 
 
-def test_a_workload_identity(project: AzureProject, standin: StandIn, tmp_path: Path) -> None:
-    standin.account.federated_token = "an assertion of the platform"
-    assertion = tmp_path / "token"
-    assertion.write_text(standin.account.federated_token, encoding="utf-8")
-    variables = {"SPN_PASSWORD": "", "AZURE_FEDERATED_TOKEN_FILE": str(assertion)}
-    answer = project.drive("environment", *auth("workload-identity"), **variables)
-    assert answer.code == 0, answer.said
-    assertion.write_text("of somebody else", encoding="utf-8")
-    answer = project.drive("environment", *auth("workload-identity"), **variables)
-    assert answer.code == 2, answer.said
-
-
 @pytest.mark.parametrize("kind", ["azure-cli", "managed-identity"])
 def test_what_a_caller_needs_is_named(kind: str, project: AzureProject) -> None:
     nothing = {**NO_PRINCIPAL, "SUBSCRIPTION_ID": ""}

@@ -433,11 +433,13 @@ def test_other_ways_to_a_token(own: StandIn) -> None:
     _, body = http(own, imds, headers={"Metadata": "true"})
     tokens = [body["access_token"], own.azure.identity.token(scope, own.account.user)]
     login = f"{own.account.login}/oauth2/v2.0/token"
-    form = f"client_id={own.account.client_id}&scope={scope}/.default&client_assertion=abc"
+    trusted = ("https://token.actions.githubusercontent.com", "repo:contoso/churn:ref:x")
+    form = f"client_id={own.account.client_id}&scope={scope}/.default&client_assertion="
+    form += own.azure.issuers.token(*trusted)
     grant = f"grant_type=client_credentials&{form}".encode()
     status, body = http(own, login, data=grant)
-    assert status == 401 and "AADSTS700213" in body["error_description"]
-    own.account.federated_token = "abc"
+    assert status == 401 and "AADSTS70025" in body["error_description"]
+    own.azure.federated.add(own.account.client_id, *trusted)
     tokens.append(http(own, login, data=grant)[1]["access_token"])
     assert {http(own, f"{scope}/subscriptions", token)[0] for token in tokens} == {200}
     assert http(own, login, data=b"grant_type=password")[1]["error"] == "unsupported_grant_type"

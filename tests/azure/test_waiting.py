@@ -60,6 +60,27 @@ def test_an_outage_during_the_wait_is_outlived(
     assert answer.record["status"] == "Completed"
 
 
+def test_a_federated_token_that_ended_is_outlived(ready: AzureProject, standin: StandIn) -> None:
+    """Azure/azure-cli#28708: it lives for minutes, and a training for hours."""
+    issuers, client = standin.azure.issuers, standin.account.client_id
+    step = issuers.pipelines_step(client)
+    del step["TF_BUILD"]
+    connection = step["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"]
+    standin.azure.federated.add(client, *issuers.connections[connection])
+    issuers.seconds = 1
+    laid = standin.fault(path=RUN, method="GET", after=3, expire_token=True)
+    mark = standin.journal.mark()
+    nobody = {"TENANT_ID": "", "SPN_ID": "", "SPN_PASSWORD": ""}
+    flags = ("--set", "azure.auth=workload-identity")
+    answer = ready.drive("model", *seed(6), *flags, **nobody, **step)
+    issuers.seconds = None
+    assert laid.hits > 0
+    assert answer.code == 0, answer.said
+    assert answer.record["status"] == "Completed"
+    asked = [entry for entry in standin.journal.since(mark) if entry.path.endswith("/oidctoken")]
+    assert len(asked) >= 2
+
+
 def test_an_interrupt_leaves_the_run_going(ready: AzureProject) -> None:
     process = ready.start("model", *seed(10))
     assert process.stderr is not None

@@ -86,7 +86,13 @@ def is_passing(error: BaseException) -> bool:
 
 def words_of(error: BaseException) -> str:
     """All that an error and its causes say, in one line."""
-    return " ".join(" ".join(str(one) for one in chain(error)).split())
+    return " ".join(" ".join(f"{one} {_asked(one)}" for one in chain(error)).split())
+
+
+def _asked(error: BaseException) -> str:
+    """What was asked, where an error tells the answer's words alone: a federated token."""
+    request = getattr(getattr(error, "response", None), "request", None)
+    return "(OIDC token endpoint)" if "/oidctoken?" in str(getattr(request, "url", "")) else ""
 
 
 def _facts(settings: Settings, words: str) -> dict[str, str]:
