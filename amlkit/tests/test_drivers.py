@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,13 +37,18 @@ def test_without_local_every_missing_setting_is_named(shared: Project, name: str
     assert answer.code == 2
     for variable in ("TENANT_ID", "SPN_ID", "SPN_PASSWORD", "SUBSCRIPTION_ID", "--local"):
         assert variable in answer.json["error"]
+    assert answer.json["error"].startswith("on this machine? Add --local.")
     assert len(answer.err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(("--locl",), "--help", id="unknown flag"),
+        pytest.param(("--locl",), "there is no flag --locl; did you mean --local? ", id="misspelt"),
+        pytest.param(("--zebra",), "no flag --zebra; model.py --help lists", id="unknown flag"),
+        pytest.param(("--target", "card"), "--target is a flag of src/data.py, not", id="of data"),
+        pytest.param(("--due=x",), "--due is a flag of src/deploy.py, not", id="of deploy"),
+        pytest.param(("--local", "x.csv"), "no flag takes 'x.csv'; model", id="no flag"),
         pytest.param(("--local", "--set", "training.seed"), "KEY=VALUE", id="no value"),
         pytest.param(("--local", "--set", "training.sed=1"), "training.seed", id="unknown key"),
         pytest.param(("--local", "--set", "training.seed=["), "YAML", id="no YAML"),
@@ -59,6 +65,23 @@ def test_wrong_argument_is_one_line_and_exit_2(
     as_json = shared.run("model", *arguments, "--json")
     assert as_json.code == 2
     assert said in as_json.json["error"]
+
+
+def test_a_table_is_given_by_its_flag_and_looked_for_where_it_says(project: Project) -> None:
+    bare = project.call("data", "--local", "customers.csv")
+    assert (bare.code, bare.err.count("\n")) == (2, 1)
+    assert "the table is given by --path: --path customers.csv" in bare.err
+    missing = project.call("data", "--local", "--path", "customers.csv")
+    assert missing.code == 2
+    assert f"{Path('customers.csv').absolute()}: there is no such file" in missing.err
+
+
+def test_without_config_yml_it_is_said_where_it_belongs(project: Project) -> None:
+    (project.root / "config.yml").unlink()
+    answer = project.call("data", "--local")
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert f"{project.root / 'config.yml'}: there is no such file" in answer.err
+    assert "git checkout -- config.yml" in answer.err
 
 
 def test_training_first_registers_the_table_of_the_settings(project: Project) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from amlkit.workspace import Workspace
 
 OLDEST_PYTHON = (3, 11)
+# The settings that a driver does not read, nor hands on to one that does.
+UNREAD = {"deploy": ("training", "gate")}
 
 
 class ArgumentError(Exception):
@@ -35,7 +37,22 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raises instead of exiting, so that `--json` can answer too."""
-        raise ArgumentError(f"{message}; {self.prog} --help lists what there is")
+        end = "" if message.endswith("?") else ";"
+        raise ArgumentError(f"{message}{end} {self.prog} --help lists what there is")
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """All flags, as they are written."""
+        return tuple(self._option_string_actions)
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The command line's values; what no flag takes is answered with what was meant."""
+        args, unknown = self.parse_known_args(argv)
+        if unknown:
+            from amlkit.flags import explain_unknown
+
+            self.error(explain_unknown(unknown, self.flags))
+        return args
 
 
 class Result(Protocol):
@@ -64,12 +81,15 @@ class Context:
     """Says a line while the work is done: stdout, or stderr with `--json`."""
     place: tuple[str, ...] = ()
     """The flags of this call that say where: `--local`, `--env NAME`."""
-    repeated: tuple[str, ...] = ()
-    """The flags of this call that a next call needs too, `place` among them."""
+    assignments: tuple[str, ...] = ()
+    """What this call's `--set` were given: `KEY=VALUE`."""
 
     def command(self, driver: str, *flags: str) -> str:
-        """What a person types to go on: a driver, with the flags of this call."""
-        return shell_line("python", f"src/{driver}.py", *self.repeated, *flags)
+        """What a person types to go on: a driver, with those flags of this call that it reads."""
+        unread = UNREAD.get(driver, ())
+        kept = [text for text in self.assignments if not text.strip().startswith(unread)]
+        repeated = [*self.place, *(word for text in kept for word in ("--set", text))]
+        return shell_line("python", f"src/{driver}.py", *repeated, *flags)
 
 
 def shell_line(*words: str) -> str:
@@ -186,7 +206,7 @@ def _run(
             raise ArgumentError(
                 f"Python {here} runs this, but 3.11 or newer is needed; `make setup` makes .venv"
             )
-        context = _context(root, parser.parse_args(argv), calls, flags)
+        context = _context(root, parser.read(argv), calls, flags)
         result = step(context)
         record = result.record()
         for line in () if context.args.json else result.words():
@@ -234,10 +254,9 @@ def _context(
 
     place = ["--local"] if args.local else []
     place += ["--env", args.env] if args.env else []
-    repeated = [*place, *(word for text in args.set for word in ("--set", text))]
     # What a workspace says on the way is no answer: --show-key prints a key and nothing else.
     workspace = open_workspace(settings, calls, local=args.local, say=note)
-    return Context(args, settings, workspace, calls, tell, tuple(place), tuple(repeated))
+    return Context(args, settings, workspace, calls, tell, tuple(place), tuple(args.set))
 
 
 def assignment(text: str) -> tuple[str, Any, str]:
@@ -249,8 +268,8 @@ def assignment(text: str) -> tuple[str, Any, str]:
         raise ArgumentError(f"--set {text}: write KEY=VALUE, such as training.seed=7")
     try:
         return key.strip(), yaml.safe_load(value), f"--set {key.strip()}"
-    except yaml.YAMLError:
-        raise ArgumentError(f"--set {text}: the value is not valid YAML; quote it") from None
+    except (yaml.YAMLError, ValueError, RecursionError):  # such as a number of 5,000 digits
+        raise ArgumentError(f"--set {text[:60]}: the value is not valid YAML; quote it") from None
 
 
 def _explain(error: Exception) -> tuple[int, str]:

@@ -240,7 +240,10 @@ def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) ->
     ("flags", "words"),
     [
         (("--out", "x.csv"), "belong to --batch"),
-        (("--batch", "nothing.csv", "--out", "x.csv"), "no such file"),
+        (
+            ("--batch", "nothing.csv", "--out", "x.csv"),
+            f"no such file {Path('nothing.csv').absolute()}",
+        ),
         (("--batch", "data/penguins.csv"), "needs --out"),
         (("--status", "--delete"), "not allowed with"),
         (("--set", "endpoint.name=A_b"), "endpoint.name"),

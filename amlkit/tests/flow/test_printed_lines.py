@@ -73,7 +73,8 @@ def test_from_a_table_to_its_model_and_its_endpoint(repository: Project) -> None
     assert trained.code == 0, trained.err
     assert "data 2024:" in trained.out and "172 rows, target 'Species'" in trained.out
     deploy = line_of(trained.out, "deploy")
-    assert deploy[2:] == [*FLAGS, *RULE, "--set", 'data.name="2024"']
+    # What the deployment reads goes with the line, and no more.
+    assert deploy[2:] == [*FLAGS, "--set", 'data.name="2024"']
     assert f"model: {served(repository, deploy)['name']}:1" in trained.out
 
 
@@ -180,7 +181,7 @@ def test_what_is_not_there_yet_is_told_how_to_make(repository: Project) -> None:
     assert nothing.code == 2
     training = line_of(nothing.err, "model")
     assert training[2:] == [*FLAGS, *table_of]
-    status = repository.call("deploy", *FLAGS, *table_of, "--status")
+    status = repository.call("deploy", *FLAGS, *RULE, *table_of, "--status")
     assert line_of(status.out, "deploy")[2:] == [*FLAGS, *table_of]
 
 

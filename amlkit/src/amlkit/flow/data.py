@@ -119,7 +119,7 @@ def read_table(settings: Settings) -> Table:
 
     data, origin = settings.data, settings.origin("data.path")
     typed = origin == "--path"  # then it is meant from where the user stands
-    path = Path(data.path) if typed else settings.root / data.path
+    path = Path(data.path).absolute() if typed else settings.root / data.path
     path = path.resolve() if path.is_dir() else path  # "." has no name
     try:
         file_kind(path)

@@ -46,7 +46,7 @@ def check(args: argparse.Namespace) -> None:
     if args.batch and not args.out:
         raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
     if args.batch and not Path(args.batch).exists():
-        raise cli.ArgumentError(f"--batch {args.batch}: no such file")
+        raise cli.ArgumentError(f"--batch: there is no such file {Path(args.batch).absolute()}")
 
 
 def score(context: cli.Context, model: Model) -> Scored:

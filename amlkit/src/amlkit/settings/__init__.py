@@ -201,9 +201,10 @@ class Settings:
         ]
         if missing:
             raise SettingsError(
-                f"Azure ML needs {len(missing)} settings that are not set: {', '.join(missing)}. "
-                "Set them as environment variables (a pipeline maps its secrets to them), "
-                "or add --local to work on this machine." + self._from_a_connection(missing)
+                "on this machine? Add --local. "
+                f"Azure ML needs {len(missing)} settings that are not set: {', '.join(missing)}; "
+                "set them as environment variables (a pipeline maps its secrets to them)."
+                + self._from_a_connection(missing)
             )
 
     def _from_a_connection(self, missing: Sequence[str]) -> str:

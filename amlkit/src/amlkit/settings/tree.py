@@ -39,7 +39,11 @@ def read_yaml(path: Path) -> Tree:
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except FileNotFoundError:
-        raise SettingsError(f"{path}: no such file; run this from a generated repository") from None
+        raise SettingsError(
+            f"{path.absolute()}: there is no such file; the repository's root holds {path.name} "
+            "beside src/: bring it back (`git checkout -- " + path.name + "`), or run the driver "
+            "of the repository that you mean"
+        ) from None
     except UnicodeDecodeError as error:
         raise SettingsError(
             f"{path.name}: not UTF-8 text at byte {error.start}; save it as UTF-8"
