@@ -96,6 +96,7 @@ def _template(name: str) -> Any:
         words.sentence,
         words.plain,
         words.signs,
+        words.typed,
     ):
         environment.filters[each.__name__] = each
     return environment.from_string(_source(name))

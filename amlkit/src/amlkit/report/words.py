@@ -113,6 +113,17 @@ def signs(text: object) -> str:
     return re.sub(r"(?<![\w.)-])-(?=\d)", MINUS, text)
 
 
+def typed(lines: str) -> Markup:
+    """Command lines, each of which goes on indented and breaks between its words."""
+    found = [
+        Markup("<span>{}\n</span>").format(
+            Markup(" ").join(Markup("<span>{}</span>").format(word) for word in line.split(" "))
+        )
+        for line in str(clean(lines)).splitlines()
+    ]
+    return Markup("").join(found)
+
+
 def name(text: object) -> Markup:
     """A metric's or a column's name, which may break after each of its words."""
     return Markup("<wbr>").join(re.split(r"(?<=[_./-])(?=[^_./-])", str(clean(text))))
