@@ -26,10 +26,11 @@ GRAPH = r"graph\.microsoft\.com"
 DEVOPS = r"(?:vssps\.)?dev\.azure\.com"
 EXTENSIONS = r"aka\.ms"
 VSTOKEN = r"vstoken\.dev\.azure\.com"
+GITHUB = r"api\.github\.com"
 GITHUB_OIDC = r"[a-z0-9-]+\.actions\.githubusercontent\.com"
 HOSTS = (
     LOGIN, ARM, API, BLOB, SERVICE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS, EXTENSIONS, VSTOKEN,
-    GITHUB_OIDC,
+    GITHUB, GITHUB_OIDC,
 )  # fmt: skip
 
 _WORKSPACE = (

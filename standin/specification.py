@@ -24,6 +24,7 @@ HOSTS = {
     "telemetry": r"dc\.services\.visualstudio\.com",
     "graph": r"graph\.microsoft\.com",
     "devops": r"(?:vssps\.)?dev\.azure\.com",
+    "github": r"api\.github\.com",
 }
 ROUTES = Path(__file__).with_name("ROUTES.md")
 HEAD = """# What backs each route

@@ -53,6 +53,7 @@ from .world.devops_checks import DevOpsChecks
 from .world.devops_pipelines import DevOpsPipelines
 from .world.federated import Federated
 from .world.furnish import furnish, register_administrator, settle
+from .world.github_api import GitHubApi
 from .world.groups import Groups
 from .world.operations import Operations
 from .world.policies import Policies
@@ -124,6 +125,7 @@ class Azure:
         self.devops_pipelines = DevOpsPipelines(self)
         self.devops_checks = DevOpsChecks(self)
         self.federated = Federated(self)
+        self.github = GitHubApi(self)
         self.previews = Previews(self)
         self.arm = Arm(self)
         self.computes = Computes(self)

@@ -16,6 +16,7 @@ SAMPLES = {
     "telemetry": "dc.services.visualstudio.com",
     "graph": "graph.microsoft.com",
     "devops": "dev.azure.com",
+    "github": "api.github.com",
 }
 #: How an answer is backed, the strongest first.
 BACKINGS = {

@@ -31,10 +31,10 @@ def cloud(machine: Machine, bake: Bake, tmp_path: Path) -> Iterator[Cloud]:
     yield from empty_cloud(machine, bake, tmp_path)
 
 
-def empty_cloud(machine: Machine, bake: Bake, folder: Path) -> Iterator[Cloud]:
+def empty_cloud(machine: Machine, bake: Bake, folder: Path, **answers: str) -> Iterator[Cloud]:
     """A cloud whose answers are held to what is published, and which plays all it is asked for."""
     with watched() as witness, StandIn(folder / "standin", empty=True) as standin:
-        yield Cloud.begin(machine, standin, bake().path, folder / "work")
+        yield Cloud.begin(machine, standin, bake(**answers).path, folder / "work")
         assert not witness.violations, f"answers that are not as published: {witness.violations}"
         refused = {entry.host for entry in standin.journal.refused()} - NOT_PLAYED
         assert not refused, f"something asked for a host outside: {refused}"
