@@ -716,7 +716,7 @@ def test_a_step_that_is_signed_in_by_federation(service: Any) -> None:
     made = service(
         FEDERATED,
         groups={"vars": {"Secret": Secret("s3cr3t-value")}},
-        connections={"azure": {"CLIENT_ID": "an-id", "TENANT_ID": "a-tenant"}},
+        connections={"azure": {"AZURESUBSCRIPTION_CLIENT_ID": "an-id"}},
     )
     run = made.start()
     assert lines(run) == [f"an-id, token {len(made.access_token)}, secret none"]

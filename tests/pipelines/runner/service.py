@@ -30,7 +30,7 @@ class Service:
     """Runs the pipelines of a repository.
 
     `groups` are the variable groups, with `Secret` values; `environments` and `connections` (by
-    name, with what AzureCLI@2 finds) are what else a run may name, None for whatever is named.
+    name, with the variables of an AzureCLI@2 step) are what else a run may name, None for all.
     `approvals` say of an environment whether a run that reaches it is let in: True, False or
     "timed out", a function that says so later, or nothing where nobody is asked; `locks` are the
     environments with an exclusive lock. `machine` is the environment of a hosted machine, `pythons`

@@ -59,8 +59,7 @@ def azure_cli(agent: Agent, step: Step, inputs: Mapping[str, str], result: StepR
     if (inputs["scriptType"], inputs["scriptLocation"]) != ("bash", "inlineScript"):
         raise NotPlayed(f"{step.where}: AzureCLI@2 with other than an inline script of bash")
     connection = agent.service.connections[inputs["azureSubscription"]]
-    more = {f"AZURESUBSCRIPTION_{name}": value for name, value in connection.items()}
-    agent.script(step, step.inputs["inlineScript"], result, more)
+    agent.script(step, step.inputs["inlineScript"], result, connection)
 
 
 def _nothing(agent: Agent, inputs: Mapping[str, str], result: StepResult) -> None:
