@@ -243,7 +243,7 @@ def git_state(root: Path) -> dict[str, Any] | None:
 def commit_time(root: Path) -> int:
     """When the commit that is checked out was made: Unix seconds; 0 where git knows of none."""
     try:
-        return int(_git(root, "log", "-1", "--format=%ct"))
+        return int(_git(root, "log", "-1", "--no-show-signature", "--format=%ct"))
     except (OSError, ValueError, subprocess.SubprocessError):
         return 0
 

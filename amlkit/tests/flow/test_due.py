@@ -84,6 +84,7 @@ SITUATIONS: dict[str, tuple[Any, Endpoint | None, bool, str]] = {
     "no git here": (wanted(code="b", commit=0), serving(), True, "another definition"),
     "deployed without git": (wanted(code="b"), serving(commit=0), True, "another definition"),
     "it was stopped by a restart": (wanted(), serving(status="Stopped"), True, "is Stopped"),
+    "it is about to start": (wanted(), serving(status="Starting"), False, "and starts"),
     "it failed since": (wanted(), serving(status="Failed"), True, "is Failed"),
     "an older one serves and failed": (
         wanted("6"),
@@ -128,6 +129,12 @@ SITUATIONS: dict[str, tuple[Any, Endpoint | None, bool, str]] = {
         True,
         "is Stopped",
     ),
+    "rolled back, and what serves now is down": (
+        wanted("5", "a"),
+        taken_back(serving("4", status="Failed"), ("5", "a")),
+        False,
+        "but the endpoint is Failed: --model-version 4",
+    ),
     "two rolled back one after the other": (
         wanted("6", "a"),
         taken_back(serving("4"), ("6", "a"), ("5", "a")),
@@ -164,6 +171,15 @@ def test_production_follows_staging_and_never_backwards(name: str) -> None:
     definition, endpoint, now, words = FOLLOWING[name]
     found = decide(definition, endpoint, "staging")
     assert found.now is now and words in found.reason
+
+
+def test_what_was_overtaken_is_not_switched_to() -> None:
+    """Two pipelines at once: the one that is ready later finds what the other has done."""
+    first = decide(wanted("5"), serving("4"))
+    assert first.now and first.objection(serving("4")) == ""
+    assert "is newer than" in first.objection(serving("6"))
+    withdrawn = taken_back(serving("4"), ("5", "a"))
+    assert "was rolled back" in first.objection(withdrawn)
 
 
 def test_a_mark_stays_until_it_is_taken_off(tmp_path: Path) -> None:
@@ -203,14 +219,14 @@ def test_flags_that_do_not_go_together_are_refused(
     assert answer.code == 2 and words in answer.err and answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("endpoint", ["endpoint: {name: other}", "# the same endpoint's name"])
 def test_production_in_a_workspace_of_its_own_is_refused_in_one_line(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    endpoint: str, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project.root / "config.prod.yml").write_text(
-        "endpoint: {name: other}\nazure:\n  workspace_name: mlw-prod\n", encoding="utf-8"
+        f"{endpoint}\nazure:\n  workspace_name: mlw-prod\n", encoding="utf-8"
     )
-    for name in ("TENANT_ID", "SPN_ID", "SPN_PASSWORD", "RESOURCE_GROUP", "AML_WORKSPACE_NAME"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AML_WORKSPACE_NAME", "mlw-dev")  # a pipeline sets it: the files decide
     settings = load_settings(project.root, env="prod")
     parser = cli.parser("", "")
     context = cli.Context(
@@ -220,5 +236,7 @@ def test_production_in_a_workspace_of_its_own_is_refused_in_one_line(
         None,
         print,  # type: ignore[arg-type]
     )
-    with pytest.raises(SettingsError, match=r"config\.prod\.yml:3: --env prod has a workspace"):
+    with pytest.raises(
+        SettingsError, match=r"config\.prod\.yml:3: azure\.workspace_name is .mlw-prod. "
+    ):
         followed_endpoint(context)

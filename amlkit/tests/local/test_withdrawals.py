@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from amlkit.flow.serving import deploy, roll_back
+from amlkit.flow.serving import Objection, deploy, roll_back
 from amlkit.local import open_local
 from amlkit.workspace import Workspace
 from local.served import Served
@@ -22,21 +22,23 @@ EXAMPLES = {"data": [{"Island": "Dream"}]}
 def test_a_rollback_is_marked_and_a_deployment_by_name_takes_it_off(served: Served) -> None:
     workspace = _workspace(served)
 
-    def put(version: str, **flags: bool) -> None:
+    def put(version: str, objection: Objection | None = None) -> bool:
         model = replace(served.definition.model, version=version)
         definition = replace(served.definition, model=model, identity=f"i{version}")
-        assert deploy(workspace, definition, EXAMPLES, print, **flags).switched
+        return deploy(workspace, definition, EXAMPLES, print, objection).switched
 
-    put("3")
-    put("4")
+    assert put("3") and put("4")
     assert roll_back(workspace, "e", lambda name, version: EXAMPLES, print).switched
     after = served.get()
     assert after.serving and after.serving.model_version == "3"
     assert [mark.version for mark in after.withdrawn] == ["4"]
-    put("5", named=False)  # one that nobody named takes no mark off, and none is lost by it
+    assert not put("5", lambda endpoint: "overtaken")
+    serves = served.get().serving
+    assert serves and serves.model_version == "3"
+    # One that nobody named takes no mark off, and none is lost by it.
+    assert put("5", lambda endpoint: "")
     assert [mark.version for mark in served.get().withdrawn] == ["4"]
-    put("4")
-    assert served.get().withdrawn == ()
+    assert put("4") and served.get().withdrawn == ()
 
 
 def test_a_rollback_that_fails_leaves_no_mark(served: Served) -> None:

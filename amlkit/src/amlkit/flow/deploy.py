@@ -167,21 +167,22 @@ def deploy_due(context: cli.Context) -> Served:
     if not found.now or found.definition is None:
         return Served(name, endpoint, lines=(found.words(),), due=found)
     context.say(found.words())
-    done = deploy(context, found.definition.model)
+    done = deploy(context, found)
     if done.switched:
         found = replace(found, now=False, reason=f"version {found.version} serves now")
     return replace(done, due=found)
 
 
-def deploy(context: cli.Context, due_model: Model | None = None) -> Served:
+def deploy(context: cli.Context, found: due.Due | None = None) -> Served:
     """Puts the model behind the endpoint; if it fails its test, what serves serves on.
 
     Args:
         context: the call.
-        due_model: what is due; None: what the flags name.
+        found: what is due; None: what the flags name is deployed.
     """
     settings, workspace, say = context.settings, context.workspace, context.say
-    model = due_model or _model(context)
+    wanted = found.definition if found else None
+    model = wanted.model if wanted else _model(context)
     serving.require_score(settings)
     dry_run = context.args.dry_run
     definition = serving.deployment_definition(
@@ -199,7 +200,8 @@ def deploy(context: cli.Context, due_model: Model | None = None) -> Served:
         return Served(name, before, model, lines=lines, more={"dry_run": True})
     examples = serving.examples_of(workspace, model)
     try:
-        outcome = serving.deploy(workspace, definition, examples, say, named=due_model is None)
+        objection = found.objection if found else None
+        outcome = serving.deploy(workspace, definition, examples, say, objection)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; what served before serves on") from None
     return conclude(context, outcome, examples)

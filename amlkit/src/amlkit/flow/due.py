@@ -24,6 +24,15 @@ class Due:
     reason: str
     definition: DeploymentDefinition | None = None
     """What should serve; None where there is nothing to."""
+    followed: str = ""
+    """The endpoint that it is served at already; empty: it is the newest version."""
+
+    def objection(self, endpoint: Endpoint | None) -> str:
+        """Why it is due no more, the endpoint being as it is now; empty where it still is."""
+        if self.definition is None:
+            return self.reason
+        again = decide(self.definition, endpoint, self.followed)
+        return "" if again.now else f"not switched to: {again.reason}"
 
     def record(self) -> dict[str, Any]:
         """As `--json` has it."""
@@ -51,7 +60,11 @@ def what_is_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
         first = before.serving if before and before.status == "Ready" else None
         if first is None:
             what = f"is {before.status}" if before else "serves nothing yet"
-            return Due(False, None, f"endpoint {followed} of config.yml {what}")
+            reason = f"endpoint {followed} of config.yml {what}"
+            if context.args.model_version:  # it served there when this version was approved
+                group = "does --env name the same workspace, by environment variables too?"
+                raise WorkError(f"{reason} on {workspace.name}; {group}")
+            return Due(False, None, reason)
         versions = workspace.models.versions(first.model)
         model = serving.find_version(versions, first.model_version)
         if model is None:
@@ -81,17 +94,21 @@ def decide(wanted: DeploymentDefinition, endpoint: Endpoint | None, followed: st
     source = f"endpoint {followed} of config.yml serves it" if followed else "it is the newest"
 
     def no(reason: str) -> Due:
-        return Due(False, version, reason, wanted)
+        if endpoint and now and endpoint.status != "Ready":
+            mend = f"--model-version {now.model_version} deploys what served anew"
+            reason += f"; but the endpoint is {endpoint.status}: {mend}"
+        return Due(False, version, reason, wanted, followed)
 
     def yes(reason: str) -> Due:
-        return Due(True, version, reason, wanted)
+        return Due(True, version, reason, wanted, followed)
 
     if endpoint is None or now is None:
         return yes(f"{source}, and {wanted.endpoint} serves nothing")
-    ready = endpoint.status == "Ready"
     if now.identity == wanted.identity:
-        if ready:
+        if endpoint.status == "Ready":
             return no(f"{_words(now)} serves as it should")
+        if endpoint.status == "Starting":
+            return no(f"{_words(now)} should serve, and starts")
         return yes(f"{_words(now)} should serve, but the endpoint is {endpoint.status}")
     if _is_withdrawn(wanted, endpoint, now):
         return no(
@@ -127,21 +144,25 @@ def followed_endpoint(context: cli.Context) -> str:
         return ""
     given = [cli.assignment(text) for text in args.set if not text.startswith("endpoint.")]
     base = load_settings(settings.root, overrides=given)
-    if base.endpoint.name == settings.endpoint.name:
-        return ""
     if not args.local:
-        _refuse_other_workspace(base, settings, args.env)
-    return base.endpoint.name
+        # By the files: environment variables name one workspace for both.
+        _refuse_other_workspace(
+            load_settings(settings.root, overrides=given, environ={}),
+            load_settings(settings.root, env=args.env, overrides=given, environ={}),
+            args.env,
+        )
+    return base.endpoint.name if base.endpoint.name != settings.endpoint.name else ""
 
 
 def _refuse_other_workspace(base: Settings, settings: Settings, env: str) -> None:
     for key in WORKSPACE:
         ours, theirs = getattr(settings.azure, key), getattr(base.azure, key)
         if ours.lower() != theirs.lower():
+            origin = settings.origin(f"azure.{key}")
             raise SettingsError(
-                f"{settings.origin(f'azure.{key}')}: --env {env} has a workspace of its own, and "
-                "models are not promoted from one workspace to another yet; deploy there with "
-                "--model-version, or use the workspace of config.yml"
+                f"{origin}: azure.{key} is {ours!r} with --env {env} and {theirs!r} in config.yml: "
+                "models are not promoted from one workspace to another yet; deploy there by "
+                "--model-version, or name the same workspace"
             )
 
 

@@ -21,6 +21,10 @@ EXAMPLES = "examples.json"
 LOG_LINES = 30  # shown of a deployment that failed: the server says much after its traceback
 
 
+Objection = Callable[[Endpoint | None], str]
+"""What stands against switching an endpoint that is as it is now, in a line; empty: nothing."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a deployment."""
@@ -163,12 +167,18 @@ def deploy(
     definition: DeploymentDefinition,
     examples: Mapping[str, Any],
     say: Say,
-    *,
-    named: bool = True,
+    objection: Objection | None = None,
 ) -> Outcome:
     """Puts a model behind its endpoint, unless the very same serves there already.
 
-    With `named` a person asked for it: what a rollback took away counts as wanted again.
+    Args:
+        workspace: where.
+        definition: what is to serve.
+        examples: rows for the smoke test.
+        say: hears of each step.
+        objection: asked once more before the switch, of the endpoint as it is then; what it says
+            is why nothing is switched. None: a person asked for this model, and what a rollback
+            took away counts as wanted again.
     """
     name, model = definition.endpoint, definition.model
     with workspace.endpoints.hold(name):
@@ -179,8 +189,10 @@ def deploy(
             outcome = Outcome(before, False, False, reason)
         else:
             deployment = workspace.endpoints.create_deployment(definition, say)
-            outcome = _test_and_switch(workspace, name, before, deployment, examples, say)
-        if named and before and not outcome.rolled_back:
+            outcome = _test_and_switch(
+                workspace, name, before, deployment, examples, say, objection
+            )
+        if objection is None and before and not outcome.rolled_back:
             _restore(
                 workspace,
                 name,
@@ -240,6 +252,7 @@ def _test_and_switch(
     deployment: Deployment,
     examples: Mapping[str, Any],
     say: Say,
+    objection: Objection | None = None,
 ) -> Outcome:
     """Starts a deployment beside the present one, tests it, and switches if it passes."""
     endpoints, old = workspace.endpoints, before.serving if before else None
@@ -253,6 +266,10 @@ def _test_and_switch(
         with suppress(WorkError):  # left to itself it would run on, and cost
             endpoints.delete_deployment(name, deployment)
         raise
+    against = objection(endpoints.get(name)) if objection and not problem else ""
+    if against:  # another deployment was switched to meanwhile
+        endpoints.delete_deployment(name, deployment)
+        return Outcome(endpoints.get(name), False, False, against)
     if not problem:
         say("smoke test passed; switching")
         try:
