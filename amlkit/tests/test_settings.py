@@ -240,3 +240,22 @@ def test_a_job_is_told_of_a_later_setting_where_it_is_set(tmp_path: Path) -> Non
     settings = load(tmp_path, "training:\n  seed: 1\n", overrides=[("training.folds", 5, "--set")])
     assert told(settings)["seed"] == 1 and told(settings)["folds"] == 5
     assert "split" not in told(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("training.holdout: " + "[" * 100_000, "nested too deeply"),
+        ("training: {seed: " + "9" * 5000 + "}", "digits"),
+        ("azure: {compute: {min_nodes: 3, max_nodes: 2}}", "min_nodes 3 is more than max_nodes 2"),
+        ("experiment: penguins.v2", "no dot"),
+    ],
+    ids=["100,000 brackets", "5,000 digits", "more than the most", "a dot"],
+)
+def test_what_cannot_be_is_one_line(given: str, said: str, tmp_path: Path) -> None:
+    """In a file as in a flag."""
+    (tmp_path / "config.yml").write_text((SAMPLE / "config.yml").read_text(encoding="utf-8"))
+    (tmp_path / "config.odd.yml").write_text(given, encoding="utf-8")
+    with pytest.raises(SettingsError, match=said) as error:
+        load_settings(tmp_path, env="odd", environ={})
+    assert "\n" not in str(error.value)

@@ -52,7 +52,8 @@ class Applications(GraphPart):
         body = self.find(key).body
         return {"@odata.context": context("applications/$entity"), **body}
 
-    def _make(self, given: Json) -> Application:
+    def _make(self, request: Request, given: Json) -> Application:
+        self.check_member(request)
         if not given.get("displayName"):
             raise AzureError(
                 400,
@@ -62,6 +63,8 @@ class Applications(GraphPart):
         self._check_unique(given.get("uniqueName"))
         wanted = {key: given[key] for key in _SETTABLE if key in given}
         made = Application(application_body(wanted))
+        if request.principal:  # who registers an application owns it
+            made.owners.add(request.principal.object_id)
         self.world.applications[made.body["id"]] = made
         self.account.credentials[made.body["appId"]] = {}
         return made
@@ -84,7 +87,7 @@ class Applications(GraphPart):
         """Register an application (201); another of the same name is another application."""
         self.enter(request, writes=True)
         with self.account.lock:
-            made = self._make(request.json())
+            made = self._make(request, request.json())
         return Answer(201, {"@odata.context": context("applications/$entity"), **made.body})
 
     @route("PATCH", GRAPH, "/v1.0/applications{key}")
@@ -101,8 +104,9 @@ class Applications(GraphPart):
                 if not key.startswith("(uniqueName=") or "create-if-missing" not in wanted:
                     raise
                 name = key.removeprefix("(uniqueName='").removesuffix("')")
-                made = self._make({**given, "uniqueName": name})
+                made = self._make(request, {**given, "uniqueName": name})
                 return Answer(201, {"@odata.context": context("applications/$entity"), **made.body})
+            self.check_owner(request, found)
             found.body.update({name: given[name] for name in _SETTABLE if name in given})
             if "passwordCredentials" in given:
                 self._keep_passwords(found, {o.get("keyId") for o in given["passwordCredentials"]})
@@ -123,6 +127,7 @@ class Applications(GraphPart):
         self.enter(request, writes=True)
         with self.account.lock:
             found = self.find(key)
+            self.check_owner(request, found)
             number, client = found.body["id"], found.body["appId"]
             del self.world.applications[number]
             self.world.deleted_applications[number] = found
@@ -140,6 +145,7 @@ class Applications(GraphPart):
         given = request.json().get("passwordCredential") or {}
         with self.account.lock:
             found = self.find(key)
+            self.check_owner(request, found)
             secret = secrets.token_urlsafe(30)
             start = datetime.datetime.now(datetime.UTC)
             credential = {
@@ -165,6 +171,7 @@ class Applications(GraphPart):
         number = request.json().get("keyId")
         with self.account.lock:
             found = self.find(key)
+            self.check_owner(request, found)
             kept = {one["keyId"] for one in found.body["passwordCredentials"]} - {number}
             if len(kept) == len(found.body["passwordCredentials"]):
                 raise AzureError(
@@ -173,6 +180,25 @@ class Applications(GraphPart):
                     f"No password credential found with keyId '{number}'.",
                 )
             self._keep_passwords(found, kept)
+        return Answer(204)
+
+    @route("GET", GRAPH, _APPLICATION + "/owners")
+    def owners(self, request: Request, key: str) -> Json:
+        """Who may change an application."""
+        self.enter(request)
+        known = self.world.service_principals
+        found = [known[one].body for one in self.find(key).owners if one in known]
+        kind = "#microsoft.graph.servicePrincipal"
+        listed = [{"@odata.type": kind, **body} for body in found]
+        return {"@odata.context": context("directoryObjects"), "value": listed}
+
+    @route("POST", GRAPH, _APPLICATION + "/owners/$ref")
+    def add_owner(self, request: Request, key: str) -> Answer:
+        """Make somebody an owner (204)."""
+        self.enter(request, writes=True)
+        found = self.find(key)
+        self.check_owner(request, found)
+        found.owners.add(str(request.json().get("@odata.id")).rsplit("/", 1)[-1])
         return Answer(204)
 
     @route("GET", GRAPH, "/v1.0/directory/deletedItems/microsoft.graph.application")

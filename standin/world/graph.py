@@ -44,6 +44,28 @@ class GraphPart:
                 "Insufficient privileges to complete the operation.",
             )
 
+    def check_member(self, request: Request) -> None:
+        """AzureError 403 for one who may not register applications."""
+        who = request.principal
+        if who is None or who.object_id in self.world.may_not_register:
+            raise AzureError(
+                403,
+                "Authorization_RequestDenied",
+                "Insufficient privileges to complete the operation.",
+            )
+
+    def check_owner(self, request: Request, application: Application) -> None:
+        """AzureError 403 unless the caller owns an application, or has a directory role."""
+        who = request.principal
+        assert who is not None
+        if who is self.account.administrator or who.object_id in application.owners:
+            return
+        raise AzureError(
+            403,
+            "Authorization_RequestDenied",
+            "Insufficient privileges to complete the operation.",
+        )
+
     def missing(self, key: str) -> AzureError:
         """The refusal of what is not there."""
         return AzureError(

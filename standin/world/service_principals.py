@@ -45,6 +45,7 @@ class ServicePrincipals(GraphPart):
     def create(self, request: Request) -> Answer:
         """The principal of an application in this tenant (201). 409 for a second one."""
         self.enter(request, writes=True)
+        self.check_member(request)
         client = str(request.json().get("appId") or "")
         with self.account.lock:
             known = [one for one in self.world.applications.values() if self.replicated(one)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from standin.world.policies import BUILT_IN, tag_policy
 from standin.world.providers import TYPES
 from tests.az.cloud import Cloud
-from tests.az.matrix import with_settings
+from tests.az.settings import with_settings
 
 SATISFY = {
     "bootstrap": {

@@ -7,6 +7,7 @@ the template's own tests.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,8 @@ class DoubleOfAz(Az):
         path = f"{GRAPH}/applications/object-{unique}"
         if path in self.made:
             return None
-        application = {"id": f"object-{unique}", "appId": f"client-{unique}", "uniqueName": unique}
+        client = str(uuid.uuid5(uuid.NAMESPACE_URL, unique))
+        application = {"id": f"object-{unique}", "appId": client, "uniqueName": unique}
         application["passwordCredentials"] = []
         return self._put(path, {**application, "displayName": body["displayName"]})
 

@@ -14,6 +14,7 @@ from amlkit.provision.context import Context, open_context
 from amlkit.provision.failures import Kind
 from amlkit.provision.names import names_of
 from amlkit.provision.state import State
+from amlkit.provision.survey import Reader
 from amlkit.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1] / "sample"
@@ -35,8 +36,12 @@ class Cloud(Az):
         self.failure: BaseException = AzFailure(Kind.TIMEOUT, "", "no answer", "az")
         self.asked: list[tuple[str, ...]] = []
 
-    def json(self, *arguments: str, body: Any = None, **_: Any) -> Any:
+    def json(self, *arguments: str, body: Any = None, **options: Any) -> Any:
         """The answer of one command."""
+        if arguments == ("account", "list"):
+            return [{"id": SUBSCRIPTION, "tenantId": TENANT, "isDefault": True}]
+        if arguments[4:5] == ("https://graph.microsoft.com/v1.0/$batch",):
+            return self._batch(json.loads(options["stdin"])["requests"])
         self.calls += 1
         self.asked.append(arguments)
         fails = self.calls == self.fail_at
@@ -67,6 +72,19 @@ class Cloud(Az):
                 value["value"] = before[name]["value"]
         self.groups[group_id] = {"id": group_id, **body}
         return self._hidden(self.groups[group_id])
+
+    @staticmethod
+    def _batch(requests: list[dict[str, Any]]) -> Any:
+        """A directory without a principal of ours."""
+        error = {"code": "Request_ResourceNotFound", "message": "no"}
+        return {
+            "responses": [
+                {"id": each["id"], "status": 200, "body": {"value": []}}
+                if "$filter" in each["url"]
+                else {"id": each["id"], "status": 404, "body": {"error": error}}
+                for each in requests
+            ]
+        }
 
     def _graph(self, method: str, action: str, body: Any) -> Any:
         if action == "addPassword":
@@ -122,5 +140,5 @@ def state_in(folder: Path, settings: Settings) -> State:
 def opened(cloud: Cloud, settings: Settings, state: State, *flags: str) -> Context:
     """What the command works with, on this cloud."""
     context = open_context(parser().parse_args(["credentials", *flags]), settings)
-    context.az, context.state = cloud, state
+    context.az, context.state, context.reader = cloud, state, Reader(cloud)
     return context

@@ -136,7 +136,7 @@ def test_an_application_of_the_name_is_used_not_doubled(az: DoubleOfAz, opened: 
 
 def test_a_principal_that_config_names_is_not_made_anew(az: DoubleOfAz, opened: Open) -> None:
     with pytest.raises(Refused, match=r"service principal .* is not there: check azure.client_id"):
-        commands.apply(opened(("azure.client_id", "theirs")))
+        commands.apply(opened(("azure.client_id", "0" * 8 + "-0000-4000-8000-" + "0" * 12)))
     assert az.commands == []
 
 

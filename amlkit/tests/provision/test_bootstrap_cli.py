@@ -164,3 +164,22 @@ def test_help_is_there_at_once_and_imports_nothing_heavy(repository: Path) -> No
     done = bootstrap(repository, "apply", "--help", modules="yaml azure pandas numpy")
     assert done.returncode == 0, done.stderr
     assert "--data PATH" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("training.holdout=" + "[" * 100_000, "not valid YAML"),
+        ("training.seed=" + "9" * 5000, "not valid YAML"),
+        ("azure.tenant_id=mine", "is no id"),
+        ("azure.client_id=mine", "is no id"),
+        ("azure.compute.identity=mine", "az identity show"),
+    ],
+    ids=["100,000 brackets", "5,000 digits", "tenant", "client", "identity"],
+)
+def test_a_setting_that_cannot_be_is_one_short_line(
+    given: str, said: str, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "--set", given]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line and len(line) < 300

@@ -97,7 +97,7 @@ def test_roles_that_may_not_be_looked_at_are_given_again(az: DoubleOfAz, opened:
 def test_a_principal_that_may_not_be_looked_up_gets_no_roles(az: DoubleOfAz, opened: Open) -> None:
     az.before = forbidding("servicePrincipals")
     with pytest.raises(Refused, match=r"role .*: service principal .* may not be looked up"):
-        commands.apply(opened(("azure.client_id", "theirs")))
+        commands.apply(opened(("azure.client_id", "0" * 8 + "-0000-4000-8000-" + "0" * 12)))
     assert az.commands == []
 
 

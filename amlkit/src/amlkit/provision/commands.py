@@ -23,10 +23,34 @@ from amlkit.provision.records import EXTENSION, Refused, Resource
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, survey
 
+_IDS = ("client_id", "application_id", "principal_id", "tenant_id")
+
 
 def look(context: Context, *, whole: bool = False) -> Survey:
     """What is there of the plan."""
     return survey(context.steps, context.names, context.reader, context.facts, whole=whole)
+
+
+def know_principal(context: Context) -> None:
+    """Finds the service principal in the directory, where this clone does not know it yet.
+
+    Raises:
+        Refused: the directory could not be asked, or there is none.
+    """
+    if context.facts.get("client_id"):
+        return
+    steps = [each for each in context.steps if each.key in ("application", "service_principal")]
+    looked = survey(steps, context.names, context.reader, {})
+    if looked.blind:
+        raise Refused(looked.blind)
+    known = {name: looked.facts[name] for name in _IDS if name in looked.facts}
+    if "principal_id" not in known:
+        raise Refused(
+            "no service principal is known: `python infra/bootstrap.py apply` makes one; the id of"
+            " one that was handed to you goes into config.yml (azure.client_id)",
+            code=2,
+        )
+    context.state.learn(known)
 
 
 def checked(context: Context, looked: Survey) -> Preflight:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from amlkit.provision.survey import Reader
 from amlkit.provision.waits import Say
 from amlkit.say import say
 from amlkit.settings import Settings, SettingsError
+
+GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 
 @dataclass
@@ -88,6 +91,14 @@ def check(settings: Settings) -> None:
         if not getattr(azure, key):
             raise SettingsError(
                 f"{settings.origin(f'azure.{key}')}: azure.{key} is empty; give it a name"
+            )
+    for key in ("tenant_id", "client_id"):
+        given = getattr(azure, key)
+        domain = key == "tenant_id" and re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", given)
+        if given and not domain and not re.fullmatch(GUID, given):
+            raise SettingsError(
+                f"{settings.origin(f'azure.{key}')}: azure.{key} {given[:60]!r} is no id, such as"
+                " 12345678-90ab-cdef-1234-567890abcdef"
             )
     if modes.roles != "skip" and modes.service_principal == "skip":
         raise SettingsError(

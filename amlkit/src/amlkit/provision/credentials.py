@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from amlkit.provision.commands import know_principal
 from amlkit.provision.context import Context, require_subscription
 from amlkit.provision.devops import VariableGroup
 from amlkit.provision.github import GitHub
@@ -65,12 +66,7 @@ def run(context: Context) -> dict[str, Any]:
     if args.to == "azure-devops" and not (args.organization and args.project):
         raise Refused("--to azure-devops needs --organization and --project", code=2)
     require_subscription(context.settings)
-    if not context.facts.get("client_id"):
-        raise Refused(
-            "no service principal is known: `python infra/bootstrap.py apply` makes one; the id of"
-            " one that was handed to you goes into config.yml (azure.client_id)",
-            code=2,
-        )
+    know_principal(context)
     with context.state.alone():
         to = {"azure-devops": _to_azure_devops, "github": _to_github, None: _to_terminal}[args.to]
         return {"status": "done", **to(context)}

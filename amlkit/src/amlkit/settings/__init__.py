@@ -37,8 +37,9 @@ CONNECTION_VARIABLES = {
     "SPN_ID": "AZURESUBSCRIPTION_CLIENT_ID",
 }
 
-# Azure ML's rule for the names of models, data assets, environments and experiments.
+# Azure ML's rule for the names of models, data assets and environments, and for experiments'.
 ASSET_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,200}"
+EXPERIMENT_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,200}"
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,12 @@ class Settings:
     environment: EnvironmentSettings
     model: ModelSettings
     endpoint: EndpointSettings
-    experiment: str = field(metadata={"pattern": ASSET_NAME})
+    experiment: str = field(
+        metadata={
+            "pattern": EXPERIMENT_NAME,
+            "rule": "letters, digits, - and _ with a letter or digit first; no dot",
+        }
+    )
     training: Training = field(default_factory=Training)
     gate: Gate = field(default_factory=Gate)
     azure: Azure = field(default_factory=Azure)

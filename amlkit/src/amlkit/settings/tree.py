@@ -48,6 +48,8 @@ def read_yaml(path: Path) -> Tree:
         raise SettingsError(
             f"{path.name}: not UTF-8 text at byte {error.start}; save it as UTF-8"
         ) from None
+    except RecursionError:
+        raise SettingsError(f"{path.name}: its brackets are nested too deeply to be read") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -76,7 +78,7 @@ def read_yaml(path: Path) -> Tree:
 
     try:
         tree = convert(node)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # such as a number of 5,000 digits
         raise SettingsError(f"{path.name}: {' '.join(str(error).split())}") from None
     if isinstance(tree, Leaf):
         if tree.value == {}:
