@@ -82,9 +82,10 @@ class DevOpsChecks:
             raise AzureError(400, "ArgumentException", "The authorization's parameters are wrong.")
         if not {"subscriptionId", "subscriptionName", "environment", "creationMode"} <= set(data):
             raise AzureError(400, "ArgumentException", "The connection's data are not complete.")
-        number, tenant = str(uuid.uuid4()), self.azure.account.tenant_id
-        issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+        number, issuers = str(uuid.uuid4()), self.azure.issuers
+        tenant = self.azure.account.tenant_id
         subject = f"/eid1/c/pub/t/{tenant[:8]}/a/{uuid.uuid4().hex[:8]}/sc/{number[:8]}/{number}"
+        issuers.connections[number] = (issuers.entra, subject)
         for reference in given["serviceEndpointProjectReferences"]:
             project = project_of(self.world, organization, reference["projectReference"]["id"])
             endpoints = self._of(organization, project["id"]).endpoints
@@ -96,7 +97,7 @@ class DevOpsChecks:
                 )
             found = {
                 **parameters,
-                "workloadIdentityFederationIssuer": issuer,
+                "workloadIdentityFederationIssuer": issuers.entra,
                 "workloadIdentityFederationSubject": subject,
             }
             made = {**given, "id": number, "authorization": {**authorization, "parameters": found}}

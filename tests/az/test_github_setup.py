@@ -13,10 +13,12 @@ import pytest
 from standin.world.github_api import Repository
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.conftest import empty_cloud
+from tests.az.world.caller import signs_in
 from tests.conftest import Bake
 
 INSTALL = ["apt-get", "install", "-y", "--no-install-recommends", "gh"]
 FEDERATION = ("--set", "azure.auth=workload-identity")
+ISSUER = "https://token.actions.githubusercontent.com"
 APPROVER = ("--approver", "ada")
 SIX = {"TENANT_ID", "SPN_ID", "AML_WORKSPACE_NAME", "RESOURCE_GROUP", "SUBSCRIPTION_ID"}
 
@@ -94,13 +96,18 @@ def test_without_a_secret_a_first_run_makes_all_and_a_second_nothing(cloud: Clou
         assert set(environment.secrets) == SIX
     [application] = cloud.standin.world.applications.values()
     assert {(each["issuer"], each["subject"]) for each in application.federated} == {
-        ("https://token.actions.githubusercontent.com", f"repo:contoso/churn:{place}")
+        (ISSUER, f"repo:contoso/churn:{place}")
         for place in (
             f"environment:{slug}-staging",
             f"environment:{slug}-prod",
             "ref:refs/heads/main",
         )
     }
+    issuers = cloud.standin.azure.issuers
+    client = str(application.body["appId"])
+    for place, good in ((f"environment:{slug}-prod", True), ("ref:refs/heads/other", False)):
+        token = issuers.token(ISSUER, f"repo:contoso/churn:{place}")
+        assert signs_in(cloud.standin, client, token) is good
     assert first.record["next"] == ["gh variable set PRODUCTION --body on --repo contoso/churn"]
     since = len(cloud.standin.journal.entries)
     second = run(cloud, *APPROVER, *FEDERATION)

@@ -12,6 +12,7 @@ from standin.world.devops import VariableGroup
 from standin.world.devops_pipelines import Set
 from tests.az.cloud import Cloud, Done, Machine
 from tests.az.conftest import empty_cloud
+from tests.az.world.caller import signs_in
 from tests.conftest import Bake
 
 WORDS = ("pipelines", "--organization", "contoso", "--project", "churn")
@@ -81,6 +82,12 @@ def writes(cloud: Cloud, since: int = 0) -> int:
     return sum(e.method != "GET" and e.host.endswith(hosts) for e in entries)
 
 
+def taken(cloud: Cloud, token: str) -> bool:
+    """Whether `az login` takes a token of somebody else's for the application's."""
+    [application] = cloud.standin.world.applications.values()
+    return signs_in(cloud.standin, str(application.body["appId"]), token)
+
+
 def checks(cloud: Cloud) -> Counter[str]:
     """How many checks of each type there are on each kind of resource."""
     found = held(cloud).checks.values()
@@ -127,6 +134,10 @@ def test_federation_needs_no_secret_and_reads_issuer_and_subject_back(cloud: Clo
     assert credential["subject"] == parameters["workloadIdentityFederationSubject"]
     assert credential["audiences"] == ["api://AzureADTokenExchange"]
     assert parameters["serviceprincipalid"] == application.body["appId"]
+    # Entra takes the connection's tokens for the application's, and no other's.
+    issuers = cloud.standin.azure.issuers
+    assert taken(cloud, issuers.token(*issuers.connections[connection["id"]]))
+    assert not taken(cloud, issuers.token(credential["issuer"], credential["subject"] + "x"))
     assert checks(cloud)["Task Check endpoint"] == 1
     groups = cloud.standin.world.variable_groups.values()
     assert len(groups) == 2 and not any("SpnPassword" in one.variables for one in groups)

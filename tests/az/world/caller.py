@@ -133,3 +133,16 @@ def administrator(standin: StandIn) -> Caller:
     """Who owns the subscription."""
     account = standin.account
     return Caller(standin, account.administrator.client_id, account.administrator_secret)
+
+
+def signs_in(standin: StandIn, client: str, assertion: str) -> bool:
+    """Whether the token endpoint takes an assertion of another issuer for an application's own."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+        "scope": f"{ARM}/.default",
+    }
+    url = f"https://login.microsoftonline.com/{standin.account.tenant_id}/oauth2/v2.0/token"
+    return administrator(standin).send("POST", url, urlencode(form).encode()).status == 200
