@@ -166,6 +166,29 @@ def test_an_issuer_that_is_away(project: AzureProject, standin: StandIn, issuers
     assert again[0] == 0 and "service connection of Azure Pipelines" in again[1]
 
 
+VERIFY = """
+import json, sys
+import jwt
+found = []
+for url, token in json.loads(sys.argv[1]):
+    key = jwt.PyJWKClient(url).get_signing_key_from_jwt(token)
+    claims = jwt.decode(token, key.key, ["RS256"], audience="api://AzureADTokenExchange")
+    found.append(claims["sub"])
+print(json.dumps(found))
+"""
+
+
+def test_the_doubles_sign_as_anybody_verifies(project: AzureProject, issuers: Issuers) -> None:
+    """By PyJWT, which knows nothing of them, with the keys that they show."""
+    places = {
+        GITHUB: f"{GITHUB}/.well-known/jwks",
+        "https://vstoken.dev.azure.com/1": "https://vstoken.dev.azure.com/1/.well-known/jwks",
+        issuers.entra: issuers.entra.replace("/v2.0", "/discovery/v2.0/keys"),
+    }
+    signed = [(url, issuers.token(issuer, SUBJECT)) for issuer, url in places.items()]
+    assert run(project, VERIFY, json.dumps(signed)) == [SUBJECT] * 3
+
+
 RENEW = """
 import json, os, sys, time
 from pathlib import Path
