@@ -95,9 +95,12 @@ class GitHubApi:
         self.teams: dict[str, int] = {}
         self._ids = itertools.count(1001)
 
-    def add_repository(self, name: str, **how: bool) -> Repository:
-        """A repository OWNER/NAME."""
-        return self.repositories.setdefault(name.lower(), Repository(next(self._ids), **how))
+    def add_repository(
+        self, name: str, *, reviewers: bool = True, admin: bool = True
+    ) -> Repository:
+        """A private repository OWNER/NAME."""
+        made = Repository(next(self._ids), reviewers=reviewers, admin=admin)
+        return self.repositories.setdefault(name.lower(), made)
 
     def add_user(self, login: str) -> int:
         """A user; their id."""

@@ -1,4 +1,4 @@
-"""Makes what this repository needs in Azure: plan, apply, status, destroy, credentials.
+"""Makes what this repository needs in Azure: plan, apply, status, destroy, credentials, pipelines.
 
 It needs nothing installed but Python and PyYAML: amlkit is read out of its wheel, or from
 `src/amlkit` once `python -m amlkit eject` has copied it there. docs/azure.md tells the whole.

@@ -1,0 +1,107 @@
+"""The table of `bootstrap.py pipelines`: names, requests, and what hangs on what."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from amlkit.provision.pipelines import azure_devops
+from amlkit.provision.pipelines.names import Repository, repository, variables
+from amlkit.provision.pipelines.table import Call
+from amlkit.provision.records import Refused
+
+NAMES = {
+    "variableGroup": "churn",
+    "productionVariableGroup": "churn-prod",
+    "stagingEnvironment": "churn-staging",
+    "productionEnvironment": "churn-prod",
+    "mainBranch": "refs/heads/main",
+}
+
+
+# The forms in which the two services give their addresses.
+@pytest.mark.parametrize(
+    ("address", "name", "on_github"),
+    [
+        ("https://dev.azure.com/contoso/My%20Project/_git/my%20repo", "my repo", False),
+        ("https://contoso@dev.azure.com/contoso/churn/_git/churn", "churn", False),
+        ("https://contoso.visualstudio.com/DefaultCollection/churn/_git/churn", "churn", False),
+        ("git@ssh.dev.azure.com:v3/contoso/churn/churn.ml", "churn.ml", False),
+        ("contoso@vs-ssh.visualstudio.com:v3/contoso/churn/churn", "churn", False),
+        ("https://github.com/contoso/churn.git", "contoso/churn", True),
+        ("git@github.com:contoso/churn.ml.git", "contoso/churn.ml", True),
+        ("ssh://git@github.com/contoso/churn", "contoso/churn", True),
+        ("https://x-access-token:secret@github.com/contoso/churn", "contoso/churn", True),
+    ],
+)
+def test_the_remote_names_the_repository(
+    address: str, name: str, on_github: bool, tmp_path: Path
+) -> None:
+    assert repository(tmp_path, address) == Repository(name, on_github)
+    for words in (["init", "-q"], ["remote", "add", "origin", address]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    assert repository(tmp_path, "") == Repository(name, on_github)
+
+
+@pytest.mark.parametrize("address", ["https://gitlab.com/a/b", "", "git@gitlab.com:a/b.git"])
+def test_another_host_is_refused(address: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="--repository"):
+        repository(tmp_path, address)
+
+
+def test_names_that_are_missing_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="cannot be read"):
+        variables(tmp_path)
+    (tmp_path / "pipelines").mkdir()
+    file = tmp_path / "pipelines" / "variables.yml"
+    file.write_text("variables:\n- {name: variableGroup, value: churn}\n", encoding="utf-8")
+    with pytest.raises(Refused, match="productionVariableGroup is missing"):
+        variables(tmp_path)
+
+
+def test_facts_keep_their_kind_and_unknown_ones_are_shown() -> None:
+    call = Call("post", "{project}/x", ("id={number}",), {"id": "{number}", "name": "a-{number}"})
+    assert not call.known({"project": "p"})
+    filled = call.filled({"project": "p", "number": 7})
+    assert filled == Call("post", "p/x", ("id=7",), {"id": 7, "name": "a-7"})
+    assert call.filled({}).url == "<project>/x"
+
+
+@pytest.mark.parametrize("federation", [True, False])
+@pytest.mark.parametrize("on_github", [True, False])
+def test_each_row_hangs_on_rows_before_it_alone(federation: bool, on_github: bool) -> None:
+    wanted = azure_devops.Wanted(
+        organization="contoso",
+        project="churn",
+        repository=Repository("contoso/churn" if on_github else "churn", on_github),
+        variables=NAMES,
+        approvers=["ada@contoso.example"],
+        production=True,
+        federation=federation,
+        subscription="s",
+        values={"TenantID": "t"},
+    )
+    facts: dict[str, object] = {"organization_name": "contoso", "client": "c"}
+    learnt = {
+        "id": 1,
+        "name": "n",
+        "displayName": "d",
+        "tenantId": "t",
+        "authorization": {
+            "parameters": {
+                "workloadIdentityFederationIssuer": "i",
+                "workloadIdentityFederationSubject": "s",
+            }
+        },
+    }
+    keys = set()
+    for row in azure_devops.rows(wanted):
+        assert row.look.known(facts), row.title
+        assert row.make is None or row.make.known(facts), row.title
+        assert row.make or row.advice, row.title
+        assert row.key not in keys
+        keys.add(row.key)
+        facts |= row.learns(learnt)
+    assert any(key.startswith("approval") for key in keys)
