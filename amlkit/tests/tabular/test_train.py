@@ -109,7 +109,8 @@ def test_the_outputs_are_complete(tracked: dict[str, Any]) -> None:
     assert not {"Region", "Stage", "Individual ID"} & set(schema["features"])
     assert (schema["target"], schema["task"]) == ("Sex", "classification")
     assert schema["classes"] == ["FEMALE", "MALE"]
-    assert schema["example"].keys() == {column["name"] for column in schema["columns"]}
+    examples = json.loads((outputs / "model" / "examples.json").read_text("utf-8"))
+    assert list(schema["example"]) == list(examples["data"][0]) == schema["features"]
     model = joblib.load(outputs / "model" / "model.joblib")
     row = pd.DataFrame([schema["example"]]).astype({"Date Egg": "datetime64[s]"})
     assert model.predict(row)[0] in schema["classes"]

@@ -55,7 +55,8 @@ def input_schema(
 ) -> dict[str, Any]:
     """What schema.json beside the model says: columns it is sent, those it uses, its answer.
 
-    `table` shows which categories may be sent as numbers. An ONNX copy adds its own part, "onnx".
+    `example` is a row of which the features are shown. `table` shows which categories may be sent
+    as numbers. An ONNX copy adds its own part, "onnx".
     """
     return {
         "columns": [_described(column, table) for column in schema.features],
@@ -64,7 +65,7 @@ def input_schema(
         "task": task,
         "classes": classes,
         "missing_values": list(schema.missing_values),
-        "example": example,
+        "example": {name: example[name] for name in names},
     }
 
 
@@ -87,10 +88,16 @@ def example_row(table: pa.Table, schema: Schema) -> dict[str, Any]:
     return request_rows(head.slice(int(known.argmax()), 1), schema)[0]
 
 
-def request_rows(table: pa.Table, schema: Schema) -> list[dict[str, Any]]:
-    """The rows of a table as a request holds them: all columns but the target, None is missing."""
-    rows = table.select([column.name for column in schema.features]).to_pylist()
-    return [{c.name: _plain(row[c.name], c) for c in schema.features} for row in rows]
+def request_rows(
+    table: pa.Table, schema: Schema, names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of a table as a request holds them: None is missing.
+
+    With the columns `names`, in the table's order, else with all but the target.
+    """
+    columns = [column for column in schema.features if names is None or column.name in set(names)]
+    rows = table.select([column.name for column in columns]).to_pylist()
+    return [{c.name: _plain(row[c.name], c) for c in columns} for row in rows]
 
 
 def _plain(value: Any, column: Column) -> Any:
@@ -113,7 +120,7 @@ def examples(
     prediction: NDArray[Any],
     probability: NDArray[Any] | None,
 ) -> dict[str, Any]:
-    """What examples.json holds: held-out rows ("data"), and the answers of the model for them.
+    """What examples.json holds: the features of held-out rows ("data"), and the model's answers.
 
     A deployment must return these "predictions" and "probabilities" (None where the model gives
     none). At most 20 rows: the first ones, half of them with a missing value in a column of `names`
@@ -125,7 +132,7 @@ def examples(
     half, lacking, complete = ROWS // 2, np.flatnonzero(gaps), np.flatnonzero(~gaps)
     rows = np.sort(np.concatenate([lacking[:half], complete, lacking[half:]])[:ROWS])
     return {
-        "data": request_rows(held_out.take(pa.array(rows)), schema),
+        "data": request_rows(held_out.take(pa.array(rows)), schema, names),
         "predictions": prediction[rows].tolist(),
         "probabilities": None if probability is None else probability[rows].tolist(),
     }
