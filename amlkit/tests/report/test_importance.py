@@ -52,7 +52,9 @@ def test_importance_keeps_to_its_budget(
     assert found.stopped == stopped
     assert found.losses[0].mean() == pytest.approx(2, abs=0.4)  # R² of a shuffled copy is near -1
     assert found.losses[1:] == pytest.approx(0)
-    assert stopped in importance.importance_figure(found).caption
+    caption = importance.importance_figure(found).caption
+    assert stopped in caption
+    assert ("standard deviation" in caption) == (found.losses.shape[1] > 1)
 
 
 def test_the_log_says_where_the_time_was_up(

@@ -178,7 +178,7 @@ def _balanced_accuracy(truth: np.ndarray, answer: np.ndarray) -> float:
 
 
 def importance_figure(found: Importance) -> Figure:
-    """Bars with their standard deviation over the rounds, greatest first."""
+    """Bars, greatest first, with their standard deviation where there were several rounds."""
     mean, spread = found.losses.mean(axis=1), found.losses.std(axis=1)
     order = np.argsort(-mean, kind="stable")[:MOST_BARS]
     names = [found.names[i] for i in order]
@@ -186,16 +186,17 @@ def importance_figure(found: Importance) -> Figure:
         axes = draw.canvas.subplots()
         labels(axes, "", "")
         bars(axes, names, mean[order], ends=())
-        style: dict[str, Any] = {"fmt": "none", "ecolor": FG, "elinewidth": 0.9, "capsize": 2}
-        axes.errorbar(mean[order], range(len(order)), xerr=spread[order], **style)
+        rounds = found.losses.shape[1]
+        if rounds > 1:
+            style: dict[str, Any] = {"fmt": "none", "ecolor": FG, "elinewidth": 0.9, "capsize": 2}
+            axes.errorbar(mean[order], range(len(order)), xerr=spread[order], **style)
         # Named on the whole figure, which has room beside long names.
         draw.canvas.supxlabel(f"loss of {found.score} when shuffled", color=MUTED)
         words = [f"{short(n, 22)} {number(mean[i])}" for n, i in zip(names, order, strict=True)]
-        rounds = found.losses.shape[1]
         times = f"{rounds} times" if rounds > 1 else "once"
+        line = "; the line is one standard deviation" if rounds > 1 else ""
         notes = [
-            f"Each column shuffled {times} on {found.rows:,} held-out rows; "
-            "the line is one standard deviation.",
+            f"Each column shuffled {times} on {found.rows:,} held-out rows{line}.",
             found.stopped,
             f"The {len(order)} greatest of {len(found.names):,}."
             if len(order) < len(found.names)
