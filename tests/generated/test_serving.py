@@ -86,12 +86,14 @@ def test_batch_says_the_same_in_the_same_order(
     table = served.project.path / "data" / "penguins.csv"
     with table.open(encoding="utf-8", newline="") as file:
         people = [row["Individual ID"] for row in csv.DictReader(file)]
+    (tmp_path / "scored.csv").write_text("an older one", encoding="utf-8")
     for suffix in ("csv", "parquet"):
         out = tmp_path / f"scored.{suffix}"
         flags = ("--batch", str(table), "--out", str(out), "--keep", "Individual ID")
         code, answer = served.drive("deploy", *flags)
         assert code == 0, answer
         assert answer["batch"]["rows"] == 344
+        assert answer["batch"]["replaced"] is (suffix == "csv")
         read = "read_csv" if suffix == "csv" else "read_parquet"
         script = f"import pandas, sys; print(pandas.{read}(sys.argv[1]).to_json(orient='split'))"
         done = served.project.run(served.project.python, "-c", script, str(out))

@@ -245,6 +245,7 @@ def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) ->
             f"no such file {Path('nothing.csv').absolute()}",
         ),
         (("--batch", "data/penguins.csv"), "needs --out"),
+        (("--batch", "data/penguins.csv", "--out", "x.xlsx"), "needs --out FILE, a .parquet or"),
         (("--status", "--delete"), "not allowed with"),
         (("--set", "endpoint.name=A_b"), "endpoint.name"),
         (("--set", "endpoint.workers=0"), "endpoint.workers"),

@@ -13,6 +13,8 @@ from amlkit.flow import serving
 from amlkit.records import Model
 from amlkit.tabular.parts import table_size
 
+OUTPUTS = (".parquet", ".csv")  # how the name of a scored table ends
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -24,10 +26,15 @@ class Scored:
     rows: int | None
     """None: a dry run."""
     failure: str = ""
+    replaced: bool = False
+    """Whether the file was there before."""
 
     def words(self) -> Sequence[str]:
         """Lines for a person."""
-        return () if self.rows is None else (f"{self.rows:,} rows scored into {self.target}",)
+        if self.rows is None:
+            return ()
+        how = ", replaced" if self.replaced else ""
+        return (f"{self.rows:,} rows scored into {self.target}{how}",)
 
     def record(self) -> dict[str, Any]:
         """The JSON object."""
@@ -35,7 +42,7 @@ class Scored:
         done = {"model": {"name": self.model.name, "version": self.model.version}, "batch": batch}
         if self.rows is None:
             return done | {"dry_run": True}
-        batch["rows"] = self.rows
+        batch |= {"rows": self.rows, "replaced": self.replaced}
         return done
 
 
@@ -43,7 +50,7 @@ def check(args: argparse.Namespace) -> None:
     """Whether the flags of `--batch` fit together; ArgumentError where they do not."""
     if (args.out or args.keep) and not args.batch:
         raise cli.ArgumentError("--out and --keep belong to --batch IN")
-    if args.batch and not args.out:
+    if args.batch and Path(args.out or "").suffix.lower() not in OUTPUTS:
         raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
     if args.batch and not Path(args.batch).exists():
         raise cli.ArgumentError(f"--batch: there is no such file {Path(args.batch).absolute()}")
@@ -62,6 +69,7 @@ def score(context: cli.Context, model: Model) -> Scored:
         say(f"would score {source} with {model.name}:{model.version} into {target}")
         return Scored(model, source, target, None)
     say(f"scoring {source} with {model.name}:{model.version}")
+    replaced = target.exists()
     with Progress("score", table_size(source)) as progress:
         rows = workspace.endpoints.score(definition, source, target, args.keep, say, progress)
-    return Scored(model, source, target, rows)
+    return Scored(model, source, target, rows, replaced=replaced)
