@@ -231,7 +231,10 @@ GOOD = "x,y\n" + "".join(f"{i},{i % 3}\n" for i in range(ROWS))
         ("t.csv", "x,y\n", "a header but no rows"),
         ("t.csv", "x,y", "a header but no rows"),
         ("t.csv", "x,y,x,z,z\n1,2,3,4,5\n", "same name: x, z"),
-        ("t.csv", "y\n1\n2\n", "only one column"),
+        ("t.csv", "y\n1\n2\n", "separated by comma, semicolon, tab or |"),
+        ("t.csv", "x,y\n1,2,3\n", "line 2 has 3 field(s) where the header has 2; mend the line or"),
+        ("t.csv", "# Data\nx,z,y\n1,2,3\n4,5,6\n", "line 1 is no header ('# Data'): remove it"),
+        ("t.csv", "x  y\n1  2\n30 4\n", "write a comma between"),
         ("t.csv", b"PK\3\4" + bytes(50), "the zip file is damaged"),
         ("t.csv", b"%PDF-1.7", "its content is not a kind of table"),
         ("t.docx", "text", ".docx is not a kind of table"),
@@ -433,6 +436,20 @@ def test_the_text_is_aligned_and_short(tmp_path: Path) -> None:
     rows = text.splitlines()[3:8]
     places = [row.index("number") + ("大きさ" in row) * 3 for row in rows]
     assert len(set(places)) == 1
+
+
+def test_the_texts_numbers_are_as_people_write_them(tmp_path: Path) -> None:
+    """Whole ones whole, years without a separator, and no powers of ten."""
+    lines = [
+        f"{7373 + 18000 * i},{1990 + i},{i / 3 * 1e-4},{i * 1e14},{i % 2}\n" for i in range(24)
+    ]
+    profile = profile_table(write(tmp_path, "a,year,small,huge,y\n" + "".join(lines)), "y")
+    text = profile.to_text()
+    assert "7,373 … 421,373, mean 214,373 ± 127,279" in text
+    assert "1990 … 2013, mean 2001.5 ± 7.0711" in text
+    assert "0 … 0.00076667" in text and "0 … 2.3e+15" in text
+    target = profile_table(tmp_path / "t.csv", "year").to_text()
+    assert "  1990 … " in target and " … 2013  " in target and "1,99" not in target
 
 
 def test_progress_is_told_and_ends_at_the_whole_file(tmp_path: Path) -> None:

@@ -367,7 +367,7 @@ WORKBOOK = zipped(("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")
 
 
 NO_TABLES = {
-    "workbook": ({"t.xlsx": WORKBOOK}, "a workbook; its first sheet is made a table by `uv run"),
+    "workbook": ({"t.xlsx": WORKBOOK}, "a workbook; its first sheet is made a table by `"),
     "workbook as CSV": ({"t.csv": WORKBOOK}, "a workbook"),
     "old workbook": ({"t.xls": b"\xd0\xcf\x11\xe0" + bytes(600)}, "a workbook"),
     "JSON list": ({"t.json": b' [{"x": 1, "y": 2}]'}, "one JSON list; each of its rows"),
@@ -383,6 +383,36 @@ NO_TABLES = {
     "empty folder": ({"t/_SUCCESS": b""}, "it is empty"),
     "damaged part": ({"t/0.parquet": b"PAR1cut"}, "t/0.parquet: the Parquet file is damaged"),
 }
+
+
+def test_a_workbook_is_read_by_the_uv_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PATH, or where `make` put it; else pip installs what reads it."""
+    said = {}
+    (tmp_path / "src").mkdir()
+    monkeypatch.chdir(tmp_path / "src")
+    for case in ("pip", "own", "path"):
+        uv = tmp_path / {"pip": "no", "own": ".tools/uv/bin", "path": "bin"}[case] / "uv"
+        uv.parent.mkdir(parents=True)
+        uv.touch(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+        with pytest.raises(TableError) as caught:
+            profile_table(write(tmp_path, "t.xlsx", WORKBOOK), "y")
+        said[case] = str(caught.value).split("`")
+    for words in said.values():
+        assert words[-2] == f'python src/data.py --path "{tmp_path / "t.csv"}"'
+    assert said["pip"][1] == "python -m pip install pandas python-calamine"
+    assert said["own"][1].startswith(f"{tmp_path / '.tools/uv/bin/uv'} run --no-project")
+    assert said["path"][1].startswith("uv run --no-project")
+
+
+def test_a_header_of_numbers_is_noted(tmp_path: Path) -> None:
+    """Not where they count, nor where they are years."""
+    rows = "".join(f"{i},{i % 7},a,{i % 2}\n" for i in range(20))
+    for header, noted in (("150,4,name,y", True), ("0,1,2,y", False), ("2019,2021,a,y", False)):
+        notes = profile_table(write(tmp_path, "t.csv", f"{header}\n{rows}".encode()), "y").notes
+        assert ("the first line looks like data: columns named 150, 4" in notes) == noted
 
 
 @pytest.mark.parametrize("case", NO_TABLES)

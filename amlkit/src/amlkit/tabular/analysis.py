@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 
+from amlkit.numbers import are_years
 from amlkit.tabular.data_checks import DataCheck
 from amlkit.tabular.estimators import plain_value
 from amlkit.tabular.evaluation import Array, Evaluation, encode
@@ -141,6 +142,8 @@ def _texts(values: Any, type_: str) -> list[str]:
         times = pd.DatetimeIndex(values)
         days = times.strftime("%Y-%m-%d").tolist()
         return days if len(set(days)) == len(days) else times.strftime("%Y-%m-%d %H:%M:%S").tolist()
+    if are_years(map(float, values)):
+        return [f"{value:.0f}" for value in values]
     texts: list[str] = []
     for digits in range(4, 18):
         texts = [_number(float(value), digits) for value in values]

@@ -20,14 +20,15 @@ from amlkit.tabular.table.csv_dialect import (
     pieces,
     read_head,
 )
-from amlkit.tabular.table.header import read_header
-from amlkit.tabular.table.schema import TableError, shorten
+from amlkit.tabular.table.header import numbers_in_header, read_header
+from amlkit.tabular.table.schema import TableError, names_text, shorten
 from amlkit.tabular.table.source import Progress
 
 BLOCK = 8 << 20  # bytes of text held at a time
 _LONGEST_RECORD = 128 << 20
 _PARSED_AT_ONCE = 1 << 20  # bytes given to one thread of pyarrow
 _QUOTE = ord('"')
+_LOOKED_AT = 20  # lines, to tell why there is one column
 _LINE_END = re.compile(rb"\r\n?|\n")
 
 
@@ -74,7 +75,8 @@ class Block:
             if len(row) not in (0, width):
                 raise TableError(
                     f"{self.source.file}: line {line} has {len(row)} field(s) where the header has "
-                    f"{width}; mend the line, or quote values that hold {self.source.delimiter!r}"
+                    f"{width}; mend the line or the header, or quote values that hold "
+                    f"{self.source.delimiter!r}"
                 )
 
     def line_of(self, column: str, found: Callable[[str], bool]) -> int | None:
@@ -107,7 +109,7 @@ class CsvSource:
     """A CSV file with its dialect and its header.
 
     The encoding and the delimiter are found out unless given. TableError for a file without a
-    usable header.
+    usable header. `narrow` says why it may have one column alone; empty where that is not known.
     """
 
     kind = "csv"
@@ -127,6 +129,9 @@ class CsvSource:
             self.notes += (f"each line could be parted at {rival!r}, too; it was at {found!r}",)
         if not self.encoding.startswith("utf"):
             self.notes += (f"the file is not UTF-8; its letters were read as {self.encoding}",)
+        if odd := numbers_in_header(header.names):
+            self.notes += (f"the first line looks like data: columns named {names_text(odd)}",)
+        self.narrow = _why_narrow(head) if len(header.names) == 1 else ""
         self._old_mac = "\r" in head and "\n" not in head
 
     def _written_names(self, head: str) -> list[str]:
@@ -222,6 +227,18 @@ class CsvSource:
                 f"{self.file}: the record on line {line} does not end within "
                 f"{_LONGEST_RECORD >> 20} MB; is a quote left open there?"
             )
+
+
+def _why_narrow(head: str) -> str:
+    """What is wrong with a header that holds no delimiter, as far as the lines below tell."""
+    first, *rest = [line for line in head.splitlines() if line.strip()][:_LOOKED_AT]
+    delimiter, _ = find_delimiter("\n".join(rest))
+    widths = {len(row) for row in csv.reader(rest[:-1] or rest, delimiter=delimiter)}
+    if len(widths) == 1 and max(widths) > 1:
+        return f"line 1 is no header ({shorten(first)!r}): remove it"
+    if len(first.split()) > 1 and all(len(line.split()) > 1 for line in rest):
+        return "values parted by blanks are not read: write a comma between them"
+    return ""
 
 
 def stray_quote(text: bytes, delimiter: str) -> int | None:

@@ -6,11 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from amlkit.numbers import are_years
 from amlkit.tabular.table.schema import TableError, names_text
 
 # What pandas calls a column without a name. Where such a table was written and read again, it is
 # the index, and there may be more than one: "Unnamed: 0.1", "Unnamed: 0".
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?")
 _UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
 
 
@@ -47,6 +50,19 @@ def read_header(file: str, written: Sequence[str]) -> Header:
     if spaced := [name for name, own in zip(stripped, written, strict=True) if name != own]:
         notes.append(f"without the spaces around their names: {names_text(spaced)}")
     return Header(tuple(names), tuple(index), tuple(notes))
+
+
+def numbers_in_header(names: Sequence[str]) -> list[str]:
+    """Return the names that are numbers, as in a row of data; none where they count or are years.
+
+    A pivoted table has a column for each year, and an array of numbers is written with 0, 1, 2, ….
+    """
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    values = [float(name) for name in numbers]
+    counted = all(after - before == 1 for before, after in pairwise(values))
+    if are_years(values) or (len(values) > 1 and counted):
+        return []
+    return numbers
 
 
 def _stand_in(place: int, given: Collection[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path, PurePath
 
 from amlkit.tabular.parts import PARQUET, table_files
@@ -20,7 +22,7 @@ _WORKBOOK = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 # Lines to paste: what they read and write is given behind them, so that no name needs escaping.
 _OF_WORKBOOK = (
-    'uv run --no-project --with pandas --with python-calamine python -c "import sys, pandas; '
+    'python -c "import sys, pandas; '
     "pandas.read_excel(sys.argv[1], dtype=object, engine='calamine')"
     '.to_csv(sys.argv[2], index=False)"'
 )
@@ -99,10 +101,28 @@ def _check_workbook(path: Path) -> None:
     sheets = {"xl/workbook.xml", "xl/workbook.bin", "content.xml"}
     if path.suffix.lower() not in _WORKBOOK and not old and not sheets & set(archived(path)):
         return
+    table = path.with_suffix(".csv")
     raise TableError(
         f"{path.name}: a workbook; its first sheet is made a table by "
-        f'`{_OF_WORKBOOK} "{path}" "{path.with_suffix(".csv")}"`'
+        f'`{_with_calamine()} "{path}" "{table}"`, then `python src/data.py --path "{table}"`'
     )
+
+
+def _with_calamine() -> str:
+    """The line that reads a workbook: by uv, from PATH or from this repository, else after pip."""
+    uv = "uv" if shutil.which("uv") else _own_uv()
+    if not uv:
+        return f"python -m pip install pandas python-calamine`, then `{_OF_WORKBOOK}"
+    return f"{uv} run --no-project --with pandas --with python-calamine {_OF_WORKBOOK}"
+
+
+def _own_uv() -> str:
+    """The uv that `make` put into the repository where commands are typed; empty without one."""
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        places = [str(folder / ".tools" / "uv" / name) for name in ("bin", "Scripts")]
+        if found := shutil.which("uv", path=os.pathsep.join(places)):
+            return f'"{found}"' if " " in found else found
+    return ""
 
 
 def _check_lines(path: Path, suffix: str) -> None:

@@ -134,6 +134,8 @@ def _check_request(
 ) -> None:
     """Raise TableError for a target or a type that the table cannot have."""
     if len(names) < 2:
+        if isinstance(source, CsvSource) and source.narrow:
+            raise TableError(f"{source.file}: only one column was found; {source.narrow}")
         raise TableError(
             f"{source.file}: only one column was found ({names_text(source.names)}); a target and "
             "at least one more are needed, in a CSV separated by comma, semicolon, tab or |"

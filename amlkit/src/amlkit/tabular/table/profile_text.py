@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+from amlkit.numbers import are_years
 from amlkit.tabular.table.schema import shorten
 from amlkit.tabular.table.summary import ColumnProfile, Target
 
@@ -73,17 +75,28 @@ def _row(column: ColumnProfile, rows: int, is_target: bool) -> tuple[str, str, s
 
 def _values(column: ColumnProfile) -> str:
     if column.type == "number" and column.min is not None:
+        years = are_years([column.min, column.max])
+        low, high, mean = (number(v, years) for v in (column.min, column.max, column.mean))
         spread = f" ± {number(column.std)}" if column.std is not None else ""
-        return f"{number(column.min)} … {number(column.max)}, mean {number(column.mean)}{spread}"
+        return f"{low} … {high}, mean {mean}{spread}"
     if column.type == "date" and column.min is not None:
         low, high = (str(end).removesuffix("T00:00:00") for end in (column.min, column.max))
         return f"{low} … {high}"
     return clip(", ".join(f"{clip(value, 20)} ({count:,})" for value, count in column.top), 56)
 
 
-def number(value: Any) -> str:
-    """Return a number short enough to read."""
-    return "?" if value is None else f"{value:,.5g}" if abs(value) < 1e6 else f"{value:.4g}"
+def number(value: Any, years: bool = False) -> str:
+    """Return a number short enough to read: whole ones whole, others with five digits.
+
+    Thousands are apart but in `years`; powers of ten are for what is huge or next to nothing.
+    """
+    if value is None:
+        return "?"
+    size = abs(value)
+    if size and not 1e-6 <= size < 1e15:
+        return f"{value:.4g}"
+    rounded = Decimal(f"{value:.0f}" if size >= 1e5 or value == int(value) else f"{value:.5g}")
+    return f"{rounded:f}" if years else f"{rounded:,f}"
 
 
 def _target_lines(target: Target, rows: int) -> list[str]:
@@ -97,8 +110,12 @@ def _target_lines(target: Target, rows: int) -> list[str]:
             lines.append(f"  … and {len(target.classes) - _CLASSES} more classes")
     elif target.histogram is not None:
         edges, counts = target.histogram["edges"], target.histogram["counts"]
+        years = are_years([edges[0], edges[-1]])
         pairs = [  # two bins a line keep it short
-            (f"{number(edges[i])} … {number(edges[i + 2])}", int(counts[i] + counts[i + 1]))
+            (
+                f"{number(edges[i], years)} … {number(edges[i + 2], years)}",
+                int(counts[i] + counts[i + 1]),
+            )
             for i in range(0, len(counts) - 1, 2)
         ]
         lines += _bars([(name, n, f"{n:,}") for name, n in pairs])
