@@ -144,14 +144,18 @@ def test_what_was_registered_earlier_stays_registered() -> None:
     assert decision.reason == f"registered earlier: {decision.checks[0].words}"
     first = gate.registered_earlier(run({"roc_auc": 0.7}), RULES, champion("1"))
     assert first.notes == ("there was no champion",)
-    # The threshold was raised since: what misses it now is no reason for what was decided then.
+    # The threshold was raised since: the decision of then stays, and it is said what misses now.
     strict = Gate(rules={"classification": GateRules("roc_auc", {"roc_auc": 0.9})})
     now = gate.registered_earlier(document, strict, champion("4"))
     assert now.registered
-    assert now.reason == "registered earlier"
+    other = "version 4 was registered under other"
+    missed = "roc_auc 0.7 misses the threshold >= 0.9"
+    assert now.reason == f"{other} thresholds; today's gate would refuse it: {missed}"
+    assert now.to_dict()["registered"] and now.refused_now and not decision.refused_now
     gone = gate.registered_earlier(document, Gate(rules={}), champion("4"))
     assert gone.registered
     assert gone.checks == ()
+    assert gone.reason.startswith(f"{other} rules; today's gate would refuse it: no rules fit")
 
 
 def test_training_that_did_not_score_the_champion_is_refused() -> None:
@@ -180,7 +184,10 @@ def test_a_champion_that_could_not_be_asked_counts_by_its_own_run_on_the_same_ro
     document = run({"roc_auc": 0.7}, champion=error, holdout="abc")
     same = champion("3", holdout="abc", metrics=json.dumps({"roc_auc": 0.8}))
     decision = gate.decide(document, RULES, same)
-    assert not decision.registered and "lower than the champion, version 3 (0.8)" in decision.reason
+    why = "its stored value; it learned from all rows, and it cannot be fitted anew"
+    assert not decision.registered
+    assert f"lower than the champion, version 3 (0.8; {why})" in decision.reason
+    assert decision.to_dict()["champion"]["stored"] in why
     other = champion("3", holdout="xyz", metrics=json.dumps({"roc_auc": 0.8}))
     assert "cannot be fitted anew" in gate.decide(document, RULES, other).reason
 
@@ -303,6 +310,21 @@ def test_against_the_champion_the_tolerance_decides_and_the_interval_words_it(
     assert json.loads(json.dumps(decision.to_dict()))["champion"] == score
     assert ("better" in decision.reason) == (ends[0] > 0)
     assert ("worse" in decision.reason) == (ends[1] < 0)
+
+
+def test_a_difference_that_no_draw_shows_is_none() -> None:
+    same = checks.champion("roc_auc", 0.7, 0.7, "3", (0.0, 0.0), 0.01)
+    assert same.words == "roc_auc 0.7 is equal to the champion, version 3 (0.7)" and same.passed
+    unsure = checks.champion("roc_auc", 0.7, 0.7, "3", (-0.1, 0.1), 0.01)
+    assert "shows no clear difference" in unsure.words
+
+
+def test_a_baseline_says_what_it_does() -> None:
+    better = checks.baseline("r2", 0.5, 0.0, "mean", (0.1, 0.9), better=True)
+    assert better.words.startswith("r2 0.5 is better than always predicting the mean (0;")
+    none = checks.baseline("r2", None, 0.0, "last value", None, better=True)
+    assert none.words == "r2 was not measured, but always predicting the last value has 0"
+    assert "than mine (0)" in checks.baseline("r2", 0.5, 0.0, "mine", None, better=True).words
 
 
 def test_of_an_error_the_lower_is_the_better_and_the_higher_the_worse() -> None:

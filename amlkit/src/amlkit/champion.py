@@ -25,13 +25,16 @@ class Score:
     """One line; empty where it was scored."""
     difference: Mapping[str, Interval] = field(default_factory=dict)
     """How far the run's model is above it, a 95 % interval for each metric."""
+    stored: str = ""
+    """Why the metrics are those that it was registered with; empty where it was scored anew."""
 
     def to_dict(self) -> dict[str, Any]:
         """`{"version", "metrics"}` or `{"version", "error"}`, as `metrics.json` has it."""
         if self.error:
             return {"version": self.version, "error": self.error}
         known = {"version": self.version, "metrics": dict(self.metrics)}
-        return known | ({"difference": dict(self.difference)} if self.difference else {})
+        known |= {"difference": dict(self.difference)} if self.difference else {}
+        return known | ({"stored": self.stored} if self.stored else {})
 
 
 def measured(document: Mapping[str, Any]) -> Score | None:
@@ -62,7 +65,8 @@ def score(document: Mapping[str, Any], champion: Model | None) -> Score | None:
     if asked is not None and not asked.error:
         return asked
     if document.get("holdout") and champion.tags.get("holdout") == document["holdout"]:
-        return Score(champion.version, finite(json.loads(champion.tags.get("metrics", "{}"))))
+        metrics = finite(json.loads(champion.tags.get("metrics", "{}")))
+        return Score(champion.version, metrics, stored=asked.error if asked else "")
     return asked or Score(champion.version, error="this run did not score it on its held-out rows")
 
 

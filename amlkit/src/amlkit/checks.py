@@ -23,6 +23,12 @@ _LESS_IS_BETTER = re.compile(
 
 Interval = tuple[float, float]
 
+# Baselines whose names do not say by themselves what they do.
+BASELINES = {
+    "mean": "always predicting the mean",
+    "last value": "always predicting the last value",
+}
+
 
 @dataclass(frozen=True)
 class Check:
@@ -95,6 +101,7 @@ def baseline(
         difference: 95 % interval of how far the value is above it.
         better: whether it must be better; else only not worse.
     """
+    name = BASELINES.get(name, name)
     least, most = _at_least(metric, other)
     bound = f"{'better' if better else 'not worse'} than {name} ({_text(other)})"
     if value is None:
@@ -116,10 +123,12 @@ def champion(
     version: str,
     difference: Interval | None,
     tolerance: float,
+    stored: str = "",
 ) -> Check:
     """The primary metric against the champion's: it may be worse by the tolerance at most.
 
     What is lower by more is refused even where it may be chance: in doubt the champion stays.
+    `stored` says why the champion's value is the one of its own run.
     """
     # Scores lie on a scale of their own; an error is in the target's unit, so its tolerance is a
     # share of it.
@@ -133,8 +142,9 @@ def champion(
         )
         return Check("champion", metric, None, least, most, bound, False, words)
     gap, passed = _Gap(metric, value, other, difference), _within(value, least, most)
+    why = f"; its stored value; {stored}" if stored else ""
     words, allowed = (
-        gap.words(f"the champion, version {version}"),
+        gap.words(f"the champion, version {version}", why),
         f"the tolerance {_text(tolerance)}",
     )
     if not passed and gap.sign:
@@ -177,16 +187,21 @@ class _Gap:
         """On which side of the other the value lies, be it by chance."""
         return "higher" if self.value > self.other else "lower"
 
-    def words(self, name: str) -> str:
-        """The value beside the other one, whose `name` it is, and no surer than it can be."""
+    def words(self, name: str, why: str = "") -> str:
+        """The value beside the other one, whose `name` it is, and no surer than it can be.
+
+        `why` is what else there is to say of the other one.
+        """
         verdict = {1: "is better than", -1: "is worse than", 0: "shows no clear difference from"}
         text, ends = verdict[self.sign], ""
-        if self.difference is None:
-            text = f"is {self.side} than" if self.value != self.other else "is equal to"
+        if self.value == self.other and self.difference in (None, (0, 0)):
+            text = "is equal to"
+        elif self.difference is None:
+            text = f"is {self.side} than"
         else:
             low, high = self.difference
             ends = f"; difference {_signed(low)} to {_signed(high)}"
-        return f"{self.metric} {_text(self.value)} {text} {name} ({_text(self.other)}{ends})"
+        return f"{self.metric} {_text(self.value)} {text} {name} ({_text(self.other)}{ends}{why})"
 
 
 def _at_least(metric: str, other: float) -> tuple[float | None, float | None]:

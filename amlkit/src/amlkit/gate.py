@@ -38,10 +38,14 @@ class Decision:
     """The champion as it was measured on the run's held-out rows."""
     earlier: bool = False
     """Whether an earlier call registered the model: the gate agreed then."""
+    refused_now: str = ""
+    """Of one that was registered earlier: why the gate of now would refuse it."""
 
     @property
     def reason(self) -> str:
         """The decision in one line: the checks that led to it, and the notes."""
+        if self.refused_now:
+            return "; ".join([*self.notes, f"today's gate would refuse it: {self.refused_now}"])
         words = [check.words for check in self.checks if check.passed == self.registered]
         outcome = "registered" if self.registered else "not registered"
         outcome += " earlier" if self.earlier else ""
@@ -153,16 +157,23 @@ def decide(
 def registered_earlier(document: Mapping[str, Any], gate: Gate, model: Model) -> Decision:
     """The decision on a run whose model an earlier call registered: the gate agreed then.
 
-    Its checks are the run's own, by the settings of now; the champion is the one of then.
+    Its checks are the run's own, by the settings of now, which may not agree: the decision of then
+    stays, and `refused_now` says so. The champion is the one of then.
     """
-    score = champions.measured(document)
-    notes = (NO_CHAMPION,) if score is None and model.version == "1" else ()
+    score, metric = champions.measured(document), ""
+    found: tuple[Check, ...] = ()
+    first = (NO_CHAMPION,) if score is None and model.version == "1" else ()
     try:
         rules = _rules_for(document, gate)
-    except ValueError:  # the rules have changed since
-        return Decision(True, (), notes, "", score, earlier=True)
-    found = tuple(_own_checks(document, gate, rules))
-    return Decision(True, found, notes, rules.primary_metric, score, earlier=True)
+    except ValueError as error:  # the rules have changed since
+        what, missed = "rules", str(error)
+    else:
+        found, metric = tuple(_own_checks(document, gate, rules)), rules.primary_metric
+        failed = [check for check in found if not check.passed]
+        alike = all(check.kind == "threshold" for check in failed)
+        what, missed = "thresholds" if alike else "rules", "; ".join(c.words for c in failed)
+    notes = (f"version {model.version} was registered under other {what}",) if missed else first
+    return Decision(True, found, notes, metric, score, earlier=True, refused_now=missed)
 
 
 def _own_checks(document: Mapping[str, Any], gate: Gate, rules: GateRules) -> list[Check]:
@@ -191,8 +202,8 @@ def _comparison(document: Mapping[str, Any], metric: str, score: Score, toleranc
     if score.error or other is None:
         why = score.error or f"it has no {metric}"
         return checks.no_comparison(metric, value, score.version, why)
-    difference = score.difference.get(metric)
-    return checks.champion(metric, value, other, score.version, difference, tolerance)
+    difference, stored = score.difference.get(metric), score.stored
+    return checks.champion(metric, value, other, score.version, difference, tolerance, stored)
 
 
 def _missing(document: Mapping[str, Any], gate: Gate, rules: GateRules) -> list[str]:

@@ -116,8 +116,11 @@ class Jobs(Protocol):
     def log(self, run_id: str, lines: int = 20) -> list[str]:
         """The last lines of a run's log."""
 
-    def save_report(self, run_id: str, write: Callable[[Path], None]) -> str:
-        """Keeps the run's report where people look; returns its address."""
+    def save_report(self, run_id: str, write: Callable[[Path], None], *, keep: bool = False) -> str:
+        """Keeps the run's report where people look; returns its address.
+
+        With `keep` one that is there stays as it is: it tells of a decision that was made.
+        """
 
 
 class Models(Protocol):

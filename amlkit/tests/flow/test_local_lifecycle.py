@@ -250,3 +250,29 @@ def test_dry_run_only_reads(shared: Project) -> None:
     assert data.json["data"]["created"]
     code.unlink()
     assert sorted(folder.rglob("*")) == before
+
+
+def test_what_an_older_gate_registered_stays_with_its_report(shared: Project) -> None:
+    """Under a threshold of now that it misses, and beside a newer version."""
+    first = train(shared, parameters(accuracy=0.97)).json
+    newer = train(shared, parameters(accuracy=0.98)).json
+    report = Path(first["report"])
+    report.write_text("as it was", encoding="utf-8")
+    analysis = Path(first["url"], "outputs", "analysis.json")
+    looks = [{"words": "'x' alone gives\nit", "severity": "warning"}, {"words": "a note"}, 7]
+    analysis.write_text(json.dumps({"data_checks": looks}), encoding="utf-8")
+    version, call = first["model"]["version"], ("model", *FLAGS, parameters(accuracy=0.97))
+    known = shared.call(*call).out.splitlines()[-5:]
+    assert known[0].startswith("registered earlier: accuracy 0.97 meets")
+    name, latest = first["model"]["name"], newer["model"]["version"]
+    assert known[1] == f"model: {name}:{version}; version {latest} is newer"
+    assert known[2:4] == ["warning: 'x' alone gives it", f"report: {report}"]
+    assert known[4].endswith(f"deploy.py {' '.join(FLAGS)} --model-version {version}")
+    raised = ("--set", "gate.rules.rule.thresholds.accuracy=0.99")
+    refused = shared.call(*call, *raised)
+    assert f"version {version} was registered under other thresholds; today's gate" in refused.out
+    assert "would refuse it: accuracy 0.97 misses the threshold >= 0.99" in refused.out
+    assert "next:" not in refused.out
+    record = train(shared, parameters(accuracy=0.97), *raised).json
+    assert record["registered"] and not record["created"]
+    assert report.read_text(encoding="utf-8") == "as it was"

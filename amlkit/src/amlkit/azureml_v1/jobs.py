@@ -217,11 +217,12 @@ class AzureJobs:
         return read[-lines:]
 
     @on_azure
-    def save_report(self, run_id: str, write: Callable[[Path], None]) -> str:
+    def save_report(self, run_id: str, write: Callable[[Path], None], *, keep: bool = False) -> str:
         """See `Jobs.save_report`: here, and once beside the run for all who may see it."""
         path = self.connection.folder / "runs" / run_id / "report.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
+        if not (keep and path.is_file()):
+            write(path)
         run = self.connection.run(run_id)
         if run_id in self._started or "report.html" not in run.get_file_names():
             self._started.discard(run_id)

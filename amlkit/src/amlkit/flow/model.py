@@ -32,6 +32,8 @@ class Trained:
     """Whether the run was waited for; it may go on all the same."""
     data_checks: Sequence[Mapping[str, Any]] = ()
     """What the run found in its table that its owner should look at (docs/contract.md)."""
+    newer: str = ""
+    """The newest version of the model, where that is not the run's."""
     failure: str = ""
 
     def words(self) -> Sequence[str]:
@@ -40,7 +42,9 @@ class Trained:
             return ()
         metrics, model = self.verdict.metrics["metrics"], self.verdict.model
         lines = [", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), self.reason]
-        lines += [f"model: {model.name}:{model.version}"] if model else []
+        newer = f"; version {self.newer} is newer" if self.newer else ""
+        lines += [f"model: {model.name}:{model.version}{newer}"] if model else []
+        lines += [f"warning: {' '.join(words.split())}" for words in warnings(self.data_checks)]
         lines += [f"report: {self.report}"]
         return [*lines, f"next: {self.next}"] if self.next else lines
 
@@ -64,6 +68,11 @@ class Trained:
             done |= {"decision": verdict.decision.to_dict(), "report": self.report}
             done |= {"data_checks": list(self.data_checks)}
         return done
+
+
+def warnings(data_checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of what a run found in its table, that which makes its metrics worth little, in words."""
+    return [str(check.get("words")) for check in data_checks if check.get("severity") == "warning"]
 
 
 @dataclass(frozen=True)
@@ -277,18 +286,31 @@ def conclude(context: cli.Context, run: Run) -> Trained:
         facts["figures"] = report.read_figures(workspace, run)
     except ValueError as error:  # the model is judged; only its page lacks them
         context.say(f"warning: the report is without figures: {error}")
-    page = workspace.jobs.save_report(run.id, lambda path: write_report(path, facts))
-    following = deploy_command(context, run) if verdict.model else ""
-    looks = analysis.get("data_checks", ())
-    reason = verdict.decision.reason
-    return Trained(run, reason, verdict, page, following, waited=True, data_checks=looks)
+    decision, model = verdict.decision, verdict.model
+    if decision.champion and decision.champion.stored and not decision.earlier:
+        champion = decision.champion
+        context.say(
+            f"warning: the champion, version {champion.version}, was not asked: {champion.stored}"
+        )
+    page = workspace.jobs.save_report(
+        run.id, lambda path: write_report(path, facts), keep=decision.earlier
+    )
+    newest = workspace.models.champion(run.model_name) if model else None
+    newer = newest.version if model and newest and newest.version != model.version else ""
+    following = ""
+    if model and not decision.refused_now:
+        version = ("--model-version", model.version) if newer else ()
+        following = deploy_command(context, run, *version)
+    looks = report.data_checks(analysis)
+    return Trained(
+        run, decision.reason, verdict, page, following, True, data_checks=looks, newer=newer
+    )
 
 
-def deploy_command(context: cli.Context, run: Run) -> str:
+def deploy_command(context: cli.Context, run: Run, *flags: str) -> str:
     """What a person types to serve a run's model, which may be of other data than the settings'."""
     from amlkit.flow.serving import model_name
 
-    flags: tuple[str, ...] = ()
     if model_name(context.settings, context.workspace) != run.model_name:
         flags += cli.setting("data.name", run.tags["data_name"])
         flags += cli.setting("data.target", run.tags["target"])

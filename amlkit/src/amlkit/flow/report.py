@@ -30,6 +30,12 @@ def read_analysis(workspace: Workspace, run: Run, *, rows: bool) -> dict[str, An
     return {key: value for key, value in found.items() if rows or key != "worst_rows"}
 
 
+def data_checks(analysis: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What the run found in its table; what is no object is none."""
+    found = analysis.get("data_checks")
+    return [check for check in found if isinstance(check, dict)] if isinstance(found, list) else []
+
+
 def read_figures(workspace: Workspace, run: Run) -> list[tuple[str, str, str, str]]:
     """A run's figures: (SVG, title, what is seen, caption) of each that is there.
 

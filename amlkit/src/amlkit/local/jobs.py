@@ -159,10 +159,11 @@ class LocalJobs:
         """See `Jobs.log`."""
         return last_lines(self._run(run_id) / LOG_FILE, lines)
 
-    def save_report(self, run_id: str, write: Callable[[Path], None]) -> str:
+    def save_report(self, run_id: str, write: Callable[[Path], None], *, keep: bool = False) -> str:
         """See `Jobs.save_report`: it lies in the run's folder."""
         path = self._run(run_id) / "report.html"
-        write(path)
+        if not (keep and path.is_file()):
+            write(path)
         return str(path)
 
     def _run(self, run_id: str) -> Path:
