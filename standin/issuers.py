@@ -135,24 +135,13 @@ class Issuers:
         if _bearer(request) != self.system_token:
             return Answer(203, _SIGN_IN, {"Content-Type": "text/html; charset=utf-8"})
         number = request.query.get("serviceConnectionId", "")
-        found = self._connection(number)
-        if found is None:
+        if number not in self.connections:
             raise AzureError(
                 404,
                 "ServiceEndpointNotFoundException",
                 f"The service connection {number} does not exist, or this pipeline may not use it.",
             )
-        return Answer(200, {"oidcToken": self.token(*found, seconds=600)})
-
-    def _connection(self, number: str) -> tuple[str, str] | None:
-        """Issuer and subject of a service connection, one that was made by REST too."""
-        for held in self.azure.devops_pipelines.projects.values():
-            if number in held.endpoints:
-                known = held.endpoints[number]["authorization"]["parameters"]
-                names = ("Issuer", "Subject")
-                issuer, subject = (known[f"workloadIdentityFederation{name}"] for name in names)
-                return issuer, subject
-        return self.connections.get(number)
+        return Answer(200, {"oidcToken": self.token(*self.connections[number])})
 
     @route("GET", GITHUB_OIDC, "/{run}/idtoken/{plan}/{job}", auth=False)
     def for_workflow(self, request: Request, run: str, plan: str, job: str) -> Json:
