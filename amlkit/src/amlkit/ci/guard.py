@@ -111,7 +111,9 @@ def step(driver: str, environ: MutableMapping[str, str] = os.environ) -> Iterato
     guards = Guard(usual[0], hide), Guard(usual[1], hide)
 
     def say(code: int, record: Mapping[str, Any]) -> int:
-        return conclude(provider, driver, code, cleaned(record, hide), list(unset.values()))
+        error = str(record.get("error") or "")
+        missed = [source for name, source in unset.items() if name in error]  # others: not needed
+        return conclude(provider, driver, code, cleaned(record, hide), missed)
 
     sys.stdout, sys.stderr = guards
     try:
