@@ -1,8 +1,8 @@
 """Serves the registered model: new beside old, a smoke test, the switch; or scores a table.
 
-`python src/deploy.py --local`, then `--status`, `--rollback` or `--delete`; `--due` as pipelines do;
-`--batch customers.csv --out scored.parquet` scores a table. Without --local in the workspace of
-config.yml, as a test deployment on Azure Container Instances.
+`python src/deploy.py --local`, then `--status`, `--rollback` or `--delete`; `--due` deploys only
+what is due, as pipelines do; `--batch customers.csv --out scored.parquet` scores a table. Without
+--local in the workspace of config.yml, as a test deployment on Azure Container Instances.
 """
 
 from __future__ import annotations
