@@ -237,16 +237,18 @@ def test_drivers_sign_in_without_a_secret(
     project: AzureProject, standin: StandIn, issuers: Issuers, tmp_path: Path
 ) -> None:
     """As a step types it: tenant and client come from the connection, and no secret is there."""
-    flags = ("environment", "--dry-run", "--set", "azure.auth=workload-identity")
+    flags = ("--dry-run", "--set", "azure.auth=workload-identity")
     standin.azure.federated.add(standin.account.client_id, GITHUB, SUBJECT)
     mapped = {**NOBODY, "SPN_PASSWORD": "$(SpnPassword)"}
     staging = {"BUILD_ARTIFACTSTAGINGDIRECTORY": str(tmp_path)}
-    answer = project.drive(*flags, **mapped, **staging, **trusted_step(standin))
+    answer = project.drive("environment", *flags, **mapped, **staging, **trusted_step(standin))
     assert answer.code == 0, answer.said
     assert "by the token of a service connection of Azure Pipelines" in answer.said
     files = {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output")}
-    answer = project.drive(*flags, SPN_PASSWORD="", **files, **issuers.github_step(SUBJECT))
+    answer = project.drive(
+        "environment", *flags, SPN_PASSWORD="", **files, **issuers.github_step(SUBJECT)
+    )
     assert answer.code == 0, answer.said
     assert "by the OIDC token of GitHub Actions" in answer.said
-    answer = project.drive(*flags, SPN_PASSWORD="", GITHUB_ACTIONS="true", **files)
+    answer = project.drive("environment", *flags, SPN_PASSWORD="", GITHUB_ACTIONS="true", **files)
     assert answer.code == 2 and "id-token: write" in answer.record["error"], answer.said
