@@ -62,9 +62,16 @@ def test_numbers_that_count_or_name_the_rows_are_keys(
         "with_a_gap": [None, *range(2, ROWS + 1)],
         "y": random.choice(["a", "b"], ROWS),
     }
-    keys, _ = look(tmp_path, columns)
+    keys, checks = look(tmp_path, columns)
     assert list(keys) == ["row", "customer", "shuffled", "falling"]
     assert keys["row"].startswith("whole numbers from 1 to 400, rising from row to row")
+    # These differ as often as drawn numbers do; the others differ where drawn ones would not.
+    assert ("identifier", "people") not in kinds(checks)
+    columns = {name: columns[name] for name in ("shuffled", "people", "year", "y")}
+    columns["ticket"] = random.choice(ROWS * 9, ROWS, replace=False) + 70_000
+    _, checks = look(tmp_path, columns)
+    assert kinds(checks) == [("identifier", "ticket")]
+    assert checks[0].paste == 'training.drop_columns: ["ticket"]' and checks[0].severity == "note"
 
 
 def test_the_time_that_rows_are_split_by_is_no_key(tmp_path: Path) -> None:
@@ -106,14 +113,34 @@ def test_a_column_that_alone_gives_a_number_away_is_named(
         "y": y,
     }
     _, checks = look(tmp_path, columns, "regression")
-    assert kinds(checks) == [("leak", "cents"), ("leak", "log")]
-    assert {check.paste for check in checks} == {'training.drop_columns: ["cents", "log"]'}
+    assert kinds(checks) == [("leak", "cents"), ("leak", "log"), ("leak", "near")]
+    assert [check.severity for check in checks] == ["warning", "warning", "note"]
+    assert {check.paste for check in checks[:2]} == {'training.drop_columns: ["cents", "log"]'}
+    assert checks[2].paste == 'training.drop_columns: ["cents", "log", "near"]'
+    assert "'near' alone nearly gives 'y' away (r2 0.9" in checks[2].words
+
+
+def test_a_column_that_only_nearly_gives_a_class_away_is_noted(
+    tmp_path: Path, random: np.random.Generator
+) -> None:
+    """As what a card's owner spent: most have a card who spent, and nobody else."""
+    card = random.random(ROWS) < 0.7
+    spent = np.where(card & (random.random(ROWS) < 0.97), random.uniform(1, 900, ROWS), 0)
+    _, checks = look(
+        tmp_path,
+        {
+            "spent": spent,
+            "y": np.where(card, "yes", "no"),
+            "x": random.normal(size=ROWS),
+        },
+    )
+    assert kinds(checks) == [("leak", "spent")] and checks[0].severity == "note"
 
 
 def test_a_good_column_gives_nothing_away(tmp_path: Path, random: np.random.Generator) -> None:
     """Nor does what fits by chance: a name for each row, or a column of a small table."""
     y = random.integers(0, 2, ROWS)
-    good = np.where(random.random(ROWS) < 0.97, y, 1 - y)
+    good = np.where(random.random(ROWS) < 0.95, y, 1 - y)
     names = [f"n{number}" for number in range(ROWS)]
     _, checks = look(tmp_path, {"good": good * 9.5, "name": names, "y": np.where(y, "p", "q")})
     assert checks == []

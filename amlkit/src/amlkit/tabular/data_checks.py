@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.tree import DecisionTreeClassifier
 
+from amlkit.numbers import YEARS, are_years
 from amlkit.tabular.evaluation import Array
 from amlkit.tabular.split import Split
 from amlkit.tabular.table import Schema, shorten
@@ -27,7 +28,8 @@ FEWEST_ROWS = 50  # in fewer, a column may fit the target by chance
 SAMPLE = 5_000  # rows in which columns are tried alone
 SECONDS = 5.0  # for all columns
 PERFECT = 0.999  # balanced accuracy, or squared correlation, of one column alone
-YEARS = (1500, 2200)  # numbers between these may be years, which rise as row numbers do
+NEARLY = 0.97  # of which a good column reaches less, by itself
+REPEATS = 5  # equal values that so many numbers would hold by chance, were they not names
 ENTITIES, LONGEST_ENTITY = 50, 50  # more than so many values, each in 2 to so many rows
 _ID = re.compile(r"(?i)(^|[\W_])(id|key)$|[a-z]I[dD]$")
 
@@ -100,6 +102,7 @@ def data_checks(
         task: "classification" or "regression".
     """
     checks = _leaks(table, y, names, dropped, schema.target, split, task)
+    checks += _identifiers(table, names, dropped, split)
     if split.repeated:
         words = (
             f"{split.repeated} of {table.num_rows} rows repeat the features of another; equal rows "
@@ -135,25 +138,62 @@ def _leaks(
             break
         tried += 1
         score = _alone(rows.column(name), truth, task)
-        if score >= PERFECT:
+        if score >= NEARLY:
             found[name] = score
-    paste = f"training.drop_columns: {json.dumps([*dropped, *found], ensure_ascii=False)}"
+    sure = [name for name, score in found.items() if score >= PERFECT]
     measure = "balanced accuracy" if task == "classification" else "r2"
     checks = [
         DataCheck(
             "leak",
             name,
-            f"{name!r} alone gives {target!r} away ({measure} {score:.4g}): if it is known only "
-            "with the answer or after it, leave it out",
-            paste,
-            "warning",
+            f"{name!r} alone {'gives' if name in sure else 'nearly gives'} {target!r} away "
+            f"({measure} {score:.4g}): if it is known only with the answer or after it, leave it "
+            "out",
+            _drop(dropped, sure if name in sure else [*sure, name]),
+            "warning" if name in sure else "note",
         )
-        for name, score in found.items()
+        for name, score in sorted(found.items(), key=lambda pair: pair[0] not in sure)
     ]
     if tried < len(names):
         words = f"{tried} of {len(names)} columns were tried alone, for {SECONDS:.0f} s"
         checks.append(DataCheck("leak", None, words))
     return checks
+
+
+def _drop(dropped: Sequence[str], more: Sequence[str]) -> str:
+    """The line of config.yml that leaves more columns out."""
+    return f"training.drop_columns: {json.dumps([*dropped, *more], ensure_ascii=False)}"
+
+
+def _identifiers(
+    table: pa.Table, names: Sequence[str], dropped: Sequence[str], split: Split
+) -> Iterator[DataCheck]:
+    """The columns of numbers that name the rows, as far as can be told of numbers in no order.
+
+    Keys are none of them: they were left out, or are kept on purpose.
+    """
+    for name in names:
+        column = table.column(name)
+        if name == split.column or not pa.types.is_floating(column.type):
+            continue
+        if _all_differ(column) and not _key(column):
+            words = f"{name!r} holds {len(column)} whole numbers that all differ: an identifier?"
+            yield DataCheck("identifier", name, words, _drop(dropped, [name]))
+
+
+def _all_differ(column: pa.ChunkedArray) -> bool:
+    """Whether they are whole numbers that all differ, where amounts or counts would not.
+
+    Of n numbers drawn from a range some repeat: n (n - 1) / 2 pairs, each equal once in the range.
+    """
+    count = len(column)
+    if column.null_count or count < FEWEST_ROWS:
+        return False
+    low, high = pc.min_max(column).as_py().values()
+    if count * (count - 1) / 2 < REPEATS * (high - low + 1) or are_years([low, high]):
+        return False
+    numbers = column.to_numpy()
+    return bool((numbers == np.floor(numbers)).all()) and len(np.unique(numbers)) == count
 
 
 def _alone(column: pa.ChunkedArray, y: Array, task: str) -> float:
