@@ -74,7 +74,8 @@ def test_few_rows_get_a_linear_model() -> None:
     expected = r2_score(y_test, plain.predict(X_test[["wt", "hp"]]))
     assert isinstance(model[-1], Ridge)
     assert r2_score(y_test, model.predict(X_test)) > expected - 0.05
-    [line] = lines
+    ahead, line = lines
+    assert ahead == "41 fits: 2 pipelines on 5 folds of 25 rows, the best on all"
     assert line.startswith("the best by RMSE in 5 folds of the training rows: Ridge (alpha ")
     assert ", then HistGradientBoostingRegressor (max_iter " in line
 
@@ -103,11 +104,23 @@ def test_many_rows_are_tried_in_part(monkeypatch: pytest.MonkeyPatch, lone: bool
     y[7] = "alone" if lone else y[7]
     lines: list[str] = []
     model = fit_best(pipelines_of(X, "classification"), X, y, say=lines.append)
-    assert "on 100 of the training rows" in lines[0]
-    assert lines[0].endswith("; 2% granted to boosting for 500 more rows")
+    assert lines[0] == "6 fits: 2 pipelines on 400 rows, the best on all"
+    assert "on 100 of the training rows" in lines[1]
+    assert "where boosting gains more" not in lines[1]  # it is the best without that
     assert model[-1].early_stopping is (not lone)
     assert model[-1].n_iter_ < auto.TREES
     assert model.score(*rings(2_000, 1)) > 0.8
+
+
+def test_boosting_that_is_chosen_for_the_rows_to_come_says_so() -> None:
+    """It did a little worse on those that were tried."""
+    X, y = rings(100, 0)
+    boosting, linear = pipelines_of(X, "classification")
+    trials = [auto.Trial(boosting, 1.01, "max_iter", 9), auto.Trial(linear, 1.0, "C", 1)]
+    fold = np.arange(80), np.arange(80, 100)
+    words = ": within 2%, where boosting gains more from the 3,028 other rows"
+    assert auto._verdict(trials, [fold], 3028, y).endswith(words)
+    assert words not in auto._verdict(trials[::-1], [fold], 3028, y)
 
 
 def test_a_wide_table_is_sorted_into_few_bins(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,8 +145,8 @@ def test_a_pipeline_that_fails_is_named_and_the_other_is_fitted() -> None:
     lines: list[str] = []
     model = fit_best([Refuses(), LogisticRegression()], X, y, say=lines.append)
     assert isinstance(model, LogisticRegression)
-    assert lines[0] == "Refuses is not compared: no way with these"
-    assert lines[1].startswith("the best by log loss in 5 folds of the training rows: Logistic")
+    assert lines[1] == "Refuses is not compared: no way with these"
+    assert lines[2].startswith("the best by log loss in 5 folds of the training rows: Logistic")
     with pytest.raises(ValueError, match="no way"):
         fit_best([Refuses(), Refuses()], X, y)
 

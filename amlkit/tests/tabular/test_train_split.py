@@ -90,6 +90,7 @@ def test_few_rows_are_measured_in_folds_by_models_like_the_kept_one(
     assert 0.75 < first["metrics"]["r2"] < 1.0
     assert "evaluate on 32 of 32 rows, in 5 folds, by row hash" in first["log"]
     assert "fold 5 of 5, fitted on 26 rows" in first["log"]
+    assert first["log"].count("the best by RMSE") == first["log"].count(" fits: 2 pipelines") == 1
     model = tmp_path / "first" / "model"
     shown = json.loads((model / "examples.json").read_text("utf-8"))
     predictor = Predictor(model)

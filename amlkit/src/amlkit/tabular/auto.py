@@ -69,7 +69,8 @@ def fit_best(
     They are compared by log loss or RMSE in folds of the rows, or on a fifth of them where they are
     many; that also tells how many trees boosting grows, and how strong a linear model's penalty is.
     The pipelines themselves stay unfitted, so that they can be given again, such as for each fold
-    of a cross-validation. `say` is told which is the best and by how much, and which failed.
+    of a cross-validation. `say` is told how many fits there will be, then which is the best and by
+    how much, and which failed.
 
     Args:
         pipelines: what `build_pipeline` makes of each of `make_estimators`, the preferred first.
@@ -84,6 +85,7 @@ def fit_best(
     small = X.size * (1 if y.dtype.kind == "f" else len(np.unique(y))) <= SMALL
     folds = list(_folds(X, y, seed, groups, times, FOLDS if small else 1))
     untried = len(y) - sum(map(len, folds[0]))
+    say(_ahead(pipelines, folds))
     trials = []
     # Threads that wait for each other slow small fits; a model that has not quite converged is
     # judged like any other.
@@ -105,6 +107,24 @@ def fit_best(
         return _chosen(trials[0], untried, y).fit(X, y)
 
 
+def _ahead(pipelines: Sequence[Any], folds: Sequence[Fold]) -> str:
+    """How much there is to do: each pipeline in each fold with each penalty, then the best."""
+    each = [
+        1 if isinstance(model, BOOSTING) else len(PENALTIES.get(_setting(model), (0.0,)))
+        for model in map(_model, pipelines)
+    ]
+    rows = f"{len(folds[0][0]):,} rows"
+    where = f"{len(folds)} folds of {rows}" if len(folds) > 1 else rows
+    return (
+        f"{sum(each) * len(folds) + 1} fits: {len(pipelines)} pipelines on {where}, the best on all"
+    )
+
+
+def _setting(model: Any) -> str:
+    """The name of a linear model's penalty; empty of another."""
+    return next((name for name in PENALTIES if hasattr(model, name)), "")
+
+
 def _verdict(trials: Sequence[Trial], folds: Sequence[Fold], untried: int, y: Array) -> str:
     """Which is the best, and by how much."""
     loss = "RMSE" if y.dtype.kind == "f" else "log loss"
@@ -112,10 +132,9 @@ def _verdict(trials: Sequence[Trial], folds: Sequence[Fold], untried: int, y: Ar
     others = ", ".join(map(str, trials[1:]))
     words = f"the best by {loss} {where} of the training rows: {trials[0]}"
     words += f", then {others}" if others else ""
-    granted = untried and others
-    return words + (
-        f"; {GAIN:.0%} granted to boosting for {untried:,} more rows" if granted else ""
-    )
+    if trials[0].loss <= min(trial.loss for trial in trials):
+        return words
+    return words + f": within {GAIN:.0%}, where boosting gains more from the {untried:,} other rows"
 
 
 def _folds(
@@ -173,7 +192,7 @@ def _curve(
         # Of a regression it is half the squared error.
         losses = np.sqrt(2 * halves) if is_regressor(model) else halves
         return "max_iter", range(1, TREES + 1), losses
-    setting = next((name for name in PENALTIES if hasattr(model, name)), "")
+    setting = _setting(model)
     values = PENALTIES.get(setting, (0.0,))
     models = [clone(model).set_params(**({setting: v} if setting else {})) for v in values]
     return setting, values, np.array([_loss(m.fit(Z, y), Z_test, y_test) for m in models])

@@ -48,6 +48,7 @@ class Job:
         self.settings = settings
         self.outputs: Path = args.outputs
         self.log = Stages(STAGES + bool(args.champion))
+        self._muted = False
 
     def stage(self, name: str, words: str) -> AbstractContextManager[None]:
         """`with job.stage("fit", "fit …"):` logs what begins, goes on, and how long it took."""
@@ -55,7 +56,8 @@ class Job:
 
     def say(self, text: str) -> None:
         """A line of the log."""
-        self.log.say(text)
+        if not self._muted:
+            self.log.say(text)
 
     def read(
         self,
@@ -130,11 +132,16 @@ class Job:
         """What `evaluate` says of the model on rows that it has not seen.
 
         With folds these are all rows, each answered by what `fit(X, y, groups, times)` makes of the
-        other folds; else the held-out rows, answered by `model`.
+        other folds; else the held-out rows, answered by `model`. What `fit` says is not said again
+        for each of them.
         """
         unseen = model
         if rows.split.folds:
-            unseen = fit_unseen(fit, rows.X, rows.y, rows.split, self.say)
+            self._muted = True
+            try:
+                unseen = fit_unseen(fit, rows.X, rows.y, rows.split, self.log.say)
+            finally:
+                self._muted = False
         return evaluate(unseen, rows.X_test, rows.y_test, rows.task, rows.classes)
 
     def write(
