@@ -207,7 +207,17 @@ def test_pipelines_of_a_repository_on_github(cloud: Cloud) -> None:
     assert run(cloud, *flags).code == 0 and writes(cloud, since) == 0
 
 
-@pytest.mark.parametrize("number", [7, 9])
+EVERY = 13  # requests to Azure DevOps that write, in a first run with federation, staging alone
+SAMPLE = (7, 9)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(number, marks=() if number in SAMPLE else pytest.mark.sweep)
+        for number in range(EVERY)
+    ],
+)
 def test_a_run_whose_answer_is_lost_is_gone_on_with(cloud: Cloud, number: int) -> None:
     group(cloud, "")
     flags = (*REPOSITORY, "--staging-only", "--set", "azure.auth=workload-identity")
