@@ -223,7 +223,10 @@ def test_metrics_stand_beside_threshold_and_champion(tmp_path: Path, facts: dict
     _, first, second = write(tmp_path, facts).table("held-out rows")
     assert first.endswith("≥ 0.95 ✕ missed")
     facts["metrics"]["metrics"]["roc_auc"] = 0.92
-    assert "0.9200 0 no clear difference" in write(tmp_path, facts).table("held-out rows")[1]
+    unsure = f"0.9200 0 {MINUS}0.0200 to +0.0400 no clear difference"
+    for interval, said in (([-0.02, 0.04], unsure), ([0.0, 0.0], "0.9200 0 equal")):
+        facts["metrics"]["champion"]["difference"]["roc_auc"] = interval
+        assert said in write(tmp_path, facts).table("held-out rows")[1]
     assert second == f"rmse lower is better 1,100 1,200 {surely} {DASH}"
     bounds = {"least": -1.5, "most": 2.0, "bound": ">= -1.5 and <= 2"}
     facts["decision"]["checks"][0] |= {**bounds, "passed": True}

@@ -156,10 +156,12 @@ def _change(value: Any, other: Any, interval: Any, way: str) -> dict[str, Any]:
     if not _is_number(value) or not _is_number(other):
         return {"text": words.DASH}
     change = float(value) - float(other)
-    if change == 0:
-        return {"text": "0", "word": "no clear difference"}
     found = {"text": words.difference(change), "interval": words.interval(interval, signed=True)}
     low, high = _ends(interval)
+    if change == 0:
+        found["text"] = "0"
+        if not found["interval"] or low == high == 0:  # as the decision says it
+            return {"text": "0", "word": "equal"}
     if not way or not found["interval"]:
         return found
     if low <= 0 <= high:
