@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -154,6 +155,9 @@ def test_figures_that_cannot_be_read_cost_the_report_alone(shared: Project) -> N
     again = train(shared, "--resume", done["run_id"])
     assert again.code == 0 and again.json["registered"] == done["registered"]
     assert "without figures: outputs/figures.json is no list" in again.err
+    page = Path(again.json["report"]).read_text(encoding="utf-8")
+    table = re.search("--path</span> <span>(.*?)</span>", page)  # as its owner types it
+    assert table and (shared.root / table[1]).is_file()
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "../data", "", "."])

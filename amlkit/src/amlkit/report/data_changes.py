@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from amlkit.numbers import are_years
 from amlkit.report import words
 
 SHIFT = 0.5  # of a mean, in standard deviations of before, that is nothing
@@ -57,7 +58,10 @@ def _change(new: Mapping[str, Any], old: Mapping[str, Any], rows: int, earlier: 
         return f"is missing in {gone:.0%} of the rows, before in {was:.0%},"
     if new.get("mean") is not None and old.get("mean") is not None and old.get("std"):
         if abs(new["mean"] - old["mean"]) > SHIFT * old["std"]:
+            years = are_years([old.get("min"), old.get("max"), new.get("min"), new.get("max")])
             mean, before = words.number(new["mean"]), words.number(old["mean"])
+            if years:
+                mean, before = mean.replace(",", ""), before.replace(",", "")
             return f"has the mean {mean}, before {before},"
         return ""
     shares = {value: count / max(1, rows) for value, count in new.get("top") or ()}
