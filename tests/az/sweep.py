@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -29,6 +30,7 @@ STEPS = (
     ("apply", "--yes", "--data", "data/penguins.csv"),
     ("credentials", "--to", "azure-devops", "--organization", "contoso", "--project", "churn"),
 )
+DESTROY = (("destroy", "--purge", "--yes"),)
 
 
 @dataclass(frozen=True)
@@ -83,24 +85,37 @@ class Sweep:
             struck = [e for e in cloud.standin.journal.since(mark) if e.fault]
             where = f"{struck[0].method} {struck[0].host}{struck[0].path}" if struck else "nothing"
             cloud.standin.clear_faults()
+            if number % 2:
+                as_another_clone(cloud)
             return Outcome(number, kind, where, bad_manners(ended) or self._after(cloud, ended))
 
-    def chain(self, first: int, every: int = 1) -> list[Outcome]:
+    def chain(
+        self, first: int, every: int = 1, before: Sequence[Sequence[str]] = ()
+    ) -> list[Outcome]:
         """Every request struck once, in one subscription: each run resumes from the one before.
+
+        Every other run is that of another clone, which knows nothing of the one before. The steps
+        of `before` are undisturbed.
 
         The kinds take turns, from the one of the number `first` on. A run goes on to the next
         request, and the next fault, where az or the bootstrap try again by themselves. Of the
         requests, one in `every` is struck.
         """
-        self.requests()
+        if not before:
+            self.requests()
         outcomes: list[Outcome] = []
         ended: list[Done] = []
         with self.cloud() as cloud:
+            for step in before:
+                done = cloud.bootstrap(*step)
+                assert done.code == 0, str(done)
             faults = lay(cloud.standin, first, every)
             while True:
                 waiting = faults[len(outcomes) :]
                 killers = [fault for fault in waiting if fault.kind == "kill"]
                 ended += self.run(cloud, partial(_any_struck, killers))
+                if len(ended) % 2:
+                    as_another_clone(cloud)
                 struck = [fault for fault in waiting if fault.hits]
                 wrong = bad_manners(ended)
                 for fault in struck:
@@ -136,9 +151,16 @@ class Sweep:
         if again[-1].code != 0:
             return f"the second run failed: {again[-1]}"
         made = cloud.inventory()
+        if self.steps is DESTROY:  # it is no resource of Azure's
+            made.pop("variable group", None)
         if made != self.complete:
             return f"left {dict(made - self.complete)} over, missed {dict(self.complete - made)}"
         return "; ".join(left_secrets(cloud, [*ended, *again]))
+
+
+def as_another_clone(cloud: Cloud) -> None:
+    """Take the notes of the runs before away."""
+    shutil.rmtree(cloud.project / ".azure-bootstrap", ignore_errors=True)
 
 
 def bad_manners(ended: Sequence[Done]) -> str:

@@ -27,8 +27,9 @@ _IDS = ("client_id", "application_id", "principal_id", "tenant_id")
 
 
 def look(context: Context, *, whole: bool = False) -> Survey:
-    """What is there of the plan."""
-    return survey(context.steps, context.names, context.reader, context.facts, whole=whole)
+    """What is there of the plan; of all of it, to show it, as lists tell."""
+    steps, names = context.steps, context.names
+    return survey(steps, names, context.reader, context.facts, whole=whole, listed=whole)
 
 
 def know_principal(context: Context) -> None:
@@ -148,11 +149,12 @@ def status(context: Context) -> dict[str, Any]:
 
 def _secrets(context: Context, looked: Survey) -> list[dict[str, str]]:
     """The secrets that were made from here, whichever machine it was."""
-    client = looked.facts.get("client_id")
+    client, found = looked.facts.get("client_id"), looked.findings.get("application")
     if not client:
         return []
+    shown = found.found.get("passwordCredentials") if found and found.found else None
     try:
-        return Rotation(context.az, context.state, client, context.say).stored()
+        return Rotation(context.az, context.state, client, context.say).stored(shown)
     except AzFailure as failure:
         context.say(f"unknown: the secrets of the service principal: {failure.message}")
         return []

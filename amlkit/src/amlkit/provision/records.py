@@ -119,7 +119,8 @@ def provisioned(found: Any) -> bool:
         Refused: it has given up.
     """
     properties = found.get("properties") or {} if isinstance(found, dict) else {}
-    state = str(properties.get("provisioningState") or "Succeeded").lower()
+    said = properties.get("provisioningState") or found.get("provisioningState")
+    state = str(said or "Succeeded").lower()
     if state in ("failed", "canceled"):
         name, path = found.get("name"), found.get("id")
         raise Refused(

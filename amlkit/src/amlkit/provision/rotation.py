@@ -87,14 +87,18 @@ class Rotation:
                 return 0
             raise
 
-    def stored(self) -> list[dict[str, str]]:
-        """The secrets that this target made: where each was to go, and the day it ends."""
+    def stored(self, shown: list[dict[str, Any]] | None = None) -> list[dict[str, str]]:
+        """The secrets that this target made: where each was to go, and the day it ends.
+
+        Args:
+            shown: the application's secrets, where they were read before.
+        """
         return [
             {
                 "place": each["displayName"].split(" ", 3)[3].rpartition(" ")[0],
                 "expires": str(each["endDateTime"])[:10],
             }
-            for each in self._credentials(self._ours)
+            for each in self._credentials(self._ours, shown)
         ]
 
     def shown_removal(self, key_id: str) -> str:
@@ -134,17 +138,17 @@ class Rotation:
         with contextlib.suppress(AzFailure):  # the next run finds it by its name
             self._post("removePassword", {"keyId": secret.key_id})
 
-    def _credentials(self, prefix: str) -> list[dict[str, Any]]:
+    def _credentials(
+        self, prefix: str, shown: list[dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
         """The application's secrets whose names begin so, as the directory shows them."""
-        found = self._az.json(
-            *("rest", "--method", "get", "--url", self._application),
-            *("--url-parameters", "$select=passwordCredentials"),
-        )
-        return [
-            each
-            for each in found["passwordCredentials"]
-            if str(each.get("displayName") or "").startswith(prefix)
-        ]
+        if shown is None:
+            found = self._az.json(
+                *("rest", "--method", "get", "--url", self._application),
+                *("--url-parameters", "$select=passwordCredentials"),
+            )
+            shown = list(found["passwordCredentials"])
+        return [each for each in shown if str(each.get("displayName") or "").startswith(prefix)]
 
     def _post(self, action: str, body: dict[str, Any]) -> Any:
         """Has the directory do something with the application."""

@@ -68,14 +68,17 @@ def run(
     return az.json(*arguments, stdin=given, absent_ok=absent_ok, timeout=timeout)
 
 
-def find(step: Resource, reader: Reader, facts: Facts) -> Any:
+def find(step: Resource, reader: Reader, facts: Facts, *, last_first: bool = False) -> Any:
     """What is there of a resource: the first look that answers; None if none does.
+
+    With `last_first` lists are asked before paths: one answers for several.
 
     Raises:
         AzFailure: it could not be looked for.
         Refused: what is there cannot be told apart.
     """
-    for look in step.looks:
+    lists = last_first and step.key.startswith("role_")
+    for look in reversed(step.looks) if lists else step.looks:
         if look.command.known(facts):
             answer = reader.read(look.command, facts)
             found = None if answer is None else look.pick(answer)
@@ -114,6 +117,7 @@ def survey(
     facts: Facts,
     *,
     whole: bool = False,
+    listed: bool = False,
 ) -> Survey:
     """Looks for everything, in as few reads as will do.
 
@@ -123,6 +127,7 @@ def survey(
         reader: reads.
         facts: what is known from before.
         whole: look at each by itself, rather than take what is there as proof of what it needs.
+        listed: believe lists, which may lag behind: to show what there is, not to make it.
     """
     result, proven = Survey(facts), set[str]()
     try:
@@ -131,18 +136,23 @@ def survey(
         result.blind = str(failure)
         return result
     found = result.findings
+    known = _listed(names, reader) if listed else {}
     by_key = {step.key: step for step in steps}
     for step in sorted(steps, key=_urgency):  # sorting keeps the order of equals
         if result.blind:
             break
         finding = found[step.key] = (
-            Finding(step, proven=True) if step.key in proven else _look(step, found, reader, result)
+            Finding(step, proven=True)
+            if step.key in proven
+            else _look(step, found, reader, result, known)
         )
         if finding.there and not whole:
             proven |= _needed(step, by_key)
+        elif listed and step.key == "workspace" and finding.there:
+            proven.add("providers")
     for step in steps:  # a later one may have told what to look for
         if not result.blind and found.get(step.key) and found[step.key].later:
-            found[step.key] = _look(step, found, reader, result)
+            found[step.key] = _look(step, found, reader, result, known)
     result.findings = {step.key: found[step.key] for step in steps if step.key in found}
     return result
 
@@ -180,8 +190,8 @@ def login(names: Names, reader: Reader) -> dict[str, str]:
 
 
 def _urgency(step: Resource) -> int:
-    """What is looked at first: the innermost, which spares other looks."""
-    first = ("compute", "container", "workspace", "storage_account")
+    """What is looked at first: the innermost, which proves the rest, then what holds it all."""
+    first = ("compute", "resource_group", "container", "workspace", "storage_account")
     return first.index(step.key) if step.key in first else len(first)
 
 
@@ -191,7 +201,22 @@ def _needed(step: Resource, steps: dict[str, Resource]) -> set[str]:
     return needed.union(*(_needed(steps[key], steps) for key in needed))
 
 
-def _look(step: Resource, others: dict[str, Finding], reader: Reader, result: Survey) -> Finding:
+def _listed(names: Names, reader: Reader) -> dict[str, Any]:
+    """What lies in the group, by paths in small letters; {} where it may not be listed."""
+    try:
+        answer = reader.read(az("resource", "list", "-g", names.resource_group), {})
+    except AzFailure:
+        return {}
+    return {each["id"].lower(): each for each in answer or []}
+
+
+def _look(
+    step: Resource,
+    others: dict[str, Finding],
+    reader: Reader,
+    result: Survey,
+    known: dict[str, Any] | None = None,
+) -> Finding:
     """Looks for one thing, unless others tell that it cannot be there or does not matter."""
     around = others.get(step.inside)
     if around and not around.there and not around.unknown and step.mode == "create":
@@ -202,7 +227,9 @@ def _look(step: Resource, others: dict[str, Finding], reader: Reader, result: Su
             return Finding(step, problem=f"{line}: {around.unknown}")
         return Finding(step, later=True)
     try:
-        found = find(step, reader, result.facts)
+        found = (known or {}).get(step.put.path.lower()) if step.put else None
+        if found is None:
+            found = find(step, reader, result.facts, last_first=bool(known))
     except AzFailure as failure:
         if failure.kind in _HOPELESS:
             result.blind = f"{step.title}: {failure}"
