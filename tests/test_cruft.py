@@ -101,15 +101,15 @@ def test_an_update_carries_a_change_and_keeps_the_users_own(cruft: Cruft) -> Non
     cruft.commit(cruft.project, "mine")
     rendered = cruft.template / FOLDER
     (rendered / "NEW.md").write_text("For {{ cookiecutter.project_name }}\n", encoding="utf-8")
-    cruft.replace(rendered / ".editorconfig", "indent_size = 2", "indent_size = 8")
+    cruft.replace(rendered / "config.yml", "workers: 1 ", "workers: 8 ")
     cruft.commit(cruft.template, "better")
 
     cruft.cruft("check", folder=cruft.project, good=(1,))
     said = cruft.cruft("update", "--skip-apply-ask", folder=cruft.project)
     assert "make setup" not in said
     assert (cruft.project / "NEW.md").read_text(encoding="utf-8") == "For Seals\n"
-    assert "indent_size = 8" in (cruft.project / ".editorconfig").read_text(encoding="utf-8")
-    assert "seed: 7" in (cruft.project / "config.yml").read_text(encoding="utf-8")
+    config = (cruft.project / "config.yml").read_text(encoding="utf-8")
+    assert "workers: 8 " in config and "seed: 7" in config
     assert (cruft.project / "notes.md").exists()
     assert "Ada 🦭" in (cruft.project / "LICENSE").read_text(encoding="utf-8")
     cruft.cruft("check", folder=cruft.project)

@@ -18,7 +18,7 @@ from local_extensions.rules import WINDOWS_DEVICES
 from tests.conftest import FOLDER, ROOT, Bake, BakedProject, tracked
 
 ALWAYS = [
-    *(".amlignore", ".devcontainer/devcontainer.json", ".editorconfig", ".gitattributes"),
+    *(".amlignore", ".devcontainer/devcontainer.json", ".gitattributes"),
     *(".gitignore", ".pre-commit-config.yaml", "AGENTS.md", "LICENSE", "Makefile", "README.md"),
     *("config.yml", "constraints.txt", "data/penguins.csv", "infra/bootstrap.py", "pyproject.toml"),
     *(f"src/{driver}.py" for driver in ("data", "environment", "model", "deploy")),

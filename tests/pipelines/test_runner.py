@@ -701,7 +701,6 @@ steps:
   name: driver
   inputs:
     azureSubscription: azure
-    addSpnToEnvironment: true
     scriptType: bash
     scriptLocation: inlineScript
     inlineScript: |

@@ -112,7 +112,6 @@ TASKS: Mapping[str, Task] = {
     "AzureCLI@2": Task(
         _nothing,
         needed=("azureSubscription", "scriptType", "scriptLocation", "inlineScript"),
-        optional=("addSpnToEnvironment",),
     ),
     "checkout": Task(check_out, optional=("fetchDepth",)),
     "publish": Task(publish_artifact, optional=("artifact",)),
