@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +19,10 @@ ZERO_WIDTH, SOFT_HYPHEN, JOINER = "\u200b", "\u00ad", "\u2060"
 
 
 @pytest.fixture()
-def pipeline() -> dict[str, str]:
+def pipeline(tmp_path: Path) -> dict[str, str]:
     """The environment of a step."""
-    return {"TF_BUILD": "True", "SPN_PASSWORD": PASSWORD, "TENANT_ID": "tenant"}
+    kept = {"TF_BUILD": "True", "BUILD_ARTIFACTSTAGINGDIRECTORY": str(tmp_path)}
+    return kept | {"SPN_PASSWORD": PASSWORD, "TENANT_ID": "tenant"}
 
 
 @pytest.fixture()
@@ -145,7 +147,7 @@ def test_a_variable_that_the_group_lacks_is_named_and_not_set(
 ) -> None:
     pipeline |= {"SPN_PASSWORD": "$(SpnPassword)", "TENANT_ID": "$(TenantID)", "OTHER": "$(x)"}
     with ci.step("data", pipeline) as conclude:
-        assert set(pipeline) == {"TF_BUILD", "OTHER"}
+        assert set(pipeline) == {"TF_BUILD", "BUILD_ARTIFACTSTAGINGDIRECTORY", "OTHER"}
         assert conclude(2, {"error": "TENANT_ID is not set."}) == 2
     # SpnPassword is not named: where a service connection signs in, nobody needs it.
     words = "TENANT_ID is not set. The variable group has no variable TenantID."
