@@ -248,7 +248,7 @@ def test_the_same_again_is_answered_without_work(served: Served) -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--model-version", "99"), "no such version; there are 1"),
+        (("--model-version", "99"), "no such version; it has version 1"),
         (("--out", "x.csv"), "belong to --batch"),
         (("--batch", "data/penguins.csv"), "needs --out"),
         (("--status", "--rollback"), "not allowed with"),

@@ -5,6 +5,7 @@ The server itself lives in the serving environment, which the first deployment m
 
 from __future__ import annotations
 
+import argparse
 import json
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from typing import Any, cast
 
 import pytest
 
-from amlkit.flow.deploy import request_line
+from amlkit import cli
+from amlkit.calls import Calls
+from amlkit.flow.deploy import conclude, request_line, status
 from amlkit.flow.serving import Outcome, deploy
 from amlkit.flow.smoke import smoke_test
 from amlkit.local import open_local
@@ -28,7 +31,9 @@ from amlkit.records import (
     Model,
     WorkError,
 )
-from conftest import Project
+from amlkit.settings import load_settings
+from amlkit.workspace import Say
+from conftest import SAMPLE, Project
 
 ROWS = [{"x": 1.0}, {"x": 2.0}]
 GOOD = {"predictions": ["a", "b"], "probabilities": [[0.9, 0.1], [0.2, 0.8]]}
@@ -134,13 +139,15 @@ def test_service_that_is_gone_is_an_error_in_words(tmp_path: Path, deployment: D
 class Beside:
     """A double of `Endpoints` whose new deployment starts and then does not answer."""
 
-    def __init__(self, raised: BaseException, refused: str = "") -> None:
-        self.raised, self.refused = raised, refused
+    def __init__(
+        self, raised: BaseException, refused: str = "", before: Deployment | None = None
+    ) -> None:
+        self.raised, self.refused, self.before = raised, refused, before
         self.deleted: list[str] = []
 
     def get(self, name: str) -> Endpoint | None:
-        """Nothing serves."""
-        return None
+        """What serves, if anything does."""
+        return self.before and Endpoint(name, "http://x", "Ready", self.before)
 
     def hold(self, name: str) -> nullcontext[None]:
         """Nobody is in the way."""
@@ -169,13 +176,23 @@ class Beside:
         self.deleted.append(deployment.name)
 
 
-def put_beside(endpoints: Beside, folder: Path) -> Outcome:
+OTHER = Deployment("v1-o", "other", "1", "code", "env", "other", "now")
+
+
+def a_context(folder: Path, endpoints: Beside) -> cli.Context:
+    """A call of the driver with `--local` on these endpoints."""
+    workspace: Any = replace(open_local(folder), endpoints=cast(Any, endpoints))
+    args = argparse.Namespace(env=None, local=True, set=[], model_version=None)
+    return cli.Context(args, load_settings(SAMPLE), workspace, Calls(), print, ("--local",))
+
+
+def put_beside(endpoints: Beside, folder: Path, say: Say = lambda line: None) -> Outcome:
     """What becomes of a deployment to these endpoints."""
     workspace: Any = replace(open_local(folder), endpoints=cast(Any, endpoints))
     model = Model("m", "3", "there")
     environment = EnvironmentDefinition("e", folder / "lock.txt", ())
     definition = DeploymentDefinition("x", model, environment, "p", folder, "code", 0)
-    return deploy(workspace, definition, EXAMPLES, lambda line: None)
+    return deploy(workspace, definition, EXAMPLES, say)
 
 
 def test_deployment_that_does_not_answer_is_taken_back(tmp_path: Path) -> None:
@@ -196,9 +213,36 @@ def test_deployment_that_cannot_be_taken_back_either_is_told_with_both_reasons(
 
 def test_deployment_that_is_interrupted_is_not_left_running(tmp_path: Path) -> None:
     endpoints = Beside(KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="interrupted; nothing serves yet"):
         put_beside(endpoints, tmp_path)
     assert endpoints.deleted == ["v3-x"]
+    endpoints.before = OTHER
+    with pytest.raises(KeyboardInterrupt, match="interrupted; other:1 serves on"):
+        put_beside(endpoints, tmp_path)
+
+
+def test_another_model_at_the_same_endpoint_is_named_and_warned_of(tmp_path: Path) -> None:
+    endpoints, said = Beside(WorkError("no answer"), before=OTHER), list[str]()
+    outcome = put_beside(endpoints, tmp_path, said.append)
+    warning = "warning: whoever asks endpoint x for other will get other answers"
+    assert said[:2] == ["starting v3-x with m:3 beside other:1", warning]
+    context = a_context(tmp_path, endpoints)
+    [line] = conclude(context, outcome, None).words()
+    assert line == "still serves: other:1 (v1-o) at http://x"
+    endpoints.before, said = replace(OTHER, model="m"), []
+    put_beside(endpoints, tmp_path, said.append)
+    assert said[0].endswith("beside m:1") and not said[1].startswith("warning")
+
+
+def test_an_endpoint_where_nothing_has_passed_says_what_is_next(tmp_path: Path) -> None:
+    endpoints = Beside(WorkError("no answer"))
+    context = a_context(tmp_path, endpoints)
+    endpoints.get = lambda name: Endpoint(  # type: ignore[method-assign]
+        name, "http://x", "Failed", None, reason="no deployment has passed yet"
+    )
+    first, then, _ = status(context).words()
+    assert first == "endpoint sample: Failed (no deployment has passed yet)"
+    assert then == "nothing serves yet; next: python src/deploy.py --local"
 
 
 def test_nothing_deployed_is_an_answer(shared: Project) -> None:
@@ -232,7 +276,7 @@ def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) ->
     assert answer.json["model"] == trained.json["model"]
     wrong = shared.call("deploy", "--local", "--env", "test", "--model-version", "9", "--json")
     assert wrong.code == 2
-    assert "there are 1" in wrong.json["error"]
+    assert "it has version 1" in wrong.json["error"]
     assert sorted(workspace.rglob("*")) == before
 
 

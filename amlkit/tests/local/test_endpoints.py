@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from amlkit.content import environment_version, read_json
-from amlkit.flow.serving import LOG_LINES, deploy
+from amlkit.flow.server_log import SHOWN_LINES
+from amlkit.flow.serving import deploy
 from amlkit.local import open_local
 from amlkit.records import Endpoint, Scale, WorkError
 from conftest import TESTS
@@ -28,6 +29,11 @@ pytestmark = [
     pytest.mark.slow,  # each starts a server
 ]
 SCORE = (TESTS / "other_model" / "score.py").read_text("utf-8")
+
+
+def line(after: int) -> str:
+    """A line after the script's own, as an error names it."""
+    return f"src/other_model/score.py:{len(SCORE.splitlines()) + after}"
 
 
 def test_foreign_model_is_served_by_its_own_entry_script(served: Served) -> None:
@@ -106,8 +112,16 @@ def test_deployment_that_fails_tells_why_and_leaves_its_log(served: Served) -> N
 @pytest.mark.parametrize(
     ("score", "why", "last"),
     [
-        ("\nimport not_there\n", "ModuleNotFoundError: No module named 'not_there'", "not_there"),
-        ("\ndef run(raw):\n    1 / 0\n", "HTTP 500: ZeroDivisionError", "ZeroDivisionError: "),
+        (
+            "\nimport not_there\n",
+            f"m:3 is not deployed: {line(2)}: ModuleNotFoundError: No module named",
+            "not_there",
+        ),
+        (
+            "\ndef run(raw):\n    1 / 0\n",
+            f"HTTP 500: {line(3)}: ZeroDivisionError: division by zero",
+            "ZeroDivisionError: ",
+        ),
         ("\ndef run(raw):\n    return print(raw)\n", "returned no predictions", '"Dream"'),
     ],
     ids=["does not start", "fails", "is wrong"],
@@ -125,7 +139,7 @@ def test_deployment_that_is_taken_back_shows_its_log_and_where_it_is(
     assert outcome.rolled_back and why in outcome.reason and "\n" not in outcome.reason
     log = Path(outcome.reason.rpartition("; its log: ")[2])
     shown = said[said.index(f"the last lines of what {log.parent.name} wrote:") + 1 :]
-    assert [line[2:] for line in shown] == log.read_text("utf-8").splitlines()[-LOG_LINES:]
+    assert [line[2:] for line in shown] == log.read_text("utf-8").splitlines()[-SHOWN_LINES:]
     assert any(last in line for line in shown)
     after = served.get()
     assert after.serving == before.serving and served.ask() == ["Chinstrap", None]

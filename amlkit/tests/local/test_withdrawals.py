@@ -28,7 +28,7 @@ def test_a_rollback_is_marked_and_a_deployment_by_name_takes_it_off(served: Serv
         return deploy(workspace, definition, EXAMPLES, print, objection).switched
 
     assert put("3") and put("4")
-    assert roll_back(workspace, "e", lambda name, version: EXAMPLES, print).switched
+    assert roll_back(workspace, "e", lambda name, version: EXAMPLES, print, "p").switched
     after = served.get()
     assert after.serving and after.serving.model_version == "3"
     assert [mark.version for mark in after.withdrawn] == ["4"]
@@ -47,7 +47,7 @@ def test_a_rollback_that_fails_leaves_no_mark(served: Served) -> None:
     home = served.home / "deployments" / first.serving.name / "code"  # type: ignore[union-attr]
     for script in home.rglob("score.py"):
         script.write_text("raise RuntimeError('broken since')\n", encoding="utf-8")
-    outcome = roll_back(workspace, "e", lambda name, version: EXAMPLES, print)
+    outcome = roll_back(workspace, "e", lambda name, version: EXAMPLES, print, "p")
     assert outcome.rolled_back and served.get().withdrawn == ()
     assert served.get().serving == second.serving
 

@@ -192,7 +192,7 @@ def deploy(context: cli.Context, found: due.Due | None = None) -> Served:
     if dry_run:
         before = workspace.endpoints.get(name)
         old = before.serving if before else None
-        instead = f" in place of version {old.model_version}" if old else ""
+        instead = f" in place of {old.model}:{old.model_version}" if old else ""
         lines = (
             f"would serve {model.name}:{model.version}{instead} at endpoint {name}",
             f"on {workspace.name}, in environment {definition.environment.name}",
@@ -202,8 +202,10 @@ def deploy(context: cli.Context, found: due.Due | None = None) -> Served:
     try:
         objection = found.objection if found else None
         outcome = serving.deploy(workspace, definition, examples, say, objection)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("interrupted; what served before serves on") from None
+    except KeyboardInterrupt as interrupt:
+        version = () if context.args.model_version is None else ("--model-version", model.version)
+        again = context.command("deploy", *version)
+        raise KeyboardInterrupt(f"{str(interrupt) or 'interrupted'}; next: {again}") from None
     return conclude(context, outcome, examples)
 
 
@@ -222,7 +224,8 @@ def rollback(context: cli.Context) -> Served:
             raise WorkError(f"{model_name}:{version} is no longer registered")
         return serving.examples_of(workspace, model)
 
-    return conclude(context, serving.roll_back(workspace, name, rows, context.say), None)
+    package = context.settings.project.package
+    return conclude(context, serving.roll_back(workspace, name, rows, context.say, package), None)
 
 
 def conclude(
@@ -243,7 +246,8 @@ def conclude(
         return replace(done, lines=tuple(lines))
     lines += [f"note: {note}" for note in endpoint.notes]
     if endpoint.serving:
-        lines.append(f"{endpoint.status}: {words_of(endpoint.serving)} at {endpoint.uri}")
+        state = "still serves" if outcome.rolled_back else endpoint.status
+        lines.append(f"{state}: {words_of(endpoint.serving)} at {endpoint.uri}")
     more: dict[str, Any] = {}
     if examples and not outcome.rolled_back:
         more["example"] = {"data": examples["data"][:1]}
@@ -264,8 +268,11 @@ def status(context: cli.Context) -> Served:
         nothing = f"endpoint {name}: nothing is deployed; next: {start}"
         return Served(name, None, lines=(nothing, found.words()), due=found)
     why = f" ({endpoint.reason})" if endpoint.reason else ""
-    lines = [f"endpoint {name}: {endpoint.status}{why}", f"address: {endpoint.uri}"]
-    if endpoint.serving:
+    lines = [f"endpoint {name}: {endpoint.status}{why}"]
+    if endpoint.serving is None:
+        lines.append(f"nothing serves yet; next: {context.command('deploy')}")
+    else:
+        lines.append(f"address: {endpoint.uri}")
         verb = "served" if endpoint.status == "Stopped" else "serves"
         lines.append(f"{verb}: {words_of(endpoint.serving)}")
     if endpoint.previous:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from amlkit import content
 from amlkit.calls import Calls
 from amlkit.flow.environment import environment_definition
+from amlkit.flow.server_log import read_log, show_log, with_cause
 from amlkit.flow.smoke import smoke_test
 from amlkit.flow.training import code_snapshot, registered_name
 from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Model, Scale, WorkError
@@ -18,7 +19,6 @@ from amlkit.settings import Settings, SettingsError
 from amlkit.workspace import Say, Workspace
 
 EXAMPLES = "examples.json"
-LOG_LINES = 30  # shown of a deployment that failed: the server says much after its traceback
 
 
 Objection = Callable[[Endpoint | None], str]
@@ -64,8 +64,18 @@ def find_model(
     model = find_version(versions, version)
     if model is not None:
         return model
-    known = ", ".join(model.version for model in versions[-10:])
-    raise SettingsError(f"--model-version {version}: {name} has no such version; there are {known}")
+    known = _versions(versions)
+    raise SettingsError(f"--model-version {version}: {name} has no such version; it has {known}")
+
+
+def _versions(models: Sequence[Model]) -> str:
+    """`version 1`, `versions 1 to 3`, `versions 1, 3`; of many with gaps the last ten."""
+    names = [model.version for model in models]
+    if len(names) == 1:
+        return f"version {names[0]}"
+    if [int(name) for name in names] == list(range(int(names[0]), int(names[-1]) + 1)):
+        return f"versions {names[0]} to {names[-1]}"
+    return f"versions {', '.join(names[-10:])}"
 
 
 def model_name(settings: Settings, workspace: Workspace) -> str:
@@ -180,7 +190,7 @@ def deploy(
             is why nothing is switched. None: a person asked for this model, and what a rollback
             took away counts as wanted again.
     """
-    name, model = definition.endpoint, definition.model
+    name, model, package = definition.endpoint, definition.model, definition.package
     with workspace.endpoints.hold(name):
         before = workspace.endpoints.get(name)
         serves = before.serving if before and before.status == "Ready" else None
@@ -188,10 +198,15 @@ def deploy(
             reason = f"{model.name}:{model.version} serves already"
             outcome = Outcome(before, False, False, reason)
         else:
-            deployment = workspace.endpoints.create_deployment(definition, say)
-            outcome = _test_and_switch(
-                workspace, name, before, deployment, examples, say, objection
-            )
+            try:
+                deployment = workspace.endpoints.create_deployment(definition, say)
+                outcome = _test_and_switch(
+                    workspace, name, before, deployment, examples, say, package, objection
+                )
+            except KeyboardInterrupt:
+                old = before.serving if before else None
+                on = f"{_words(old)} serves on" if old else "nothing serves yet"
+                raise KeyboardInterrupt(f"interrupted; {on}") from None
         if objection is None and before and not outcome.rolled_back:
             _restore(
                 workspace,
@@ -210,6 +225,7 @@ def roll_back(
     name: str,
     examples: Callable[[str, str], Mapping[str, Any]],
     say: Say,
+    package: str,
 ) -> Outcome:
     """Lets what served before serve again, and marks what served as taken away.
 
@@ -218,6 +234,7 @@ def roll_back(
         name: the endpoint's.
         examples: rows for the smoke test, by a model's name and version.
         say: hears of each step.
+        package: the owner's, whose exceptions are looked for in the server's log.
 
     Raises:
         WorkError: there is no such endpoint, or nothing served before.
@@ -231,7 +248,7 @@ def roll_back(
         rows = examples(previous.model, previous.model_version)
         if present:  # before the switch: should this be killed, no pipeline deploys it again
             workspace.endpoints.withdraw(name, present)
-        outcome = _test_and_switch(workspace, name, before, previous, rows, say)
+        outcome = _test_and_switch(workspace, name, before, previous, rows, say, package)
         marked = [mark.identity for mark in before.withdrawn]
         if not outcome.rolled_back:
             _restore(workspace, name, [one for one in marked if one == previous.identity])
@@ -252,12 +269,15 @@ def _test_and_switch(
     deployment: Deployment,
     examples: Mapping[str, Any],
     say: Say,
+    package: str,
     objection: Objection | None = None,
 ) -> Outcome:
     """Starts a deployment beside the present one, tests it, and switches if it passes."""
     endpoints, old = workspace.endpoints, before.serving if before else None
-    beside = f" beside version {old.model_version}" if old else ""
-    say(f"starting {deployment.name} with {deployment.model}:{deployment.model_version}{beside}")
+    beside = f" beside {_words(old)}" if old else ""
+    say(f"starting {deployment.name} with {_words(deployment)}{beside}")
+    if old and old.model != deployment.model:
+        say(f"warning: whoever asks endpoint {name} for {old.model} will get other answers")
     try:
         problem = _start_and_test(workspace, name, deployment, examples, say)
     except WorkError as error:
@@ -276,9 +296,11 @@ def _test_and_switch(
             return Outcome(endpoints.set_traffic(name, {deployment.name: 100}), True, False, "")
         except WorkError as error:
             problem = str(error)
-    lines = _show_log(workspace, name, deployment, say)
+    log = read_log(workspace, name, deployment)
+    lines = show_log(log, deployment, say)
     where = f"; its log: {deployment.log}" if lines and deployment.log else ""
-    reason = f"{deployment.model}:{deployment.model_version} is not deployed: {problem}{where}"
+    why = with_cause(problem, log, package)
+    reason = f"{_words(deployment)} is not deployed: {why}{where}"
     try:
         endpoints.delete_deployment(name, deployment)
     except WorkError as error:
@@ -305,13 +327,6 @@ def _start_and_test(
     return smoke_test(workspace, started, examples)
 
 
-def _show_log(workspace: Workspace, name: str, deployment: Deployment, say: Say) -> list[str]:
-    """Shows the end of a server's log, and returns it."""
-    lines: list[str] = []
-    with suppress(WorkError):  # what has failed before is the news
-        lines = workspace.endpoints.logs(name, deployment, LOG_LINES)
-    if lines:
-        say(f"the last lines of what {deployment.name} wrote:")
-    for line in lines:
-        say(f"  {line}")
-    return lines
+def _words(deployment: Deployment) -> str:
+    """Its model and version."""
+    return f"{deployment.model}:{deployment.model_version}"
