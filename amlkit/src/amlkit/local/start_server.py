@@ -9,8 +9,14 @@ SOCKETS are the numbers of open listening sockets, as `7,9`; `-` where the syste
 on: then the server binds PORT on loopback by itself.
 """
 
+import importlib
+import json
 import os
+import re
 import sys
+from typing import Any
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def main(sockets: str, port: str, script: str) -> None:
@@ -22,12 +28,48 @@ def main(sockets: str, port: str, script: str) -> None:
     import threading
 
     threading.Thread(target=end_with_supervisor, daemon=True).start()
+    guard()
     from azureml_inference_server_http import amlserver
 
     # It listens on every address of the machine, with no option to say otherwise.
     amlserver.DEFAULT_HOST = "127.0.0.1"
     sys.argv = ["azmlinfsrv", "--entry_script", script, "--port", port]
     amlserver.run()
+
+
+def guard() -> None:
+    """Has the server refuse what a page in a browser could send to this machine."""
+    try:
+        Flask: Any = importlib.import_module("flask").Flask
+    except ModuleNotFoundError:  # another server than Azure ML's
+        return
+    plain = Flask.wsgi_app
+
+    def guarded(app: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        status, words = refused(environ)
+        if not status:
+            return plain(app, environ, start_response)
+        body = json.dumps({"error": words}).encode()
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response(status, headers)
+        return [body]
+
+    Flask.wsgi_app = guarded
+
+
+def refused(environ: dict[str, Any]) -> tuple[str, str]:
+    """Why a request is refused, as (status, words); ("", "") where it is not.
+
+    A name that resolves to loopback, and a form that needs no leave of the browser, are how a page
+    from elsewhere reaches a server on this machine.
+    """
+    host = re.sub(r":\d+$", "", environ.get("HTTP_HOST", "")) or "localhost"
+    if host.lower() not in LOOPBACK:
+        return "403 Forbidden", f"the host {host[:60]!r} is not this machine's: use 127.0.0.1"
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if environ["REQUEST_METHOD"] == "POST" and kind != "application/json":
+        return "415 Unsupported Media Type", "send JSON, with Content-Type: application/json"
+    return "", ""
 
 
 def offer(sockets: list[int]) -> None:
