@@ -65,7 +65,7 @@ def input_schema(
         "task": task,
         "classes": classes,
         "missing_values": list(schema.missing_values),
-        "example": {name: example[name] for name in names},
+        "example": {name: example[name] for name in names if name in example},
     }
 
 
