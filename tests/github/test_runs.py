@@ -61,6 +61,7 @@ def test_nothing_changed_writes_nothing_and_takes_one_job_beside_ci(team: Team, 
     assert run.output("train", "production", "due") == "false"
 
 
+@pytest.mark.sweep
 def test_a_gate_that_refuses_deploys_nothing_and_production_stays_off(
     team: Team, first: Run
 ) -> None:
@@ -144,8 +145,11 @@ def test_a_smoke_test_that_fails_keeps_what_serves_and_is_mended(team: Team, fir
     assert int(team.serving()[0]) > int(team.serving("--env", "prod")[0])
 
 
-def test_parameters_reach_the_drivers(team: Team, first: Run) -> None:
-    """Trained again by hand, deployed to staging by version, and taken back."""
+@pytest.mark.sweep
+def test_parameters_reach_the_drivers_and_production_follows_staging(
+    team: Team, first: Run
+) -> None:
+    """Trained by hand, deployed to staging by version, then to production by state; taken back."""
     before = team.serving()[0]
     run = team.by_hand("training", force=True, replaceChampion=True)
     assert run.jobs == {"train": "success"}, run.log
@@ -154,18 +158,14 @@ def test_parameters_reach_the_drivers(team: Team, first: Run) -> None:
     run = team.by_hand("staging", modelVersion=version)
     assert run.jobs == {"staging": "success"}, run.log
     assert run.output("staging", "deploy", "version") == version
+    run = team.by_hand("production", production=False)
+    assert run.jobs == {}, run.log
+    run = team.act(FLOW, "schedule")  # staging has nothing to do
+    assert run.jobs == dict.fromkeys(("check", "train", "production"), "success"), run.log
+    assert team.serving("--env", "prod")[0] == version
     run = team.by_hand("rollback staging")
     assert run.jobs == {"staging": "success"}, run.log
     assert team.serving()[0] == before
-
-
-def test_production_follows_staging_that_has_nothing_to_do(team: Team, first: Run) -> None:
-    """What was taken back is not due again; production lacks what serves in its place."""
-    run = team.by_hand("production", production=False)
-    assert run.jobs == {}, run.log
-    run = team.act(FLOW, "schedule")
-    assert run.jobs == dict.fromkeys(("check", "train", "production"), "success"), run.log
-    assert team.serving("--env", "prod")[0] == team.serving()[0]
 
 
 def test_every_step_and_both_ways_of_every_condition_were_met(team: Team, first: Run) -> None:
