@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from standin.world.policies import BUILT_IN, tag_policy
 from standin.world.providers import TYPES
+from standin.world.state import Resource
 from tests.az.cloud import Cloud
 from tests.az.settings import with_settings
 
@@ -15,8 +16,23 @@ SATISFY = {
         "managed_network": "allow_internet_outbound",
         "local_auth": False,
         "tags": {"owner": "zoo"},
-    }
+        "log_analytics_name": "logs-of-the-zoo",
+        "app_insights_name": "insights-of-the-zoo",
+    },
+    "compute": {
+        "create": True,
+        "tags": {"room": "12"},
+        "low_priority": True,
+        "max_nodes": 3,
+        "identity": f"/subscriptions/{'0' * 8}-0000-4000-8000-{'0' * 12}/resourceGroups/rg-ids"
+        "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-of-the-zoo",
+    },
 }
+
+
+def of_all(cloud: Cloud) -> list[Resource]:
+    """All resources in groups."""
+    return list(cloud.standin.world.resources.values())
 
 
 def test_a_policy_is_named_with_the_setting_that_satisfies_it(cloud: Cloud) -> None:
@@ -41,6 +57,15 @@ def test_a_policy_is_named_with_the_setting_that_satisfies_it(cloud: Cloud) -> N
     assert [each.properties["enablePurgeProtection"] for each in vaults] == [True]
     tags = [each.more["tags"].get("owner") for each in world.resources.values()]
     assert tags == ["zoo"] * len(tags)
+    assert {"logs-of-the-zoo", "insights-of-the-zoo"} <= {one.name for one in of_all(cloud)}
+    cluster = cloud.standin.azure.computes.find("cpu-cluster")
+    assert cluster is not None and not cluster.local_auth
+    assert (cluster.tags["room"], cluster.tags["owner"]) == ("12", "zoo")
+    assert cluster.properties["vmPriority"] == "LowPriority"
+    assert cluster.properties["scaleSettings"]["maxNodeCount"] == 3
+    assert cluster.identity and "id-of-the-zoo" in str(cluster.identity)
+    assert cloud.inventory()["AzureML Compute Operator on workspaces"] == 1
+    assert cloud.apply().record["created"] == []
     done = cloud.bootstrap("destroy", "--purge", "--yes", "--json")
     assert done.code == 0, str(done)
     assert "apply --recover" in done.record["kept_by_azure"][0]["purge"]

@@ -7,6 +7,7 @@ complete. Printed: cases, complete, told beforehand, anything else.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ GROUP, SUBSCRIPTION = "group", "subscription"
 ROLES_BY_HAND = {"bootstrap": {"roles": "skip"}}
 NO_PRINCIPAL = {"bootstrap": {"roles": "skip", "service_principal": "skip"}}
 IN_A_GROUP = {"bootstrap": {"resource_group": "existing", "roles": "skip"}}
+MADE = ("storage_account", "container", "key_vault", "app_insights", "workspace", "compute")
 OUTCOMES = {"complete": 0, "told beforehand": 0, "anything else": 0}
 
 
@@ -82,11 +84,34 @@ CASES = [
         says="azure.bootstrap.providers",
         then="register",
     ),
+    Case(
+        "data scientist in a workspace of others",
+        {GROUP: ("Reader", "AzureML Data Scientist")},
+        {
+            "bootstrap": dict.fromkeys(
+                ("resource_group", "workspace", "compute"),
+                "existing",
+            )
+            | dict.fromkeys(
+                ("storage_account", "container", "key_vault", "app_insights", "providers"),
+                "skip",
+            )
+            | {"service_principal": "skip", "roles": "skip"},
+        },
+        group=True,
+        says="workspace",
+        then="administrator",
+    ),
     Case("reader", {SUBSCRIPTION: ("Reader",)}, says="--for-admin", then="request"),
 ]
 
 
-def somebody(cloud: Cloud, case: Case) -> Principal:
+def login_somebody(cloud: Cloud) -> None:
+    """az is whoever the case is about."""
+    cloud.login("6" * 8 + "-0000-4000-8000-" + "6" * 12, "a-secret-of-somebody")
+
+
+def somebody(cloud: Cloud, case: Case) -> None:
     """A principal of a test's own with the roles of the case; az is logged in as it."""
     account, world = cloud.standin.account, cloud.standin.world
     who = Principal(
@@ -104,8 +129,7 @@ def somebody(cloud: Cloud, case: Case) -> Principal:
             account.assignments[path.lower()] = Assignment(path, scopes[place], who.object_id, role)
     if not case.registers_applications:
         world.may_not_register.add(who.object_id)
-    cloud.login(who.client_id, "a-secret-of-somebody")
-    return who
+    login_somebody(cloud)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -146,6 +170,14 @@ def follow(cloud: Cloud, case: Case) -> None:
     account, world = cloud.standin.account, cloud.standin.world
     if case.then == "register":
         world.providers |= {name.lower(): "Registered" for name in TYPES}
+    elif case.then == "administrator":  # who makes the workspace by a repository of their own
+        mine = (cloud.project / "config.yml").read_text(encoding="utf-8")
+        with_settings(cloud, {"bootstrap": dict.fromkeys(MADE, "create")})
+        cloud.login(account.administrator.client_id, account.administrator_secret)
+        cloud.apply()
+        (cloud.project / "config.yml").write_text(mine, encoding="utf-8")
+        shutil.rmtree(cloud.project / ".azure-bootstrap")
+        login_somebody(cloud)
     elif case.then != "request":
         with_settings(cloud, case.then)
     else:
@@ -153,7 +185,7 @@ def follow(cloud: Cloud, case: Case) -> None:
         world.replication = 0
         cloud.login(account.administrator.client_id, account.administrator_secret)
         run_request(cloud, request)
-        cloud.login("6" * 8 + "-0000-4000-8000-" + "6" * 12, "a-secret-of-somebody")
+        login_somebody(cloud)
         to = ("--to", "azure-devops", "--organization", "contoso", "--project", "churn")
         done = cloud.bootstrap("credentials", *to, "--json")
         assert done.code == 0, str(done)
