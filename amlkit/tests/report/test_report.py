@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from report_cases import FIGURE, classes_case, run_facts
 
-from amlkit.numbers import are_years, within
 from amlkit.report import write_report
 from amlkit.report.words import (
     DASH,
@@ -27,6 +26,7 @@ from amlkit.report.words import (
     sentence,
     signs,
 )
+from amlkit.tabular.numbers import are_years, within
 
 EVIL = '"><script>alert(1)</script> 🐧 $x$ &amp;'
 FOREIGN = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g id="a"/></svg>'

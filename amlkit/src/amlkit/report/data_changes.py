@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from amlkit.numbers import are_years
 from amlkit.report import words
+from amlkit.tabular.numbers import are_years
 
 SHIFT = 0.5  # of a mean, in standard deviations of before, that is nothing
 MISSING = 0.1  # of the share of missing values

@@ -18,7 +18,6 @@ from jinja2 import ChainableUndefined, Environment
 from markupsafe import Markup
 
 from amlkit.content import write_text
-from amlkit.numbers import agreement, are_years
 from amlkit.report import words
 from amlkit.report.embed import embed
 from amlkit.report.tables import (
@@ -29,6 +28,7 @@ from amlkit.report.tables import (
     segments_table,
     sides_table,
 )
+from amlkit.tabular.numbers import agreement, are_years
 
 THRESHOLD = "Threshold"  # the title of the figure that stands beside the table of thresholds
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amlkit.gate import less_is_better
-from amlkit.numbers import are_years
 from amlkit.report import words
+from amlkit.tabular.numbers import are_years
 
 _MORE_IS_BETTER = re.compile(
     r"(auc|accuracy|precision|recall|f1|r2|score|kappa|mcc|jaccard|explained)"

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import ks_2samp
 
-from amlkit.numbers import are_years
 from amlkit.tabular.data_checks import DataCheck
 from amlkit.tabular.estimators import plain_value
 from amlkit.tabular.evaluation import Array, Evaluation, encode
 from amlkit.tabular.judgement import Judgement
+from amlkit.tabular.numbers import are_years
 from amlkit.tabular.rows import Rows
 from amlkit.tabular.table import shorten
 

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.tree import DecisionTreeClassifier
 
-from amlkit.numbers import YEARS, are_years
 from amlkit.tabular.evaluation import Array
+from amlkit.tabular.numbers import YEARS, are_years
 from amlkit.tabular.split import Split
 from amlkit.tabular.table import Schema, shorten
 

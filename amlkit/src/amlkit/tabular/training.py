@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from amlkit.numbers import agreement
 from amlkit.say import say
 from amlkit.tabular.analysis import analyse
 from amlkit.tabular.arguments import read_arguments
@@ -31,6 +30,7 @@ from amlkit.tabular.features import learned_columns, select_features
 from amlkit.tabular.folds import Fit, fit_unseen
 from amlkit.tabular.judgement import Judgement, judge
 from amlkit.tabular.model_files import example_row, examples, input_schema, save, write_json
+from amlkit.tabular.numbers import agreement
 from amlkit.tabular.rows import Rows, known_rows
 from amlkit.tabular.run_log import Stages, track
 from amlkit.tabular.split import ROW_HASH, split_rows

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from amlkit.numbers import are_years
+from amlkit.tabular.numbers import are_years
 from amlkit.tabular.table.schema import TableError, names_text
 
 # What pandas calls a column without a name. Where such a table was written and read again, it is

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from amlkit.numbers import are_years
+from amlkit.tabular.numbers import are_years
 from amlkit.tabular.table.schema import shorten
 from amlkit.tabular.table.summary import ColumnProfile, Target
 
