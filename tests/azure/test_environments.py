@@ -91,7 +91,7 @@ def test_the_definition_says_all_that_config_yml_asks_for(project: AzureProject)
     flags = small(project, "asked")
     flags += ["--set", "azure.environment.python='3.12'"]
     flags += ["--set", "azure.environment.conda_packages=[libgomp=14.2]"]
-    flags += ["--set", "azure.environment.conda_channels=[conda-forge]"]
+    flags += ["--set", "azure.environment.conda_channels=[https://conda.example.com/main]"]
     flags += ["--set", "azure.environment.package_index=https://pypi.example.com/simple"]
     flags += ["--set", "azure.environment.base_image=mcr.microsoft.com/azureml/minimal:1"]
     project.done("environment", *flags)
@@ -99,7 +99,7 @@ def test_the_definition_says_all_that_config_yml_asks_for(project: AzureProject)
     parts = found["conda"]["dependencies"]
     assert "python=3.12" in parts
     assert "libgomp=14.2" in parts
-    assert "conda-forge" in found["conda"]["channels"]
+    assert found["conda"]["channels"] == ["https://conda.example.com/main"]
     pinned, *addresses, index = pips(found)
     assert (pinned, index) == ("six==1.17.0", "--index-url https://pypi.example.com/simple")
     names = [wheel.stem.split("-")[0] for wheel in sorted(project.path.glob("wheels/*.whl"))]

@@ -42,6 +42,9 @@ def environment(parts: EnvironmentParts) -> Environment:
         pip_packages=[*parts.pip_packages, *parts.wheels],
         pin_sdk_version=False,
     )
+    for channel in list(conda.conda_channels):  # the SDK adds anaconda, which has a licence
+        if parts.conda_channels or channel == "anaconda":
+            conda.remove_channel(channel)
     for channel in parts.conda_channels:
         conda.add_channel(channel)
     for option in list(conda.pip_options):  # public indexes that the SDK adds by itself
