@@ -84,6 +84,46 @@ def test_without_config_yml_it_is_said_where_it_belongs(project: Project) -> Non
     assert "git checkout -- config.yml" in answer.err
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("training.drop_columns=[Islnd]", "-data has no column 'Islnd'; did you mean 'Island'?"),
+        (
+            "training.split={by: group, column: Farm}",
+            "split.column: sample-data has no column 'Farm'",
+        ),
+        ("training.estimator=Ridge", "'Ridge' needs its module in front"),
+        ("training.estimator=sklearn.svm.SVCC", "no 'SVCC' in sklearn.svm; did you mean 'SVC'?"),
+        ("training.estimator=sklearn.tre.Tree", "there is no module sklearn.tre"),
+        ("training.estimator=nowhere.Tree", "there is no module nowhere"),
+        ("training.estimator=..Tree", "there is no module ."),
+    ],
+)
+def test_a_setting_that_names_nothing_is_told_before_a_run(
+    shared: Project, setting: str, said: str
+) -> None:
+    answer = shared.call("model", "--local", "--set", setting)
+    assert (answer.code, answer.err.count("\n")) == (2, 1)
+    assert said in answer.err and answer.err.startswith("error: --set training.")
+    assert not (shared.root / ".local-workspace" / "runs").exists()
+    # A package that reads the settings in its own way is left alone.
+    assert shared.call("model", "--local", "--env", "test", "--dry-run", "--set", setting).code == 0
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "training.estimator=sklearn.linear_model.LogisticRegression",
+        "training.estimator=sklearn.svm.SVC",
+        "training.estimator=sample_model.train.train",
+        "training.drop_columns=[Island]",
+    ],
+)
+def test_a_setting_that_names_something_is_taken(shared: Project, setting: str) -> None:
+    answer = shared.call("model", "--local", "--dry-run", "--set", setting)
+    assert answer.code == 0, answer.err
+
+
 def test_training_first_registers_the_table_of_the_settings(project: Project) -> None:
     project.use_other_model()
     before = sorted(project.root.rglob("*.json"))

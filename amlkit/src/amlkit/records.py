@@ -162,6 +162,8 @@ class Run:
     """The version of the champion that the run compared itself with."""
     url: str = ""
     """Where to look: the run folder here, the studio's page on Azure ML."""
+    log: str = ""
+    """The file of its log; empty where it is shown at `url`."""
 
 
 @dataclass(frozen=True)

@@ -279,6 +279,15 @@ def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) ->
     assert "it has version 1" in wrong.json["error"]
     assert sorted(workspace.rglob("*")) == before
 
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt("interrupted; nothing serves yet")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("amlkit.flow.serving.deploy", interrupted)
+        ended = shared.call("deploy", "--local", "--env", "test")
+    line = "interrupted; nothing serves yet; next: python src/deploy.py --local --env test\n"
+    assert (ended.code, ended.err) == (130, line)
+
 
 @pytest.mark.parametrize(
     ("flags", "words"),

@@ -96,7 +96,43 @@ def test_failed_training_exits_1_and_shows_its_log(shared: Project) -> None:
     answer = train(shared, parameters(fail=True))
     assert answer.code == 1
     assert answer.json["status"] == "Failed"
-    assert "this model was told to fail" in answer.err
+    log = Path(answer.json["url"], "logs", "std_log.txt")
+    assert log.is_file()
+    why = f"the run failed: this model was told to fail; log: {log}"
+    assert answer.json["error"] == f"run {answer.json['run_id']}: {why}"
+
+
+def test_an_error_is_named_by_its_line_in_the_repository(shared: Project) -> None:
+    """Not in the copy that ran; one that Python finds when it compiles leaves no run."""
+    script = shared.root / "src" / "other_model" / "train.py"
+    text, runs = script.read_text(encoding="utf-8"), shared.root / ".local-workspace" / "runs"
+    lines = text.splitlines().index('    told = args.settings.get("parameters", {})')
+    try:
+        script.write_text(text.replace("    told = ", "    told = tlod or "), encoding="utf-8")
+        failed = train(shared)
+        place = f"src/other_model/train.py:{lines + 1}: "
+        assert failed.code == 1
+        assert f"{place}NameError: name 'tlod' is not defined; log: " in failed.json["error"]
+        script.write_text(text.replace("    told = ", "    told == = "), encoding="utf-8")
+        before = sorted(runs.iterdir())
+        for flags in ((), ("--dry-run",)):
+            refused = train(shared, *flags)
+            assert refused.code == 1
+            assert refused.json["error"] == f"{place}SyntaxError: invalid syntax"
+        assert sorted(runs.iterdir()) == before
+    finally:
+        script.write_text(text, encoding="utf-8")
+
+
+def test_what_says_error_by_itself_is_said_once(shared: Project) -> None:
+    script = shared.root / "src" / "other_model" / "train.py"
+    text = script.read_text(encoding="utf-8")
+    try:
+        script.write_text(text.replace('"this model was', '"error: this model was'), "utf-8")
+        answer = train(shared, parameters(fail=True))
+    finally:
+        script.write_text(text, encoding="utf-8")
+    assert "the run failed: this model was told to fail; log: " in answer.json["error"]
 
 
 def test_no_wait_then_resume(shared: Project) -> None:

@@ -44,7 +44,11 @@ class Trained:
         lines = [", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), self.reason]
         newer = f"; version {self.newer} is newer" if self.newer else ""
         lines += [f"model: {model.name}:{model.version}{newer}"] if model else []
-        lines += [f"warning: {' '.join(words.split())}" for words in warnings(self.data_checks)]
+        lines += [
+            f"warning: {' '.join(str(check.get('words')).split())}"
+            for check in self.data_checks
+            if check.get("severity") == "warning"  # it makes the metrics worth little
+        ]
         lines += [f"report: {self.report}"]
         return [*lines, f"next: {self.next}"] if self.next else lines
 
@@ -68,11 +72,6 @@ class Trained:
             done |= {"decision": verdict.decision.to_dict(), "report": self.report}
             done |= {"data_checks": list(self.data_checks)}
         return done
-
-
-def warnings(data_checks: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Of what a run found in its table, that which makes its metrics worth little, in words."""
-    return [str(check.get("words")) for check in data_checks if check.get("severity") == "warning"]
 
 
 @dataclass(frozen=True)
@@ -159,18 +158,22 @@ def train(context: cli.Context) -> Trained | WouldTrain:
         reason = f"the run goes on after {args.wait_minutes:g} minutes of waiting"
         return Trained(run, reason, waited=True)
     if run.status != "Completed":
-        tail = jobs.log(run.id, 1)
-        reason = f"the run {run.status.lower()}" + (f": {tail[0]}" if tail else "")
-        return Trained(run, reason, waited=True, failure=f"run {run.id}: {reason}")
+        from amlkit.flow import training
+
+        reason = training.why_it_ended(context.workspace, context.settings, run)
+        failure = f"run {run.id}: {reason}; log: {run.log or run.url}"
+        return Trained(run, reason, waited=True, failure=failure)
     return conclude(context, run)
 
 
 def prepare(context: cli.Context) -> tuple[Job, Run | None]:
     """The job, and a run of the same job if there is one."""
     from amlkit.flow import training
+    from amlkit.flow.precheck import check_training
 
     settings, workspace, args = context.settings, context.workspace, context.args
     data = table(context)
+    check_training(settings, workspace, data, local=args.local)
     job = training.training_job(settings, workspace, context.calls, data, dry_run=args.dry_run)
     if differences := job.environment.differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""

@@ -12,11 +12,14 @@ from amlkit import content, gate
 from amlkit.calls import Calls
 from amlkit.champion import was_compared
 from amlkit.flow.environment import environment_definition
+from amlkit.flow.precheck import check_code
 from amlkit.records import FINISHED, DataAsset, Job, Model, Run, WorkError
 from amlkit.settings import Settings, SettingsError, Training
+from amlkit.tracebacks import owners_error
 from amlkit.workspace import Workspace
 
 METRICS = "metrics.json"
+LOG_LINES = 300  # of a failed run, to find its exception in
 ALWAYS_TOLD = (
     *("task", "estimator", "parameters", "seed", "holdout", "drop_columns", "min_class_rows"),
 )
@@ -111,9 +114,14 @@ def told(settings: Settings) -> dict[str, Any]:
 
 
 def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:
-    """The package as it is now: (code version, folder of its copy); a dry run copies nothing."""
+    """The package as it is now: (code version, folder of its copy); a dry run copies nothing.
+
+    Raises:
+        WorkError: a file of it is no Python.
+    """
     package = settings.root / "src" / settings.project.package
     files = content.code_files(package, settings.root / ".amlignore")
+    check_code(files, settings)
     folder = settings.root / ".local-workspace" / "code"
     if dry_run:
         version = content.files_identity(files)
@@ -169,6 +177,16 @@ def find_equal(workspace: Workspace, job: Job) -> Run | None:
     if run.status not in FINISHED or workspace.models.of_run(job.model_name, run.id):
         return run
     return run if was_compared(read_metrics(workspace, run), job.champion) else None
+
+
+def why_it_ended(workspace: Workspace, settings: Settings, run: Run) -> str:
+    """How a run has ended, with the owner's exception and its line, else its log's last line."""
+    log = workspace.jobs.log(run.id, LOG_LINES)
+    last = next((line.strip() for line in reversed(log) if line.strip()), "")
+    said = last.removeprefix("error: ")
+    if said == last and run.status == "Failed":  # it did not end in words of its own
+        said = owners_error(log, settings.project.package) or last
+    return f"the run {run.status.lower()}" + (f": {said}" if said else "")
 
 
 def judge(workspace: Workspace, settings: Settings, run: Run, *, replace_champion: bool) -> Verdict:

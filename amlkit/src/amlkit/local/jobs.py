@@ -121,7 +121,8 @@ class LocalJobs:
             if status.get("status") not in FINISHED:
                 status = {"status": "Failed", "reason": "its process was killed"}
         known = {"champion": None} | {key: record[key] for key in RECORDED if key in record}
-        return Run(**known, status=status["status"], seconds=status.get("seconds"), url=str(folder))
+        known |= {"status": status["status"], "seconds": status.get("seconds")}
+        return Run(**known, url=str(folder), log=str(folder / LOG_FILE))
 
     def stream(self, run_id: str, on_log: Say, *, seconds: float | None = None) -> Run:
         """See `Jobs.stream`."""
