@@ -18,8 +18,8 @@ from amlkit.provision.display import (
 )
 from amlkit.provision.engine import Engine
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
-from amlkit.provision.principal import requested
 from amlkit.provision.records import EXTENSION, Refused, Resource
+from amlkit.provision.roles import requested
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, survey
 

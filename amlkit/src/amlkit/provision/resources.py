@@ -23,9 +23,11 @@ from amlkit.provision.facts import (
     WORKSPACE,
 )
 from amlkit.provision.failures import Kind
+from amlkit.provision.making import made_by_put, network, tagged
 from amlkit.provision.names import Names
-from amlkit.provision.principal import own_table, principal, right_to_upload, roles
+from amlkit.provision.principal import principal
 from amlkit.provision.records import Look, Put, Resource, Right, arm_delete, arm_get, az
+from amlkit.provision.roles import own_table, right_to_upload, roles
 from amlkit.settings.azure import Azure
 
 _STATES = (
@@ -92,7 +94,7 @@ def group(names: Names, azure: Azure) -> Resource:
         title=f"resource group {names.resource_group}",
         mode=azure.bootstrap.resource_group,
         looks=(Look(arm_get(names.group_id, VERSIONS["Microsoft.Resources/resourceGroups"])),),
-        make=(az("group", "create", *named, "-l", names.location, *_tagged(names)),),
+        make=(az("group", "create", *named, "-l", names.location, *tagged(names)),),
         remove=(az("group", "delete", *named, "--yes"),),
         ours=names.made,
         right=Right(
@@ -106,7 +108,7 @@ def storage(names: Names, azure: Azure) -> list[Resource]:
     """The storage account, and the container in it."""
     wanted, marked = azure.bootstrap, {"properties": {"metadata": names.mark_of_container}}
     return [
-        _put(
+        made_by_put(
             names,
             "storage_account",
             f"storage account {names.storage_account}",
@@ -121,7 +123,7 @@ def storage(names: Names, azure: Azure) -> list[Resource]:
                     "allowBlobPublicAccess": False,
                     "supportsHttpsTrafficOnly": True,
                     "allowSharedKeyAccess": wanted.storage_shared_keys,
-                    "publicNetworkAccess": _network(wanted.public_network),
+                    "publicNetworkAccess": network(wanted.public_network),
                 },
             },
             misfit=_no_home_for_a_workspace,
@@ -159,12 +161,12 @@ def key_vault(names: Names, azure: Azure, *, recover: bool) -> Resource:
         "sku": {"family": "A", "name": "standard"},
         "enableRbacAuthorization": True,
         "softDeleteRetentionInDays": wanted.key_vault_retention_days,
-        "publicNetworkAccess": _network(wanted.public_network),
+        "publicNetworkAccess": network(wanted.public_network),
         # Azure takes no false here: it can be switched on alone.
         **({"enablePurgeProtection": True} if wanted.key_vault_purge_protection else {}),
         **({"createMode": "recover"} if recover else {}),
     }
-    return _put(
+    return made_by_put(
         names,
         "key_vault",
         f"Key Vault {vault}",
@@ -185,7 +187,7 @@ def insights(names: Names, azure: Azure) -> list[Resource]:
     """Where deployments log. Left to itself the workspace makes one of a new name at each try."""
     wanted = azure.bootstrap
     return [
-        _put(
+        made_by_put(
             names,
             "log_analytics",
             f"Log Analytics {names.log_analytics}",
@@ -208,7 +210,7 @@ def insights(names: Names, azure: Azure) -> list[Resource]:
             cost="Log Analytics by what is logged: nothing while idle",
             reason="Application Insights writes there",
         ),
-        _put(
+        made_by_put(
             names,
             "app_insights",
             f"Application Insights {names.app_insights}",
@@ -248,7 +250,7 @@ def workspace(names: Names, azure: Azure) -> Resource:
         "storageAccount": names.storage_id,
         "keyVault": names.vault_id,
         "applicationInsights": names.insights_id,
-        "publicNetworkAccess": _network(wanted.public_network),
+        "publicNetworkAccess": network(wanted.public_network),
     }
     body = {
         "location": names.location,
@@ -264,7 +266,7 @@ def workspace(names: Names, azure: Azure) -> Resource:
         mode=wanted.workspace,
         looks=(Look(arm_get(names.workspace_id, VERSIONS[WORKSPACE])),),
         make=(
-            az("ml", "workspace", "create", *here, "-l", names.location, *given, *_tagged(names)),
+            az("ml", "workspace", "create", *here, "-l", names.location, *given, *tagged(names)),
         ),
         put=Put(names.workspace_id, VERSIONS[WORKSPACE], body, needs),
         alone=True,
@@ -304,7 +306,7 @@ def cluster(names: Names, azure: Azure) -> Resource:
     if compute.identity:
         users: dict[str, dict[str, str]] = {compute.identity: {}}
         body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": users}
-    return _put(
+    return made_by_put(
         names,
         "compute",
         f"cluster {names.compute} ({compute.size}, up to {compute.max_nodes} nodes)",
@@ -324,56 +326,6 @@ def cluster(names: Names, azure: Azure) -> Resource:
         reason="training jobs run on it",
         limit=900,
     )
-
-
-def _put(
-    names: Names,
-    key: str,
-    title: str,
-    mode: str,
-    path: str,
-    kind: str,
-    body: dict[str, Any],
-    **more: Any,
-) -> Resource:
-    """A resource that is made by what is PUT at its path.
-
-    az's own `create` commands ask more than the right to make it, such as whether a name is free.
-    """
-    whole = {"location": names.location, "tags": names.tags, **body}
-    put = Put(path, VERSIONS[kind], whole, more.pop("after", ()))
-    return Resource(
-        **{
-            "key": key,
-            "title": title,
-            "mode": mode,
-            "looks": (Look(arm_get(path, put.version)),),
-            "make": (
-                az(
-                    *("resource", "create", "--id", path, "--api-version", put.version),
-                    *("--is-full-object", "--properties", "@-"),
-                    body=whole,
-                ),
-            ),
-            "put": put,
-            "remove": (arm_delete(path, put.version),),
-            "ours": names.made,
-            "inside": "resource_group",
-            "right": Right(CONTRIBUTOR, names.group_id, (f"{kind}/write",)),
-            "heals": (Kind.NOT_REGISTERED,),
-            **more,
-        }
-    )
-
-
-def _tagged(names: Names) -> tuple[str, ...]:
-    """The tags as az takes them."""
-    return ("--tags", *(f"{name}={value}" for name, value in names.tags.items()))
-
-
-def _network(public: bool) -> str:
-    """Whether a resource can be reached from everywhere, as Azure writes it."""
-    return "Enabled" if public else "Disabled"
 
 
 def _no_home_for_a_workspace(found: dict[str, Any]) -> str:
