@@ -109,7 +109,7 @@ class CsvSource:
     """A CSV file with its dialect and its header.
 
     The encoding and the delimiter are found out unless given. TableError for a file without a
-    usable header. `narrow` says why it may have one column alone; empty where that is not known.
+    usable header.
     """
 
     kind = "csv"
@@ -131,7 +131,6 @@ class CsvSource:
             self.notes += (f"the file is not UTF-8; its letters were read as {self.encoding}",)
         if odd := numbers_in_header(header.names):
             self.notes += (f"the first line looks like data: columns named {names_text(odd)}",)
-        self.narrow = _why_narrow(head) if len(header.names) == 1 else ""
         self._old_mac = "\r" in head and "\n" not in head
 
     def _written_names(self, head: str) -> list[str]:
@@ -147,6 +146,21 @@ class CsvSource:
         if not names:
             raise TableError(f"{self.file}: the file is empty; a header and rows are needed")
         return names
+
+    def why_narrow(self) -> str:
+        """Why the header has fewer columns than the lines below; empty where that is not known."""
+        lines = read_head(self.path, self.encoding).splitlines()
+        first, *rest = [line for line in lines if line.strip()][:_LOOKED_AT] or [""]
+        delimiter, _ = find_delimiter("\n".join(rest))
+        try:
+            widths = {len(row) for row in csv.reader(rest[:-1] or rest, delimiter=delimiter)}
+        except csv.Error:  # a field too long for the csv module
+            return ""
+        if len(widths) == 1 and max(widths) > len(self.names):
+            return f"line 1 is no header of the lines below ({shorten(first)!r}): remove or mend it"
+        if len(self.names) == 1 and all(len(line.split()) > 1 for line in (first, *rest)):
+            return "values parted by blanks are not read: write a comma between them"
+        return ""
 
     def parts(self, names: Sequence[str], progress: Progress | None = None) -> Iterator[Block]:
         """See `Source.parts`."""
@@ -227,18 +241,6 @@ class CsvSource:
                 f"{self.file}: the record on line {line} does not end within "
                 f"{_LONGEST_RECORD >> 20} MB; is a quote left open there?"
             )
-
-
-def _why_narrow(head: str) -> str:
-    """What is wrong with a header that holds no delimiter, as far as the lines below tell."""
-    first, *rest = [line for line in head.splitlines() if line.strip()][:_LOOKED_AT]
-    delimiter, _ = find_delimiter("\n".join(rest))
-    widths = {len(row) for row in csv.reader(rest[:-1] or rest, delimiter=delimiter)}
-    if len(widths) == 1 and max(widths) > 1:
-        return f"line 1 is no header ({shorten(first)!r}): remove it"
-    if len(first.split()) > 1 and all(len(line.split()) > 1 for line in rest):
-        return "values parted by blanks are not read: write a comma between them"
-    return ""
 
 
 def stray_quote(text: bytes, delimiter: str) -> int | None:

@@ -134,15 +134,16 @@ def _check_request(
 ) -> None:
     """Raise TableError for a target or a type that the table cannot have."""
     if len(names) < 2:
-        if isinstance(source, CsvSource) and source.narrow:
-            raise TableError(f"{source.file}: only one column was found; {source.narrow}")
+        if narrow := source.why_narrow() if isinstance(source, CsvSource) else "":
+            raise TableError(f"{source.file}: only one column was found; {narrow}")
         raise TableError(
             f"{source.file}: only one column was found ({names_text(source.names)}); a target and "
             "at least one more are needed, in a CSV separated by comma, semicolon, tab or |"
         )
     if target not in source.names:
+        narrow = source.why_narrow() if isinstance(source, CsvSource) else ""
         words = no_such_column(target, source.names)
-        raise TableError(f"{source.file}: the target: {words}")
+        raise TableError(f"{source.file}: {narrow or f'the target: {words}'}")
     for name, column in wanted.items():
         if name not in source.names:
             raise TableError(f"{source.file}: types: {no_such_column(name, source.names)}")
