@@ -60,8 +60,17 @@ def test_no_request_is_lost_in_a_good_switch_a_bad_one_and_a_rollback(
         score.write_text(text + "\nimport a_package_that_is_not_there\n", encoding="utf-8")
         code, broken = served.drive("deploy")
         assert (code, broken["rolled_back"], broken["switched"]) == (1, True, False)
-        assert "No module named 'a_package_that_is_not_there'" in broken["error"]
+        end, place = len(text.splitlines()), "src/penguins_model/score.py"
+        why = f"{place}:{end + 2}: ModuleNotFoundError: No module named 'a_package_that_is_not"
+        assert why in broken["error"]
         assert broken["deployment"] == good["deployment"]
+
+        failing = "\n\n@rawhttp\ndef run(request):\n    return 1 / 0\n"
+        score.write_text(text + failing, encoding="utf-8")
+        code, failed = served.drive("deploy")
+        assert (code, failed["rolled_back"]) == (1, True)
+        why = f"HTTP 500: {place}:{end + 5}: ZeroDivisionError: division by zero"
+        assert why in failed["error"]
 
         # It starts and answers, and what it answers is not what the model said at training.
         score.write_text(
