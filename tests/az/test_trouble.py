@@ -75,7 +75,7 @@ def test_throttling_is_waited_out(cloud: Cloud) -> None:
 
 def test_a_new_principal_is_waited_for(cloud: Cloud) -> None:
     """Resource Manager does not know it for a while."""
-    cloud.standin.world.replication = 4.0
+    cloud.standin.world.replication = 30.0  # it is made first; its roles come last
     done = cloud.apply()
     assert "not known everywhere yet" in done.err
     assert cloud.inventory()["AzureML Data Scientist on workspaces"] == 1
