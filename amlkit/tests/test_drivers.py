@@ -45,6 +45,11 @@ def test_without_local_every_missing_setting_is_named(shared: Project, name: str
     ("arguments", "said"),
     [
         pytest.param(("--locl",), "there is no flag --locl; did you mean --local? ", id="misspelt"),
+        pytest.param(
+            ("--traget", "x"),
+            "did you mean --target, a flag of src/data.py? ",
+            id="of data too",
+        ),
         pytest.param(("--zebra",), "no flag --zebra; model.py --help lists", id="unknown flag"),
         pytest.param(("--target", "card"), "--target is a flag of src/data.py, not", id="of data"),
         pytest.param(("--due=x",), "--due is a flag of src/deploy.py, not", id="of deploy"),

@@ -42,6 +42,17 @@ def log_of(folder: Path, files: dict[str, str], command: str) -> list[str]:
             "import p.train",
             "src/p/sub/f.py:2: NameError: name 'nme' is not defined",
         ),
+        (  # the copy is named in Python's own words, too
+            {"train.py": "from p.f import g\n", "f.py": ""},
+            "import p.train",
+            "src/p/train.py:1: ImportError: cannot import name 'g' from 'p.f' (src/p/f.py)",
+        ),
+        (
+            {"train.py": "open(__file__ + 'x')\n"},
+            "import p.train",
+            "src/p/train.py:1: FileNotFoundError: [Errno 2] No such file or directory: "
+            "'src/p/train.pyx'",
+        ),
         (  # deep in a library: the owner's line is what can be mended
             {"train.py": "import json\n\njson.loads('[')\n"},
             "import p.train",
@@ -55,7 +66,16 @@ def log_of(folder: Path, files: dict[str, str], command: str) -> list[str]:
         ({"train.py": ""}, "import p.train; 1 / 0", ""),
         ({"train.py": "raise SystemExit('told to')\n"}, "import p.train", ""),
     ],
-    ids=["syntax", "name", "library", "wrapped", "not the owner's", "no traceback"],
+    ids=[
+        "syntax",
+        "name",
+        "import",
+        "file",
+        "library",
+        "wrapped",
+        "not the owner's",
+        "no traceback",
+    ],
 )
 def test_the_owners_line_and_exception(
     tmp_path: Path, files: dict[str, str], command: str, error: str

@@ -22,8 +22,11 @@ def explain_unknown(words: Sequence[str], own: Collection[str]) -> str:
         return f"no flag takes {word!r}{table}"
     if others := [f"src/{driver}.py" for driver in DRIVERS if flag in flags_of(driver)]:
         return f"{flag} is a flag of {' and '.join(others)}, not of this driver"
-    near = difflib.get_close_matches(flag, own, 1)
-    return f"there is no flag {flag}" + (f"; did you mean {near[0]}?" if near else "")
+    elsewhere = {other: driver for driver in DRIVERS for other in flags_of(driver)}
+    if not (near := difflib.get_close_matches(flag, [*own, *elsewhere], 1)):
+        return f"there is no flag {flag}"
+    of = "" if near[0] in own else f", a flag of src/{elsewhere[near[0]]}.py"
+    return f"there is no flag {flag}; did you mean {near[0]}{of}?"
 
 
 def flags_of(driver: str) -> Collection[str]:

@@ -18,6 +18,7 @@ def owners_error(log: Iterable[str], package: str) -> str:
         log: the lines of a job or a server, without their ends.
         package: the owner's package.
     """
+    copied = re.compile(rf"([('\"])[^('\"]*[/\\]{re.escape(package)}[/\\]")
     inside = re.compile(rf"[/\\]{re.escape(package)}[/\\](?P<file>[^\"]+)$")
     place, found, open_ = "", "", False
     for line in log:
@@ -29,6 +30,7 @@ def owners_error(log: Iterable[str], package: str) -> str:
                 file = path["file"].replace("\\", "/")
                 place = f"src/{package}/{file}:{frame['line']}"
         elif open_ and line.strip() and not line[0].isspace():
-            found = f"{place}: {line.strip()}" if place else found
+            words = copied.sub(rf"\g<1>src/{package}/", line.strip())
+            found = f"{place}: {words}" if place else found
             open_ = False
     return found
