@@ -20,6 +20,7 @@ from local_extensions import command, names, quoting, rules
 
 # The Jinja of cookiecutter.json, of file names and of the hook. Any other is in an answer.
 OURS = re.compile(r"\{\{ ?cookiecutter[^{}]*\}\}")
+FOLDER = "{{cookiecutter.project_slug}}"
 DELIMITER = re.compile(r"\{[{%#]")
 
 
@@ -41,6 +42,18 @@ def check(jinja: Context, value: Any, answer: str) -> str:
     return ""
 
 
+@pass_context
+def check_all(jinja: Context, answers: Any) -> str:
+    """Check each answer once more: those of a replay file were asked of nobody.
+
+    Raises:
+        FailedHookException: as `check` does.
+    """
+    for answer in rules.CHECKED:
+        check(jinja, answers[answer], answer)
+    return ""
+
+
 class Template(Extension):
     """Give an environment of cookiecutter our filters."""
 
@@ -54,6 +67,7 @@ class Template(Extension):
         environment.filters.update({name: getattr(of, name) for of in ours for name in of.__all__})
         environment.filters.update(
             check=check,
+            check_all=check_all,
             typed=command.typed,
             kept_by_skip=command.kept_by_skip,
             unchosen=command.unchosen,
@@ -68,8 +82,10 @@ class Template(Extension):
         """Take Jinja in an answer as text: cookiecutter renders what is given as an argument.
 
         Files have a name, and are left to Jinja but for what GitHub Actions evaluates, `${{ … }}`;
-        answers have none.
+        answers have none, nor has the folder's name, which is rendered before anything is made.
         """
+        if source == FOLDER:
+            return "{{ cookiecutter | check_all }}" + source
         if name is not None and "${{" in source:
             return source.replace("${{", "${{ '{{' }}")
         if name is None and DELIMITER.search(OURS.sub("", source)):

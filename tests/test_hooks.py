@@ -185,6 +185,36 @@ def test_the_answer_is_replayed(template: Path, tmp_path: Path) -> None:
     assert ".github/workflows/ci.yml" in one.files
 
 
+def test_an_edited_replay_file_is_checked_like_typed_answers(
+    template: Path, tmp_path: Path
+) -> None:
+    """Before any folder is made: this one would have been made beside the one that is meant."""
+    config = tmp_path / "config.yml"
+    config.write_text(json.dumps({"replay_dir": str(tmp_path / "replay")}), encoding="utf-8")
+    command = [sys.executable, "-P", "-m", "cookiecutter", f"--config-file={config}"]
+    where = ["--output-dir", str(tmp_path / "a" / "b")]
+
+    def render(*flags: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *flags, *where, str(template)],
+            env=environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+    assert render("--no-input").returncode == 0
+    shutil.rmtree(tmp_path / "a")
+    [replay] = (tmp_path / "replay").iterdir()
+    context = json.loads(replay.read_text(encoding="utf-8"))
+    context["cookiecutter"]["project_slug"] = "../c"
+    replay.write_text(json.dumps(context), encoding="utf-8")
+    done = render("--replay")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "project_slug: '../c'" in done.stderr + done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yml", "replay"]
+
+
 def test_paths_with_spaces(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "my own projects"
     folder.mkdir()
