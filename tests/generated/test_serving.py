@@ -223,7 +223,8 @@ def test_large_body_without_its_length_is_refused_too(served: Served) -> None:
     address = urlsplit(served.uri)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
     pieces = (b"x" * (1 << 20) for _ in range(50))
-    connection.request("POST", "/score", pieces, encode_chunked=True)
+    json_type = {"Content-Type": "application/json"}
+    connection.request("POST", "/score", pieces, json_type, encode_chunked=True)
     answer = connection.getresponse()
     assert answer.status == 413
     assert json.loads(answer.read())["message"]
