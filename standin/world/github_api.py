@@ -1,7 +1,8 @@
 """GitHub's REST API, as far as `gh` sets up a repository's deployments by it.
 
-Shapes: REST API 2022-11-28, deployment environments, deployment branch policies, Actions variables
-and secrets (github/rest-api-description). A request with a field that they do not name is refused.
+Shapes: REST API 2022-11-28, deployment environments, deployment branch policies, Actions variables,
+secrets and the OIDC subject (github/rest-api-description). A request with a field that they do not
+name is refused.
 """
 
 from __future__ import annotations
@@ -39,12 +40,18 @@ class Environment:
 
 @dataclass
 class Repository:
-    """A repository; `reviewers` whether its plan has required reviewers, `admin` who asks."""
+    """A repository; `reviewers` whether its plan has required reviewers, `admin` who asks.
+
+    `immutable` as those are that were made since 2026-07-15: tokens name it with its ids.
+    """
 
     id: int
+    full_name: str = ""
     private: bool = True
     reviewers: bool = True
     admin: bool = True
+    immutable: bool = True
+    owner: int = 77
     environments: dict[str, Environment] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -99,7 +106,7 @@ class GitHubApi:
         self, name: str, *, reviewers: bool = True, admin: bool = True
     ) -> Repository:
         """A private repository OWNER/NAME."""
-        made = Repository(next(self._ids), reviewers=reviewers, admin=admin)
+        made = Repository(next(self._ids), name, reviewers=reviewers, admin=admin)
         return self.repositories.setdefault(name.lower(), made)
 
     def add_user(self, login: str) -> int:
@@ -128,14 +135,22 @@ class GitHubApi:
     def repository(self, request: Request, found: Repository) -> Json:
         """A repository, and what whoever asks may do."""
         rights = {"admin": found.admin, "push": True, "pull": True}
-        full = next(name for name, one in self.repositories.items() if one is found)
+        owner, _, name = found.full_name.partition("/")
         return {
             "id": found.id,
-            "full_name": full,
+            "name": name,
+            "full_name": found.full_name,
+            "owner": {"login": owner, "id": found.owner, "type": "Organization"},
             "private": found.private,
             "default_branch": "main",
             "permissions": rights,
         }
+
+    @route("GET", GITHUB, _R + "/actions/oidc/customization/sub", auth=False)
+    @_asked
+    def subject(self, request: Request, found: Repository) -> Json:
+        """How tokens name a repository."""
+        return {"use_default": True, "use_immutable_subject": found.immutable}
 
     # Environments.
 
@@ -243,6 +258,14 @@ class GitHubApi:
             raise _Refusal(409, "Already exists - Variable already exists")
         found.variables[given["name"]] = given["value"]
         return Answer(201, {})
+
+    @route("GET", GITHUB, _R + "/actions/variables/{variable}", auth=False)
+    @_asked
+    def variable(self, request: Request, found: Repository, variable: str) -> Json:
+        """A variable by name."""
+        if variable not in found.variables:
+            raise _Refusal(404, "Not Found")
+        return {"name": variable, "value": found.variables[variable]}
 
     @route("PATCH", GITHUB, _R + "/actions/variables/{variable}", auth=False)
     @_asked

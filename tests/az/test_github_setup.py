@@ -94,25 +94,29 @@ def test_without_a_secret_a_first_run_makes_all_and_a_second_nothing(cloud: Clou
     assert repository.variables == {"AZURE_AUTH": "workload-identity"}
     for environment in repository.environments.values():
         assert set(environment.secrets) == SIX
+    named = f"repo:contoso@{repository.owner}/churn@{repository.id}"
     [application] = cloud.standin.world.applications.values()
     assert {(each["issuer"], each["subject"]) for each in application.federated} == {
-        (ISSUER, f"repo:contoso/churn:{place}")
-        for place in (
-            f"environment:{slug}-staging",
-            f"environment:{slug}-prod",
-            "ref:refs/heads/main",
-        )
+        (ISSUER, f"{named}:environment:{slug}-{which}") for which in ("staging", "prod")
     }
+    assert len(application.federated) == 2
     issuers = cloud.standin.azure.issuers
     client = str(application.body["appId"])
     for place, good in ((f"environment:{slug}-prod", True), ("ref:refs/heads/other", False)):
-        token = issuers.token(ISSUER, f"repo:contoso/churn:{place}")
+        token = issuers.token(ISSUER, f"{named}:{place}")
         assert signs_in(cloud.standin, client, token) is good
     assert first.record["next"] == ["gh variable set PRODUCTION --body on --repo contoso/churn"]
     since = len(cloud.standin.journal.entries)
     second = run(cloud, *APPROVER, *FEDERATION)
     assert second.code == 0 and second.record["made"] == [], str(second)
     assert writes(cloud, since) == 0
+    # Its administrator goes back to names without ids: each credential trusts the other subject.
+    repository.immutable = False
+    renamed = run(cloud, *APPROVER, *FEDERATION)
+    assert renamed.code == 0, str(renamed)
+    assert {each["subject"] for each in application.federated} == {
+        f"repo:contoso/churn:environment:{slug}-{which}" for which in ("staging", "prod")
+    }
     # What others set stays when one more approves.
     repository.environments[f"{slug}-prod"].given["wait_timer"] = 30
     third = run(cloud, "--approver", "bob", *FEDERATION)

@@ -163,7 +163,7 @@ def _approver(number: int, who: str) -> Row:
 
     def pick(answer: Any, facts: Facts) -> Any:
         found = [each for each in answer["value"] if each.get("isActive", True)]
-        same = [each for each in found if who.lower() in _called(each)] or found
+        same = [each for each in found if who.lower() in _called(each)]
         return same[0] if len(same) == 1 else None
 
     url = "https://vssps.dev.azure.com/{organization_name}/_apis/identities"
@@ -284,7 +284,8 @@ def _federation(wanted: Wanted) -> Iterator[Row]:
     yield subscription(wanted.subscription)
     yield service_connection(name)
     title = f"the service connection {name}"
-    yield credential(f"azure-devops-{wanted.organization}-{name}", title, "{issuer}", "{subject}")
+    known_by = f"azure-devops-{wanted.organization}-{wanted.project}-{name}"
+    yield credential(known_by, title, "{issuer}", "{subject}")
     yield connection.branch_control(wanted.variables["mainBranch"])
     pipelines = _all("data", "environment", "training", "deployment")
     yield connection.permission(pipelines, "the pipelines")
@@ -317,6 +318,7 @@ def _branch_policy(branch: str) -> Row:
                     and one.get("refName") == branch
                     and settings.get("buildDefinitionId") == facts.get("pipeline_root")
                     and each["isEnabled"]
+                    and each["isBlocking"]
                 ):
                     return each
         return None

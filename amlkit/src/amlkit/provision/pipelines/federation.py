@@ -7,7 +7,9 @@ federatedIdentityCredential of Microsoft Graph.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from amlkit.provision.facts import GRAPH
@@ -123,7 +125,7 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
     """
     place = GRAPH + "/applications(appId='{client}')/federatedIdentityCredentials"
     body = {
-        "name": re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")[:120],
+        "name": _named(name),
         "issuer": issuer,
         "subject": subject,
         "audiences": [AUDIENCE],
@@ -134,15 +136,16 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
         wanted = Call("", "", body=[issuer, subject])
         if not wanted.known(facts):
             return None
-        for each in (answer or {}).get("value") or []:
-            if [each["issuer"], each["subject"]] == wanted.filled(facts).body:
-                return each
-        return None
+        there = (answer or {}).get("value") or []
+        same = [each for each in there if _trusted(each) == wanted.filled(facts).body]
+        # One of our name that trusts another: of a connection made anew, a renamed repository.
+        return next(iter([*same, *(each for each in there if each["name"] == body["name"])]), None)
 
     def change(found: Any, facts: Facts) -> Call | None:
-        if found.get("audiences") == [AUDIENCE]:
+        now = {key: body[key] for key in ("issuer", "subject", "audiences")}
+        if {key: found.get(key) for key in now} == Call("", "", body=now).filled(facts).body:
             return None
-        return Call("patch", f"{place}/{found['id']}", (), {"audiences": [AUDIENCE]})
+        return Call("patch", f"{place}/{found['id']}", (), now)
 
     return Row(
         key=f"federated_credential {body['name']}",
@@ -153,3 +156,15 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
         change=change,
         advice="it takes an owner of the application, or Application Administrator",
     )
+
+
+def _trusted(credential: Mapping[str, Any]) -> list[str]:
+    """Whose tokens it takes."""
+    return [credential["issuer"], credential["subject"]]
+
+
+def _named(name: str) -> str:
+    """A name as Entra allows it, at most 120 characters; what is cut off is told by a hash."""
+    plain = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return plain if len(plain) <= 120 else f"{plain[:111]}-{digest}"

@@ -1,7 +1,7 @@
 """The table of what workflows need on GitHub, in the order in which it is made.
 
-Calls: REST API 2022-11-28, deployment environments, deployment branch policies, Actions variables
-and secrets.
+Calls: REST API 2022-11-28, deployment environments, deployment branch policies, Actions variables,
+secrets and the OIDC subject.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def rows(wanted: Wanted) -> list[Row]:
         table += [_environment(wanted.repository, wanted.production, wanted.approvers)]
         table += [_branch(wanted.repository, wanted.production, wanted.branch)]
     if wanted.federation:
-        table += [_variable(wanted, "AZURE_AUTH", "workload-identity"), *_credentials(wanted)]
+        table += [_variable(wanted, "AZURE_AUTH", "workload-identity")]
+        table += [_subject(wanted.repository), *_credentials(wanted)]
     return [*table, *_secrets(wanted)]
 
 
@@ -65,6 +66,12 @@ def _repository(wanted: Wanted) -> Row:
         title=f"repository {wanted.repository}",
         look=Call("get", f"repos/{wanted.repository}"),
         pick=pick,
+        learns=lambda found: {
+            "by_name": f"repo:{found['full_name']}",
+            "by_id": "repo:{}@{}/{}@{}".format(
+                found["owner"]["login"], found["owner"]["id"], found["name"], found["id"]
+            ),
+        },
         advice="GitHub shows this login no such repository: `gh auth status` tells who asks",
     )
 
@@ -172,8 +179,8 @@ def _variable(wanted: Wanted, name: str, value: str) -> Row:
     return Row(
         key=f"variable {name}",
         title=f"variable {name}: {value}",
-        look=Call("get", f"{place}?per_page=30"),
-        pick=named(name, inside="variables"),
+        look=Call("get", f"{place}/{name}"),
+        pick=whole,
         make=Call("post", place, (), body),
         change=change,
     )
@@ -202,19 +209,40 @@ def _secrets(wanted: Wanted) -> Iterator[Row]:
             )
 
 
+def _subject(repository: str) -> Row:
+    """How GitHub names the repository in its tokens, which Entra compares letter by letter.
+
+    Repositories made since 2026-07-15 are named with their ids, so that nobody can take over a
+    name: https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/
+    """
+
+    def pick(answer: Any, facts: Facts) -> Any:
+        found = answer or {}
+        if found.get("use_default") is False:
+            raise Refused(
+                f"{repository} has OIDC subjects of its own making: make the federated credentials"
+                " by hand, or set the default again (Settings, Actions, OIDC)"
+            )
+        told = str(found.get("sub_claim_prefix") or "").rstrip(":")
+        known = facts["by_id"] if found.get("use_immutable_subject") else facts["by_name"]
+        return {"subject": told if told.startswith("repo:") else known}
+
+    return Row(
+        key="oidc_subject",
+        title=f"the name of {repository} in GitHub's tokens",
+        look=Call("get", f"repos/{repository}/actions/oidc/customization/sub"),
+        pick=pick,
+        learns=lambda found: {"subject": found["subject"]},
+    )
+
+
 def _credentials(wanted: Wanted) -> Iterator[Row]:
-    """Federated credentials: of both environments, and of the branch for the job without one."""
+    """Federated credentials of the environments: every job that reaches Azure names one."""
     repository = wanted.repository
     for environment in filter(None, (wanted.staging, wanted.production)):
         yield credential(
             f"github-{repository}-{environment}",
             f"the environment {environment} of {repository}",
             GITHUB_ISSUER,
-            f"repo:{repository}:environment:{environment}",
+            f"{{subject}}:environment:{environment}",
         )
-    yield credential(
-        f"github-{repository}-branch-{wanted.branch}",
-        f"the branch {wanted.branch} of {repository}",
-        GITHUB_ISSUER,
-        f"repo:{repository}:ref:refs/heads/{wanted.branch}",
-    )

@@ -42,7 +42,7 @@ def variables(root: Path) -> dict[str, str]:
     try:
         listed = yaml.safe_load(path.read_text(encoding="utf-8"))["variables"]
         found = {str(each["name"]): str(each["value"]) for each in listed}
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, yaml.YAMLError):
         raise Refused(
             "pipelines/variables.yml cannot be read: it names the groups and environments", code=2
         ) from None
@@ -66,7 +66,7 @@ def environments(root: Path) -> tuple[str, str]:
         jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
         given = [jobs[name]["environment"] for name in ("staging", "production")]
         staging, production = (str(e["name"] if isinstance(e, dict) else e) for e in given)
-    except (OSError, KeyError, TypeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, yaml.YAMLError):
         raise Refused(
             ".github/workflows/train-and-deploy.yml names no environments for its jobs staging and"
             " production",
