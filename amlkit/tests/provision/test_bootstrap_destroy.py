@@ -93,3 +93,30 @@ def test_a_principal_that_another_target_stands_on_stays(az: DoubleOfAz, opened:
     }
     teardown.destroy(opened(*production, purge=True))
     assert az.made == {}
+
+
+def test_a_principal_that_another_workspace_of_the_group_stands_on_stays(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    production = (("azure.workspace_name", "mlw-prod"),)
+    first = commands.apply(opened())
+    assert commands.apply(opened(*production))["client_id"] == first["client_id"]
+    teardown.destroy(opened(purge=True))
+    assert any("/servicePrincipals/" in key for key in az.made)
+
+
+@pytest.mark.parametrize(("group", "goes"), [("", True), ("rg-company", False)])
+def test_a_registry_that_the_workspace_was_given_stays(
+    group: str, goes: bool, az: DoubleOfAz, opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made by the workspace in its own group it goes, and that is said before."""
+    context = opened()
+    commands.apply(context)
+    group = group or context.names.resource_group
+    registry = f"{context.names.scope}/resourceGroups/{group}/providers"
+    registry += "/Microsoft.ContainerRegistry/registries/images"
+    az.made[context.names.workspace_id].setdefault("properties", {})["containerRegistry"] = registry
+    az.commands.clear()
+    teardown.destroy(opened(purge=True))
+    assert any(registry in words for words in az.commands) is goes
+    assert ("container registry images" in capsys.readouterr().err) is goes

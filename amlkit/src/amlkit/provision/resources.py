@@ -294,7 +294,7 @@ def cluster(names: Names, azure: Azure) -> Resource:
             "properties": {
                 "vmSize": compute.size,
                 "vmPriority": "LowPriority" if compute.low_priority else "Dedicated",
-                "remoteLoginPortPublicAccess": "Disabled" if not wanted.local_auth else "Enabled",
+                "remoteLoginPortPublicAccess": "Disabled",  # nobody has an account on the nodes
                 "scaleSettings": {
                     "minNodeCount": compute.min_nodes,
                     "maxNodeCount": compute.max_nodes,

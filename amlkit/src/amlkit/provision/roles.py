@@ -37,7 +37,6 @@ from amlkit.provision.records import (
 )
 from amlkit.settings.azure import Azure
 
-# How long the directory may need until all of Azure knows a new principal, and storage a role (s).
 KNOWN_TO_STORAGE = 900  # how long storage may need until it knows a role (s)
 
 

@@ -27,6 +27,7 @@ from amlkit.provision.facts import (
 from amlkit.provision.failures import Kind
 from amlkit.provision.names import DELETED_WORKSPACE
 from amlkit.provision.records import Command, Refused, Resource, arm_get, az
+from amlkit.provision.roles import wanted_roles
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, find, run, survey
 from amlkit.provision.waits import countdown, pauses
@@ -61,7 +62,9 @@ def destroy(context: Context) -> dict[str, Any]:
         if not ours and not secrets and not leftovers:
             context.say("nothing here was made by this repository: nothing to remove")
             return _report(context, [], [], [])
-        _announce(context, ours, secrets, [title for title, _ in leftovers])
+        registry = _registry(context, looked) if _goes("workspace", ours) else ""
+        beside = [f"container registry {registry.rpartition('/')[2]}"] if registry else []
+        _announce(context, ours, secrets, [*beside, *(title for title, _ in leftovers)])
         group = context.names.resource_group
         if not agreed(f"Type the name of the resource group ({group}) to go on:", group, context):
             context.say("nothing was removed")
@@ -81,7 +84,7 @@ def _announce(context: Context, ours: list[Resource], secrets: int, gone: list[s
     if secrets:
         context.say(f"  secrets of the service principal that were made here: {secrets}")
     if context.args.purge:
-        context.say("with --purge nothing of it can be recovered, by nobody")
+        context.say("with --purge none of it can be recovered")
 
 
 def _rotation(context: Context, looked: Survey, *, goes: bool) -> Rotation | None:
@@ -105,9 +108,11 @@ def _heirs(context: Context, looked: Survey) -> str:
         if failure.kind is not Kind.FORBIDDEN:
             raise
         return "whether others use it cannot be seen with your rights on the subscription"
-    inside = f"{context.names.group_id}/".lower()
+    # Another target of the same group uses the same application: its workspace is not ours.
+    wanted = wanted_roles(context.names, context.settings.azure)
+    ours = [f"{scope}/".lower() for _, _, scope, _ in wanted]
     scopes = [each["properties"]["scope"] for each in found]
-    others = sorted({s for s in scopes if not f"{s}/".lower().startswith(inside)})
+    others = sorted({s for s in scopes if not any(f"{s}/".lower().startswith(o) for o in ours)})
     return f"it has roles on {', '.join(others)} too" if others else ""
 
 
@@ -142,7 +147,7 @@ def _take_down(
 ) -> dict[str, Any]:
     """Removes one after the other; the group at the end, where nothing needs it."""
     facts, removed, kept = looked.facts, list[Resource](), list[dict[str, str]]()
-    registry = _registry(looked.findings["workspace"].found)
+    registry = _registry(context, looked)
     for title, command in leftovers:
         with elapsed(title, context.say, done="removed"):
             run(context.az, command, facts, absent_ok=True)
@@ -218,9 +223,20 @@ def _stays(context: Context, looked: Survey, removed: Sequence[Resource]) -> boo
     return True
 
 
-def _registry(workspace: Any) -> str:
-    """The path of the container registry that our workspace made for its images; "" if none."""
-    return str(((workspace or {}).get("properties") or {}).get("containerRegistry") or "")
+def _registry(context: Context, looked: Survey) -> str:
+    """The path of the container registry that our workspace made for its images; "" if none.
+
+    It makes one in its own group; one of another group was given to it, and others use it.
+    """
+    properties = (looked.findings["workspace"].found or {}).get("properties") or {}
+    path = str(properties.get("containerRegistry") or "")
+    inside = f"{context.names.group_id}/providers/Microsoft.ContainerRegistry/registries/"
+    return path if path.lower().startswith(inside.lower()) else ""
+
+
+def _goes(key: str, ours: Sequence[Resource]) -> bool:
+    """Whether a resource is among those to be removed."""
+    return any(step.key == key for step in ours)
 
 
 def _left(context: Context) -> list[str]:
