@@ -139,7 +139,10 @@ def _from_github(environ: Mapping[str, str]) -> Callable[[], str]:
                     f"GitHub Actions gives no OIDC token (HTTP {answer.status_code}); run the job "
                     "again"
                 )
-            value = answer.json().get("value")
+            try:
+                value = answer.json()["value"]
+            except (ValueError, KeyError, TypeError):
+                value = ""
         if not value:
             raise WorkError("GitHub Actions answers without an OIDC token; run the job again")
         return str(value)

@@ -7,6 +7,7 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -85,8 +86,8 @@ def cut(text: str, room: int) -> str:
         return text
     kept = text.encode(errors="replace")[: max(0, room - len(_CUT) - 8)]
     lines = kept[: kept.rfind(b"\n") + 1].decode(errors="ignore")
-    open_fence = lines.count("\n````") % 2
-    whole = lines + ("````\n" if open_fence else "") + _CUT
+    fences = re.findall(r"^````+", lines, re.MULTILINE)
+    whole = lines + (f"{fences[-1]}\n" if len(fences) % 2 else "") + _CUT
     return whole if len(whole.encode()) <= room else ""
 
 

@@ -170,6 +170,8 @@ def deploy_due(context: cli.Context) -> Served:
     done = deploy(context, found)
     if done.switched:
         found = replace(found, now=False, reason=f"version {found.version} serves now")
+    elif done.reason and not done.rolled_back:  # another one was quicker
+        found = replace(found, now=False, reason=done.reason)
     return replace(done, due=found)
 
 

@@ -37,7 +37,7 @@ def check_code(files: Mapping[str, Path], settings: Settings) -> None:
         except SyntaxError as error:
             line = f":{error.lineno}" if error.lineno else ""
             raise WorkError(f"src/{name}{line}: {type(error).__name__}: {error.msg}") from None
-        except ValueError as error:  # null bytes
+        except (ValueError, RecursionError, MemoryError) as error:  # null bytes, deep nesting
             raise WorkError(f"src/{name}: {error}") from None
 
 
@@ -109,7 +109,10 @@ def _spec(module: str, source: Path) -> ModuleSpec | None:
     top, *rest = module.split(".")
     if not all([top, *rest]):
         return None
-    spec = PathFinder.find_spec(top, [str(source)]) or importlib.util.find_spec(top)
+    try:
+        spec = PathFinder.find_spec(top, [str(source)]) or importlib.util.find_spec(top)
+    except ValueError:  # __main__ has none
+        return None
     for part in rest:
         if spec is None:
             return None
