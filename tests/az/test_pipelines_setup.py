@@ -107,7 +107,7 @@ def test_a_first_run_makes_all_and_a_second_nothing(cloud: Cloud) -> None:
         "Approval environment": 1,
         "Task Check environment": 2,
         "ExclusiveLock environment": 2,
-        "Task Check variablegroup": 1,
+        "Task Check variablegroup": 2,
         "ExclusiveLock variablegroup": 1,
     }
     assert first.record["next"] == ["production: 'on' in pipelines/variables.yml"]
@@ -227,7 +227,10 @@ def test_a_run_whose_answer_is_lost_is_gone_on_with(cloud: Cloud, number: int) -
     assert run(cloud, *flags).code == 0
     assert len(held(cloud).pipelines) == 6 and len(held(cloud).environments) == 1
     assert checks(cloud) == {
-        "Task Check environment": 1, "ExclusiveLock environment": 1, "Task Check endpoint": 1
-    }  # fmt: skip
+        "Task Check environment": 1,
+        "ExclusiveLock environment": 1,
+        "Task Check variablegroup": 1,
+        "Task Check endpoint": 1,
+    }
     [application] = cloud.standin.world.applications.values()
     assert len(application.federated) == 1

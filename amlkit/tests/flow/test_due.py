@@ -207,6 +207,7 @@ def test_nothing_registered_is_not_due_and_no_error(project: Project) -> None:
     [
         (("--due", "--rollback"), "not allowed with"),
         (("--due", "--batch", "x.csv", "--out", "y.csv"), "not allowed with"),
+        (("--due", "--model-version", ""), "--model-version is empty"),
         (("--status", "--model-version", "3"), "--status takes no --model-version"),
         (("--rollback", "--model-version", "3"), "--rollback takes no --model-version"),
         (("--delete", "--model-version", "3"), "--delete takes no --model-version"),

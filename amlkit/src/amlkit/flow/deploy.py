@@ -137,6 +137,8 @@ def run(context: cli.Context) -> cli.Result:
     """Does the one thing that the flags ask for."""
     args, name = context.args, context.settings.endpoint.name
     check(args)
+    if args.model_version == "":  # a pipeline's variable that nobody has set
+        raise cli.ArgumentError("--model-version is empty: name a version, or leave it out")
     for flag in ("status", "rollback", "delete", "show_key"):
         if getattr(args, flag) and args.model_version:
             name_of_it = flag.replace("_", "-")

@@ -66,6 +66,9 @@ def rows(wanted: Wanted) -> list[Row]:
         staging.exclusive_lock(),
         staging.permission(["pipeline_root", "pipeline_deployment"], "the pipelines"),
         _group(wanted, "group", wanted.slug, ""),
+        group.branch_control(
+            branch
+        ),  # its secret is any branch's otherwise; training needs no lock
         group.permission(_all("data", "environment", "training", "deployment"), "the pipelines"),
     ]
     if wanted.production:

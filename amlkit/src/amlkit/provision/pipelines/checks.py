@@ -22,8 +22,9 @@ BRANCH_CONTROL = {
     "version": "0.0.1",
 }
 _PLACE = "{organization}/{project}/_apis/pipelines/checks/configurations"
-# How long each is waited for, in minutes: a week for people, a month (the most) for a lock.
-_WEEK, _MONTH, _DAY = 10_080, 43_200, 1_440
+# How long each is waited for, in minutes: half a day for people, since what is pushed meanwhile
+# waits with the run (`batch`); a month, the most, for a lock.
+_SHIFT, _MONTH, _DAY = 720, 43_200, 1_440
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Resource:
                 return None
             return {**found, "approvers": there + [{"id": f"{{{name}}}"} for name in missing]}
 
-        return self.row("approval", "approval", APPROVAL, settings, _WEEK, mended=mended)
+        return self.row("approval", "approval", APPROVAL, settings, _SHIFT, mended=mended)
 
     def branch_control(self, branch: str) -> Row:
         """Runs of this branch alone; what others allowed beside it is taken back."""
