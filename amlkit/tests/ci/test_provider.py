@@ -82,8 +82,15 @@ def test_without_its_files_a_step_goes_on_and_says_so(capsys: pytest.CaptureFixt
     assert "::warning::GITHUB_OUTPUT is not set" in capsys.readouterr().err
 
 
-def test_a_secret_that_the_repository_lacks_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    variables = {"GITHUB_ACTIONS": "true", "TENANT_ID": "", "SPN_ID": "x"}
+def test_a_secret_that_the_repository_lacks_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variables = {
+        "GITHUB_ACTIONS": "true",
+        "RUNNER_TEMP": str(tmp_path),
+        "TENANT_ID": "",
+        "SPN_ID": "x",
+    }
     with ci.step("", variables) as conclude:
         assert "TENANT_ID" not in variables
         assert conclude(2, {"error": "TENANT_ID is not set."}) == 2
