@@ -36,7 +36,8 @@ def registered(cloud: Cloud) -> Cloud:
         file = Path("azure-pipelines.yml")
         (cloud.project / file).write_text(text, encoding="utf-8")
         try:
-            return json.dumps(Expander(cloud.project).pipeline(str(file), {}, {}), default=str)
+            known = {"Build.Reason": "Manual", "Build.SourceBranch": branch}
+            return json.dumps(Expander(cloud.project).pipeline(str(file), {}, known), default=str)
         except (PipelineError, NotPlayed) as error:
             raise ValueError(str(error)) from None
 

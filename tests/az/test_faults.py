@@ -12,9 +12,9 @@ from tests.az.disturbances import KINDS
 from tests.az.sweep import DESTROY, STEPS, Sweep
 from tests.conftest import Bake
 
-# In `make test` the kinds take turns at each third request; in `make sweep` at each, as often as
+# In `make test` the kinds take turns at each sixth request; in `make sweep` at each, as often as
 # there are kinds: each strikes each request. These rows share nothing, so any process runs them.
-ROWS = [(0, 3)] + [
+ROWS = [(0, 6)] + [
     pytest.param(n, 1, marks=[pytest.mark.sweep, pytest.mark.xdist_group(f"az-faults-{n}")])
     for n in range(len(KINDS))
 ]

@@ -106,6 +106,9 @@ CASES = [
 ]
 
 
+SWEEP = pytest.mark.sweep
+
+
 def login_somebody(cloud: Cloud) -> None:
     """az is whoever the case is about."""
     cloud.login("6" * 8 + "-0000-4000-8000-" + "6" * 12, "a-secret-of-somebody")
@@ -140,7 +143,18 @@ def figures(request: pytest.FixtureRequest) -> Iterator[None]:
         print(f"\nrights: {len(CASES)} cases, {OUTCOMES}")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+# One of each way that a case may end; the others are those of the sweep.
+SAMPLE = ("owner of the subscription", "contributor of a group alone", "reader")
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=[] if case.name in SAMPLE or case.then == "register" else SWEEP)
+        for case in CASES
+    ],
+    ids=lambda case: case.name,
+)
 def test_each_ends_complete_or_is_told_beforehand(case: Case, cloud: Cloud) -> None:
     OUTCOMES["anything else"] += 1
     world = cloud.standin.world

@@ -110,7 +110,14 @@ def test_two_at_once_do_not_meet(cloud: Cloud) -> None:
     assert cloud.inventory()["application"] == 1
 
 
-@pytest.mark.parametrize("path", ["deployments", "/servicePrincipals$", "roleAssignments/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "deployments",
+        pytest.param("/servicePrincipals$", marks=pytest.mark.sweep),
+        pytest.param("roleAssignments/", marks=pytest.mark.sweep),
+    ],
+)
 def test_an_interrupt_is_taken_up_again(cloud: Cloud, path: str) -> None:
     """Ctrl-C in the middle of a step: exit 130, and apply makes the rest."""
     fault = cloud.standin.fault(path=path, delay=2.0)

@@ -42,7 +42,9 @@ def project(trained: ReadyProject, tmp_path: Path) -> ReadyProject:
     return trained.copy(tmp_path / "my repository")
 
 
-@pytest.mark.parametrize("name", ["cars", "weather", "subscriptions"])
+@pytest.mark.parametrize(
+    "name", ["cars", pytest.param("weather", marks=pytest.mark.sweep), "subscriptions"]
+)
 def test_from_table_to_model_about_as_well_as_by_hand(
     name: str, project: ReadyProject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="set up with make"),
 ]
 # Beside the one that runs everything.
-OTHER_PYTHONS = ("3.12", "3.13", "3.14")
+OTHER_PYTHONS = (pytest.param("3.12", marks=pytest.mark.sweep), "3.13", "3.14")
 # What a rendered repository's own tests use of amlkit is tested on each; the rest in the sweep.
 SWEPT = tuple(
     pytest.param(version, marks=pytest.mark.sweep) for version in ("3.12", "3.13", "3.14")

@@ -127,6 +127,7 @@ def test_what_is_typed_by_hand_commands_nobody(team: Team, first: Run, tmp_path:
     assert team.changes(mark) == []
 
 
+@pytest.mark.sweep
 def test_a_smoke_test_that_fails_keeps_what_serves_and_is_mended(team: Team, first: Run) -> None:
     score = f"{team.package}/score.py"
     text = (team.path / score).read_text(encoding="utf-8")
