@@ -45,9 +45,13 @@ RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
     [
         (1, {"status": 503, "count": 6}),
         (2, {"status": 429, "count": 6, "headers": {"Retry-After": "1"}}),
-        (3, {"drop": True, "count": 6}),
+        pytest.param(3, {"drop": True, "count": 6}, marks=pytest.mark.sweep),
         (4, {"expire_token": True, "count": 1}),
-        (5, {"status": 500, "code": "InternalServerError", "count": 4}),
+        pytest.param(
+            5,
+            {"status": 500, "code": "InternalServerError", "count": 4},
+            marks=pytest.mark.sweep,
+        ),
     ],
 )
 def test_an_outage_during_the_wait_is_outlived(

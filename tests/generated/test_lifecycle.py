@@ -97,6 +97,7 @@ def test_shuffled_labels_are_refused(project: ReadyProject, sample: Path, tmp_pa
     assert "no better than chance" in answer["reason"]
 
 
+@pytest.mark.sweep
 def test_model_without_the_leak_does_not_displace_the_one_with_it_unseen(
     project: ReadyProject, sample: Path, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ SWEPT = tuple(
 )
 
 
+@pytest.mark.sweep  # the CI of pull requests runs them too: tests/pipelines, tests/github
 def test_its_own_tests_pass(ready: ReadyProject) -> None:
     done = ready.run(ready.python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr
