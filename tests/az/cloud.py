@@ -169,6 +169,24 @@ class Cloud:
         assert done.code == 0, str(done)
         return done
 
+    def follow(self, request: str) -> None:
+        """Does what the request to an administrator asks for, word for word."""
+        ids: dict[str, str] = {}
+        for line in request.partition("```sh\n")[2].partition("```")[0].splitlines():
+            for placeholder, value in ids.items():
+                line = line.replace(placeholder, value)
+            ran = subprocess.run(
+                ["sh", "-c", line],
+                env=self.environment(AZURE_CORE_OUTPUT="json"),
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+            )
+            assert ran.returncode == 0, f"{line}\n{ran.stderr}"
+            if line.startswith("az ad sp create") or "/applications(" in line:
+                answer = json.loads(ran.stdout)
+                ids |= {"<client id>": answer["appId"], "<principal id>": answer["id"]}
+
     def configure(self, **settings: str) -> None:
         """Change `azure.bootstrap` in config.yml: `configure(workspace="skip")`."""
         file = self.project / "config.yml"

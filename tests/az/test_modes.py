@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from pathlib import Path
 
 from tests.az.cloud import Cloud
@@ -78,21 +76,7 @@ def test_the_request_for_an_administrator_does_it(cloud: Cloud) -> None:
     for role in PRINCIPAL_ROLES:
         assert role in request
     assert not cloud.inventory()
-    ids: dict[str, str] = {}
-    for line in request.partition("```sh\n")[2].partition("```")[0].splitlines():
-        for placeholder, value in ids.items():
-            line = line.replace(placeholder, value)
-        ran = subprocess.run(
-            ["sh", "-c", line],
-            env=cloud.environment(AZURE_CORE_OUTPUT="json"),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-        assert ran.returncode == 0, f"{line}\n{ran.stderr}"
-        if line.startswith("az ad sp create") or "/applications(" in line:
-            answer = json.loads(ran.stdout)
-            ids |= {"<client id>": answer["appId"], "<principal id>": answer["id"]}
+    cloud.follow(request)
     assert cloud.apply().record["created"] == []
 
 

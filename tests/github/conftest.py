@@ -14,6 +14,7 @@ import pytest
 from uv import find_uv_bin
 
 from standin import StandIn
+from tests.azure.conftest import no_faults_left as no_faults_left
 from tests.azure.conftest import sdk_python as sdk_python
 from tests.azure.conftest import sdk_venv as sdk_venv
 from tests.azure.conftest import standin as standin
@@ -114,13 +115,6 @@ def checked(team: Team) -> None:
     head, _, _ = path.read_text(encoding="utf-8").partition(CHECKED)
     path.write_text(head + "    - run: test -f README.md\n", encoding="utf-8")
     team.push("a short CI")
-
-
-@pytest.fixture(autouse=True)
-def no_faults_left(standin: StandIn) -> Iterator[None]:
-    """Faults end with the test that asked for them."""
-    yield
-    standin.clear_faults()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

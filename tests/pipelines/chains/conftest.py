@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from standin import StandIn
+from tests.azure.conftest import no_faults_left as no_faults_left
 from tests.azure.conftest import sdk_python as sdk_python
 from tests.azure.conftest import sdk_venv as sdk_venv
 from tests.azure.conftest import standin as standin
@@ -34,13 +35,6 @@ def found(
             return stack.enter_context(organisation(rendered, folder, standin, sdk_python))
 
         yield make
-
-
-@pytest.fixture(autouse=True)
-def no_faults_left(standin: StandIn) -> Iterator[None]:
-    """Faults end with the test that asked for them."""
-    yield
-    standin.clear_faults()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
