@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import quote
 
 from amlkit.provision.devops import RESOURCE, VERSION
+from amlkit.provision.pipelines.names import FILES
 from amlkit.say import say
 
-STAGES = ("ci", "data", "environment", "training", "deployment")
-PIPELINES = ("azure-pipelines.yml", *(f"pipelines/{stage}.yml" for stage in STAGES))
+PIPELINES = tuple(FILES.values())
 API = f"api-version={VERSION}"
 
 

@@ -196,7 +196,7 @@ def deploy(context: cli.Context, found: due.Due | None = None) -> Served:
     if dry_run:
         before = workspace.endpoints.get(name)
         old = before.serving if before else None
-        instead = f" in place of {old.model}:{old.model_version}" if old else ""
+        instead = f" in place of {serving.model_of(old)}" if old else ""
         lines = (
             f"would serve {model.name}:{model.version}{instead} at endpoint {name}",
             f"on {workspace.name}, in environment {definition.environment.name}",
@@ -307,7 +307,7 @@ def _model(context: cli.Context) -> Model:
 
 def words_of(deployment: Deployment) -> str:
     """A deployment in words."""
-    return f"{deployment.model}:{deployment.model_version} ({deployment.name})"
+    return f"{serving.model_of(deployment)} ({deployment.name})"
 
 
 def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool = False) -> str:

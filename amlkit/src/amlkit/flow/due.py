@@ -68,7 +68,7 @@ def what_is_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
         versions = workspace.models.versions(first.model)
         model = serving.find_version(versions, first.model_version)
         if model is None:
-            gone = f"{first.model}:{first.model_version}, which {followed} serves, is gone"
+            gone = f"{serving.model_of(first)}, which {followed} serves, is gone"
             return Due(False, None, f"{gone} from the registry")
     else:
         name = serving.model_name(settings, workspace)
@@ -106,10 +106,10 @@ def decide(wanted: DeploymentDefinition, endpoint: Endpoint | None, followed: st
         return yes(f"{source}, and {wanted.endpoint} serves nothing")
     if now.identity == wanted.identity:
         if endpoint.status == "Ready":
-            return no(f"{_words(now)} serves as it should")
+            return no(f"{serving.model_of(now)} serves as it should")
         if endpoint.status == "Starting":
-            return no(f"{_words(now)} should serve, and starts")
-        return yes(f"{_words(now)} should serve, but the endpoint is {endpoint.status}")
+            return no(f"{serving.model_of(now)} should serve, and starts")
+        return yes(f"{serving.model_of(now)} should serve, but the endpoint is {endpoint.status}")
     if _is_withdrawn(wanted, endpoint, now):
         return no(
             f"{model.name}:{version} was rolled back; name it by --model-version {version}, or "
@@ -122,7 +122,7 @@ def decide(wanted: DeploymentDefinition, endpoint: Endpoint | None, followed: st
         return no("what serves was deployed from a newer commit than this one")
     if same_model and now.model_version == version:
         return yes(f"version {version} serves with another definition than this commit's")
-    return yes(f"{source}, and {wanted.endpoint} serves {_words(now)}")
+    return yes(f"{source}, and {wanted.endpoint} serves {serving.model_of(now)}")
 
 
 def known_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
@@ -142,15 +142,12 @@ def followed_endpoint(context: cli.Context) -> str:
     settings, args = context.settings, context.args
     if not args.env:
         return ""
+    # By the files: environment variables name one workspace for both.
     given = [cli.assignment(text) for text in args.set if not text.startswith("endpoint.")]
-    base = load_settings(settings.root, overrides=given)
+    base = load_settings(settings.root, overrides=given, environ={})
     if not args.local:
-        # By the files: environment variables name one workspace for both.
-        _refuse_other_workspace(
-            load_settings(settings.root, overrides=given, environ={}),
-            load_settings(settings.root, env=args.env, overrides=given, environ={}),
-            args.env,
-        )
+        theirs = load_settings(settings.root, env=args.env, overrides=given, environ={})
+        _refuse_other_workspace(base, theirs, args.env)
     return base.endpoint.name if base.endpoint.name != settings.endpoint.name else ""
 
 
@@ -180,8 +177,3 @@ def _is_withdrawn(wanted: DeploymentDefinition, endpoint: Endpoint, now: Deploym
 def _number(version: str) -> int:
     """A version as a number; what is none comes first."""
     return int(version) if version.isdecimal() else -1
-
-
-def _words(deployment: Deployment) -> str:
-    """Its model and version."""
-    return f"{deployment.model}:{deployment.model_version}"

@@ -298,7 +298,7 @@ def conclude(context: cli.Context, run: Run) -> Trained:
     page = workspace.jobs.save_report(
         run.id, lambda path: write_report(path, facts), keep=decision.earlier
     )
-    newest = workspace.models.champion(run.model_name) if model else None
+    newest = workspace.models.champion(run.model_name) if model and not verdict.created else None
     newer = newest.version if model and newest and newest.version != model.version else ""
     following = ""
     if model and not decision.refused_now:

@@ -11,9 +11,7 @@ from typing import Any
 from amlkit import cli
 from amlkit.flow import serving
 from amlkit.records import Model
-from amlkit.tabular.parts import table_size
-
-OUTPUTS = (".parquet", ".csv")  # how the name of a scored table ends
+from amlkit.tabular.parts import SCORED, table_size
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def check(args: argparse.Namespace) -> None:
     """Whether the flags of `--batch` fit together; ArgumentError where they do not."""
     if (args.out or args.keep) and not args.batch:
         raise cli.ArgumentError("--out and --keep belong to --batch IN")
-    if args.batch and Path(args.out or "").suffix.lower() not in OUTPUTS:
+    if args.batch and Path(args.out or "").suffix.lower() not in SCORED:
         raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
     if args.batch and not Path(args.batch).exists():
         raise cli.ArgumentError(f"--batch: there is no such file {Path(args.batch).absolute()}")

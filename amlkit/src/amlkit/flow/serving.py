@@ -205,7 +205,7 @@ def deploy(
                 )
             except KeyboardInterrupt:
                 old = before.serving if before else None
-                on = f"{_words(old)} serves on" if old else "nothing serves yet"
+                on = f"{model_of(old)} serves on" if old else "nothing serves yet"
                 raise KeyboardInterrupt(f"interrupted; {on}") from None
         if objection is None and before and not outcome.rolled_back:
             _restore(
@@ -274,8 +274,8 @@ def _test_and_switch(
 ) -> Outcome:
     """Starts a deployment beside the present one, tests it, and switches if it passes."""
     endpoints, old = workspace.endpoints, before.serving if before else None
-    beside = f" beside {_words(old)}" if old else ""
-    say(f"starting {deployment.name} with {_words(deployment)}{beside}")
+    beside = f" beside {model_of(old)}" if old else ""
+    say(f"starting {deployment.name} with {model_of(deployment)}{beside}")
     if old and old.model != deployment.model:
         say(f"warning: whoever asks endpoint {name} for {old.model} will get other answers")
     try:
@@ -300,7 +300,7 @@ def _test_and_switch(
     lines = show_log(log, deployment, say)
     where = f"; its log: {deployment.log}" if lines and deployment.log else ""
     why = with_cause(problem, log, package)
-    reason = f"{_words(deployment)} is not deployed: {why}{where}"
+    reason = f"{model_of(deployment)} is not deployed: {why}{where}"
     try:
         endpoints.delete_deployment(name, deployment)
     except WorkError as error:
@@ -327,6 +327,6 @@ def _start_and_test(
     return smoke_test(workspace, started, examples)
 
 
-def _words(deployment: Deployment) -> str:
-    """Its model and version."""
+def model_of(deployment: Deployment) -> str:
+    """A deployment's model and version, in words."""
     return f"{deployment.model}:{deployment.model_version}"

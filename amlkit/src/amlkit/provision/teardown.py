@@ -55,8 +55,7 @@ def destroy(context: Context) -> dict[str, Any]:
             ours = [step for step in ours if step.key != "application"]
             context.say(f"the service principal stays: {heirs}")
         # With an application of ours its secrets go by themselves.
-        goes = any(step.key == "application" for step in ours)
-        rotation = _rotation(context, looked, goes=goes)
+        rotation = _rotation(context, looked, goes=_goes("application", ours))
         secrets = len(rotation.stored()) if rotation else 0
         leftovers = _deleted(context, looked) if context.args.purge else []
         if not ours and not secrets and not leftovers:
@@ -71,7 +70,7 @@ def destroy(context: Context) -> dict[str, Any]:
             return _report(context, [], [], []) | {"status": "declined"}
         if rotation and rotation.revoke():
             context.say("  removed: secrets of the service principal")
-        return _take_down(context, ours, looked, leftovers)
+        return _take_down(context, ours, looked, leftovers, registry)
 
 
 def _announce(context: Context, ours: list[Resource], secrets: int, gone: list[str]) -> None:
@@ -144,10 +143,13 @@ def _take_down(
     ours: Sequence[Resource],
     looked: Survey,
     leftovers: Sequence[tuple[str, Command]],
+    registry: str,
 ) -> dict[str, Any]:
-    """Removes one after the other; the group at the end, where nothing needs it."""
+    """Removes one after the other; the group at the end, where nothing needs it.
+
+    `registry` goes with the workspace; "" if there is none.
+    """
     facts, removed, kept = looked.facts, list[Resource](), list[dict[str, str]]()
-    registry = _registry(context, looked)
     for title, command in leftovers:
         with elapsed(title, context.say, done="removed"):
             run(context.az, command, facts, absent_ok=True)
@@ -203,7 +205,7 @@ def _stays(context: Context, looked: Survey, removed: Sequence[Resource]) -> boo
         return False
     group = looked.findings["resource_group"].found
     until = (group.get("tags") or {}).get(DELETED_WORKSPACE, "")
-    if any(step.key == "workspace" for step in removed):
+    if _goes("workspace", removed):
         day = datetime.now(UTC) + timedelta(days=WORKSPACE_KEPT)
         until = f"{day:%Y-%m-%d}"
         words = [

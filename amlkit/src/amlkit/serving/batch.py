@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from amlkit.say import say
 from amlkit.serving.predictor import CannotAnswer, Predictor
+from amlkit.tabular.parts import SCORED
 from amlkit.tabular.saved_model import Answers, from_table
 from amlkit.tabular.table import CsvSource, Schema, TableError, file_kind, iter_tables
 
@@ -86,7 +87,7 @@ def score(model: Path, source: Path, output: Path, keep: Sequence[str], said: Sa
     Raises:
         TableError, CannotAnswer, OSError: in one line, why it cannot be.
     """
-    if output.suffix.lower() not in (".parquet", ".csv"):
+    if output.suffix.lower() not in SCORED:
         raise TableError(f"{output.name}: the output is written as .parquet or .csv")
     if output.resolve() == source.resolve():
         raise TableError(f"{output.name}: the output would take the place of the input")

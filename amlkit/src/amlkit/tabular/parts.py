@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PARQUET = (".parquet", ".pq")  # how the names of a table's parts end
+SCORED = (".parquet", ".csv")  # how the name of a table ends that a model was asked for
 
 
 def table_files(table: Path) -> dict[str, Path]:

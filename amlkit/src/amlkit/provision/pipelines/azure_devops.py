@@ -13,14 +13,12 @@ from urllib.parse import quote
 
 from amlkit.provision.pipelines.checks import Resource
 from amlkit.provision.pipelines.federation import credential, service_connection, subscription
-from amlkit.provision.pipelines.names import Repository
+from amlkit.provision.pipelines.names import FILES, Repository
 from amlkit.provision.pipelines.table import Call, Facts, Row, named, whole
 
 V = "api-version=7.1"
 V_PREVIEW = "api-version=7.1-preview.1"
 BUILD_VALIDATION = "0609b952-1397-4640-95ec-e00a01b2c241"
-ROOT = "azure-pipelines.yml"
-BY_HAND = ("ci", "data", "environment", "training", "deployment")
 _P = "{organization}/{project}/_apis"
 
 
@@ -200,8 +198,7 @@ def _pipelines(wanted: Wanted) -> Iterator[Row]:
             "connection": {"id": "{github_connection}"},
             "type": "gitHub",
         }
-    files = {"root": ROOT} | {name: f"pipelines/{name}.yml" for name in BY_HAND}
-    for key, path in files.items():
+    for key, path in FILES.items():
         name = wanted.slug if key == "root" else f"{wanted.slug}-{key}"
         body = {
             "name": name,

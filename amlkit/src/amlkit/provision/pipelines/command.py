@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from amlkit.provision.commands import know_principal
 from amlkit.provision.context import Context, agreed, require_subscription
 from amlkit.provision.credentials import azure_values
 from amlkit.provision.devops import organization_name
@@ -100,12 +101,7 @@ def _values(context: Context) -> dict[str, str]:
         Refused: no service principal is known.
     """
     require_subscription(context.settings)
-    if not context.facts.get("client_id"):
-        raise Refused(
-            "no service principal is known: `python infra/bootstrap.py apply` makes one; the id of"
-            " one that was handed to you goes into config.yml (azure.client_id)",
-            code=2,
-        )
+    know_principal(context)
     return azure_values(context)
 
 

@@ -21,6 +21,12 @@ _GITHUB = re.compile(
     r"(?P<name>[^/]+/[^/]+?)(?:\.git)?/?"
 )
 
+# The pipeline of the stages, and those that are run by hand.
+FILES = {"root": "azure-pipelines.yml"} | {
+    name: f"pipelines/{name}.yml"
+    for name in ("ci", "data", "environment", "training", "deployment")
+}
+
 
 @dataclass(frozen=True)
 class Repository:
