@@ -47,15 +47,15 @@ class JobParts:
     module: str
     """`penguins_model.train`."""
     data: Any
-    """The data asset: a `FileDataset`."""
+    """The data asset: a `FileDataset`; with SDK v2 its id, `azureml:NAME:VERSION`."""
     champion: Any | None
-    """The champion's files, a `FileDataset`; None where there is no champion."""
+    """The champion's files, a `FileDataset`, with SDK v2 the model's id; None: no champion."""
     arguments: tuple[str, ...]
     """What train.py is told beside its inputs, quoted for the shell that joins a command."""
     compute: str
-    """The name of the compute target, `azure.compute.name` of config.yml."""
+    """The name of the compute target, `azure.compute.name` of config.yml; empty: serverless."""
     environment: Any
-    """The SDK's `Environment`, as it is registered."""
+    """The SDK's `Environment`, as it is registered; with SDK v2 its id, `azureml:NAME:VERSION`."""
     resources: Resources = field(default_factory=Resources)
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,12 +69,26 @@ class DeploymentParts:
     entry_script: str
     """`penguins_model/score.py`, from that folder."""
     environment: Any
-    """The SDK's `Environment`."""
+    """The SDK's `Environment`; with SDK v2 its id, `azureml:NAME:VERSION`."""
     cpu_cores: float
+    """With SDK v1; with SDK v2 it is 0, and so is the next."""
     memory_gb: float
     name: str = ""
     endpoint: str = ""
     model: str = ""
+    """The model's name; with SDK v2 its id, `azureml:NAME:VERSION`."""
+    instance_type: str = ""
+    """With SDK v2."""
+    instance_count: int = 1
+
+
+@dataclass(frozen=True)
+class EndpointParts:
+    """What an endpoint of SDK v2 is made of."""
+
+    name: str
+    auth_mode: str
+    """`aad_token` or `key`."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +100,8 @@ class Calls:
     """(workspace, wheel) → the address at which pip finds it."""
     training_job: Callable[[JobParts], Any] | None = None
     deployment: Callable[[DeploymentParts], Any] | None = None
+    endpoint: Callable[[EndpointParts], Any] | None = None
+    """With SDK v2; without it amlkit makes a managed online endpoint."""
 
 
 class Named:

@@ -20,9 +20,9 @@ def region(text: str) -> str:
 class Compute:
     """The compute target that jobs run on, and how to make it where that is allowed."""
 
-    # 2 to 16 characters is what every version of the service takes.
+    # 2 to 16 characters is what every version of the service takes. Empty, with SDK v2: serverless.
     name: str = field(
-        default="cpu-cluster", metadata={"pattern": r"[A-Za-z][A-Za-z0-9-]{1,14}[A-Za-z0-9]"}
+        default="cpu-cluster", metadata={"pattern": r"([A-Za-z][A-Za-z0-9-]{1,14}[A-Za-z0-9])?"}
     )
     create: bool = False
     size: str = "Standard_DS3_v2"
@@ -75,6 +75,55 @@ class WebService:
 
 
 @dataclass(frozen=True)
+class JobResources:
+    """What a job of SDK v2 runs on, beside the compute target."""
+
+    instance_type: str = ""
+    instance_count: int = field(default=1, metadata={"min": 1})
+    shm_size: str = field(default="", metadata={"pattern": r"([1-9][0-9]*[bkmg])?"})
+
+
+@dataclass(frozen=True)
+class OnlineEndpoint:
+    """A managed online endpoint of SDK v2, and the deployments behind it."""
+
+    auth: str = field(default="aad_token", metadata={"choices": ("aad_token", "key")})
+    instance_type: str = "Standard_DS3_v2"
+    instance_count: int = field(default=1, metadata={"min": 1})
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """How a new deployment of SDK v2 gets the traffic of an endpoint."""
+
+    # Shares in per cent, each watched for `minutes`; after the last it gets all. Empty: at once.
+    steps: list[int] = field(default_factory=list)
+    minutes: float = field(default=5.0, metadata={"min": 0})
+    # Share of the requests that the new one is sent as a copy first; its answers go nowhere.
+    mirror: int = field(default=0, metadata={"min": 0, "max": 50})
+    max_error_rate: float = field(default=0.01, metadata={"min": 0, "max": 1})
+    # How many times as slow as the old one the new one may be (median); 0: it does not matter.
+    max_slowdown: float = field(default=3.0, metadata={"min": 0})
+    # How long the old deployment is kept for a rollback; it costs meanwhile.
+    keep_hours: float = field(default=24.0, metadata={"min": 0})
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no value tells alone."""
+        if self.steps != sorted(set(self.steps)) or any(not 0 < s < 100 for s in self.steps):
+            raise ValueError(f"steps {self.steps} must rise, from over 0 to under 100 per cent")
+
+
+@dataclass(frozen=True)
+class BatchEndpoint:
+    """A batch endpoint of SDK v2: the parallel job that scores a table in a datastore."""
+
+    compute: str = ""
+    instance_count: int = field(default=1, metadata={"min": 1})
+    max_concurrency_per_instance: int = field(default=1, metadata={"min": 1})
+    mini_batch_size: int = field(default=1, metadata={"min": 1})
+
+
+@dataclass(frozen=True)
 class Bootstrap:
     """What `infra/bootstrap.py` makes, and what it takes as given."""
 
@@ -121,6 +170,8 @@ class Bootstrap:
 class Azure:
     """Where Azure ML is, who calls, and what is made there."""
 
+    # Which SDK the drivers in src/ are written in.
+    sdk: str = field(default="v1", metadata={"choices": ("v1", "v2")})
     auth: str = field(
         default="service-principal",
         metadata={
@@ -177,4 +228,15 @@ class Azure:
     compute: Compute = field(default_factory=Compute)
     environment: Images = field(default_factory=Images)
     service: WebService = field(default_factory=WebService)
+    resources: JobResources = field(default_factory=JobResources)
+    online: OnlineEndpoint = field(default_factory=OnlineEndpoint)
+    traffic: Traffic = field(default_factory=Traffic)
+    batch: BatchEndpoint = field(default_factory=BatchEndpoint)
+    # The Azure ML registry by which models go from one workspace to another; empty: by copy.
+    registry: str = field(default="", metadata={"pattern": r"([A-Za-z0-9][A-Za-z0-9_-]{1,32})?"})
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no value tells alone."""
+        if self.sdk == "v1" and not self.compute.name:
+            raise ValueError("compute.name is empty: serverless compute comes with SDK v2")
