@@ -20,8 +20,8 @@ NOBODY = {"TENANT_ID": "", "SPN_ID": "", "SPN_PASSWORD": ""}
 SIGN_IN = """
 import json
 from pathlib import Path
-from amlkit.azureml_v1.errors import explain
-from amlkit.azureml_v1.identity import caller, credential
+from amlkit.azure.errors import explain
+from amlkit.azure.identity import caller, credential
 from amlkit.settings import load_settings
 overrides = [("azure.auth", "workload-identity", "--set azure.auth")]
 settings = load_settings(Path("."), overrides=overrides)
@@ -192,8 +192,8 @@ def test_the_doubles_sign_as_anybody_verifies(project: AzureProject, issuers: Is
 RENEW = """
 import json, os, sys, time
 from pathlib import Path
-from amlkit.azureml_v1 import identity
-from amlkit.azureml_v1.federation import federated
+from amlkit.azure import identity
+from amlkit.azure.federation import federated
 from amlkit.settings import load_settings
 identity.RENEWED_BEFORE = 0
 overrides = [("azure.auth", "workload-identity", "--set azure.auth")]

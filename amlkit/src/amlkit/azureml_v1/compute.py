@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from amlkit.azure.errors import status_of, words_of
 from amlkit.azureml_v1.connection import Connection
-from amlkit.azureml_v1.errors import status_of, words_of
 from amlkit.records import WorkError
 from amlkit.settings import Settings, SettingsError
 

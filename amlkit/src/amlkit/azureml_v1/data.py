@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amlkit.azureml_v1 import blobs
-from amlkit.azureml_v1.connection import Connection, on_azure
-from amlkit.azureml_v1.errors import words_of
+from amlkit.azure import blobs
+from amlkit.azure.connection import on_azure
+from amlkit.azure.errors import words_of
+from amlkit.azureml_v1.connection import Connection
 from amlkit.content import identity, one_of, write_json
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError

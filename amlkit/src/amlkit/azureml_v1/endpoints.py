@@ -15,10 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure.connection import on_azure, quiet, watch
+from amlkit.azure.errors import status_of, words_of
 from amlkit.azureml_v1 import shapes
-from amlkit.azureml_v1.connection import Connection, on_azure, quiet, watch
+from amlkit.azureml_v1.connection import Connection
 from amlkit.azureml_v1.environments import AzureEnvironments
-from amlkit.azureml_v1.errors import status_of, words_of
 from amlkit.azureml_v1.models import AzureModels
 from amlkit.azureml_v1.services import (
     STATES,

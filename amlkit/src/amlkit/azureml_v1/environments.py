@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from amlkit.azure.connection import on_azure, quiet, watch
+from amlkit.azure.errors import status_of
 from amlkit.azureml_v1 import shapes, wheels
-from amlkit.azureml_v1.connection import Connection, on_azure, quiet, watch
-from amlkit.azureml_v1.errors import status_of
+from amlkit.azureml_v1.connection import Connection
 from amlkit.calls import Calls, EnvironmentParts
 from amlkit.content import canonical_name
 from amlkit.lockfile import check_wheels, pins

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure.connection import on_azure, quiet
 from amlkit.azureml_v1 import artifacts, commands, compute, shapes
-from amlkit.azureml_v1.connection import Connection, on_azure, quiet
+from amlkit.azureml_v1.connection import Connection
 from amlkit.azureml_v1.data import AzureData, sdk_dataset
 from amlkit.azureml_v1.environments import AzureEnvironments
 from amlkit.azureml_v1.log import RunLog

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure.connection import on_azure
 from amlkit.azureml_v1 import artifacts
-from amlkit.azureml_v1.connection import Connection, on_azure
+from amlkit.azureml_v1.connection import Connection
 from amlkit.content import new_folder
 from amlkit.records import Model, Run, WorkError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from amlkit.azureml_v1 import blobs
+from amlkit.azure import blobs
 
 
 class Container:

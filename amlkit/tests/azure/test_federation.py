@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from amlkit.azureml_v1 import federation
-from amlkit.azureml_v1.errors import explain, is_passing
-from amlkit.azureml_v1.federation import lacking, remedy, source
-from amlkit.azureml_v1.identity import caller
+from amlkit.azure import federation
+from amlkit.azure.errors import explain, is_passing
+from amlkit.azure.federation import lacking, remedy, source
+from amlkit.azure.identity import caller
 from amlkit.records import WorkError
 from amlkit.settings import Settings, SettingsError, load_settings
 from conftest import SAMPLE

@@ -12,9 +12,9 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from amlkit.azureml_v1 import federation
-from amlkit.azureml_v1.error_table import TABLE
-from amlkit.azureml_v1.identity import caller
+from amlkit.azure import federation
+from amlkit.azure.error_table import TABLE
+from amlkit.azure.identity import caller
 from amlkit.records import WorkError
 from amlkit.settings import ENVIRONMENT_VARIABLES, Settings, SettingsError
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from amlkit.azureml_v1 import federation
+from amlkit.azure import federation
 from amlkit.settings import Azure
 
 # A token is renewed this long before it ends (s); what it was asked for may take a while.
@@ -44,34 +44,32 @@ def credential(azure: Azure) -> Any:
     return identity.ClientSecretCredential(azure.tenant_id, azure.client_id, azure.client_secret)
 
 
-def sdk_authentication(azure: Azure) -> Any:
-    """The same caller as SDK v1 takes it.
-
-    Its own `AzureCliAuthentication` cannot be installed beside today's azure-cli, so that whoever
-    is not a service principal comes through azure-identity.
-    """
-    from azureml.core import authentication
-
-    if azure.auth == "service-principal":
-        return authentication.ServicePrincipalAuthentication(
-            tenant_id=azure.tenant_id,
-            service_principal_id=azure.client_id,
-            service_principal_password=azure.client_secret,
-        )
-    return authentication.TokenAuthentication(kept_tokens(credential(azure)))
-
-
 def kept_tokens(source: Any) -> Callable[[str], str]:
-    """A function from audience to token that asks anew only when the old one ends.
+    """A function from audience to token that asks anew only when the old one ends."""
+    kept = KeptCredential(source)
+    return lambda audience: str(kept.get_token(audience.rstrip("/") + "/.default").token)
 
-    The SDK asks 25 times in one flow, and `az` takes half a second for each.
+
+class KeptCredential:
+    """A credential that asks anew only when a token ends; kept in memory alone.
+
+    The SDKs ask 25 times in one flow, each client of theirs for itself, and `az` takes half a
+    second for each.
     """
-    kept: dict[str, Any] = {}
 
-    def token(audience: str) -> str:
-        known = kept.get(audience)
-        if known is None or known.expires_on - time.time() < RENEWED_BEFORE:
-            kept[audience] = known = source.get_token(audience.rstrip("/") + "/.default")
-        return str(known.token)
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self._kept: dict[str, Any] = {}
 
-    return token
+    def get_token(self, *scopes: str, **asked: Any) -> Any:
+        """An `AccessToken`, as azure-core asks for it; a claim that is asked for is new each time.
+
+        Args:
+            scopes: such as `https://management.azure.com/.default`.
+            asked: `claims`, `tenant_id`, `enable_cae`.
+        """
+        key = repr((scopes, sorted(asked.items())))
+        known = self._kept.get(key)
+        if known is None or asked.get("claims") or known.expires_on - time.time() < RENEWED_BEFORE:
+            self._kept[key] = known = self.source.get_token(*scopes, **asked)
+        return known

@@ -1,0 +1,1 @@
+"""What both SDKs of Azure ML need alike: who calls, blobs, words for errors, content identities."""

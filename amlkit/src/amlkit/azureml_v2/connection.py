@@ -1,0 +1,44 @@
+"""One connection to a workspace by SDK v2, which its five parts share."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from amlkit.azure.connection import SharedConnection
+from amlkit.azure.identity import KeptCredential, caller, credential
+
+
+class Connection(SharedConnection):
+    """`MLClient`, the workspace, the caller's credential, and what was looked up by them."""
+
+    @property
+    def client(self) -> Any:
+        """The SDK's `MLClient`, made once in a command; that alone asks Azure for nothing."""
+        return self.kept(("client",), self._client)
+
+    @property
+    def credential(self) -> Any:
+        """The caller's credential; its tokens are kept in memory until they end."""
+        return self.kept(("credential",), lambda: KeptCredential(credential(self.settings.azure)))
+
+    def _client(self) -> Any:
+        azure = self.settings.azure
+        from azure.ai.ml import MLClient
+
+        # It tells of experimental classes whenever one is made.
+        logging.getLogger("azure").setLevel(logging.CRITICAL)
+        return MLClient(
+            self.credential,
+            azure.subscription_id,
+            azure.resource_group,
+            azure.workspace_name,
+            enable_telemetry=False,
+            show_progress=False,
+        )
+
+    def _open(self) -> Any:
+        """The workspace's entity: the first request of a command; says who asks for it."""
+        found = self.client.workspaces.get(self.settings.azure.workspace_name)
+        self.say(f"workspace {found.name} in {found.location}, as {caller(self.settings.azure)}")
+        return found
