@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .faults import Fault
 from .journal import Entry
+from .neighbours import owner
 from .refusals import refusal
 from .routing import BLOB, Answer, AzureError, Request
 from .wire import Body, Headers
@@ -179,7 +180,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _dispatch(self, request: Request, entry: Entry) -> Answer:
         """The answer of the part that plays it; 500 and a note in the journal if that breaks."""
-        azure = self.server.azure
+        azure = owner(self.server.azure, request.host, request.path)
         try:
             found = azure.router.find(request)
             entry.route = found[0].name

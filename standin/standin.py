@@ -92,34 +92,48 @@ class Clock:
 class Azure:
     """What there is of Azure: one attribute for each part, so that parts find one another."""
 
-    def __init__(self, folder: Path, lag: float, empty: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        lag: float,
+        empty: bool = False,
+        *,
+        first: Azure | None = None,
+        account: Account | None = None,
+    ) -> None:
         self.folder = folder
         self.lag = lag
         self.empty = empty
+        self.first = first
+        self.neighbours: list[Azure] = []
         self.clock = Clock()
-        self.account = Account(empty=empty)
-        self.world = World(self.account)
-        self.journal = Journal()
-        self.faults = Faults()
+        self.account = account or Account(empty=empty)
+        self.world: World = first.world if first else World(self.account)
+        self.journal: Journal = first.journal if first else Journal()
+        self.faults: Faults = first.faults if first else Faults()
         self.router = Router(self.account)
-        self.proxy = Proxy(self)
-        self.identity = Identity(self)
-        self.issuers = Issuers(self)
+        self.proxy: Proxy = first.proxy if first else Proxy(self)
+        self.identity: Identity = first.identity if first else Identity(self)
+        self.issuers: Issuers = first.issuers if first else Issuers(self)
         self.access = Access(self)
         self.operations = Operations(self)
         self.providers = Providers(self)
         self.groups = Groups(self)
         self.policies = Policies(self)
         self.resources = Resources(self)
-        self.storage_accounts = StorageAccounts(self)
+        self.storage_accounts: StorageAccounts = (
+            first.storage_accounts if first else StorageAccounts(self)
+        )
         self.containers = Containers(self)
         self.vaults = Vaults(self)
         self.workspaces = Workspaces(self)
         self.deployments = Deployments(self)
         self.quotas = Quotas(self)
         self.authorization = Authorization(self)
-        self.applications = Applications(self)
-        self.service_principals = ServicePrincipals(self)
+        self.applications: Applications = first.applications if first else Applications(self)
+        self.service_principals: ServicePrincipals = (
+            first.service_principals if first else ServicePrincipals(self)
+        )
         self.batches = Batches(self)
         self.devops = DevOps(self)
         self.devops_pipelines = DevOpsPipelines(self)
@@ -153,7 +167,8 @@ class Azure:
         self.services = Services(self)
         for part in self.parts():
             self.router.add(part)
-        register_administrator(self)
+        if first is None:
+            register_administrator(self)
         if not empty:
             furnish(self)
 
@@ -161,8 +176,10 @@ class Azure:
         """All parts, in the order in which they start."""
         return [
             part
-            for part in vars(self).values()
+            for name, part in vars(self).items()
             if type(part).__module__.startswith(f"{__package__}.")
+            and name != "first"
+            and part is not getattr(self.first, name, None)
         ]
 
     def plays(self, host: str) -> bool:
@@ -185,6 +202,8 @@ class Azure:
 
     def close(self) -> None:
         """End what the parts started, last first."""
+        for other in self.neighbours:
+            other.close()
         for part in reversed(self.parts()):
             close = getattr(part, "close", None)
             if close is not None:
@@ -313,6 +332,13 @@ class StandIn:
     def clear_faults(self) -> None:
         """Take all faults away."""
         self.azure.faults.clear()
+
+    def add_workspace(self, resource_group: str, name: str) -> dict[str, str]:
+        """A second workspace of the same subscription; the variables that name it."""
+        from .neighbours import open_beside
+
+        open_beside(self.azure, resource_group, name)
+        return {"RESOURCE_GROUP": resource_group, "AML_WORKSPACE_NAME": name}
 
     def add_compute(self, name: str, size: str = "STANDARD_DS3_V2", max_nodes: int = 2) -> None:
         """A cluster that exists already."""
