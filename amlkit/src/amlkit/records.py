@@ -224,6 +224,24 @@ class Deployment:
     """The file of its server's log; empty where the log goes with the deployment."""
     commit_time: int = 0
     """Of the commit that it was deployed from: Unix seconds; 0 where that is not known."""
+    instance_type: str = ""
+    """Of the machines that it runs on and that cost; empty where there are none of its own."""
+    instance_count: int = 0
+    retired: str = ""
+    """Since when it serves no more, ISO 8601, UTC; empty where that is not known."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What a deployment has answered in a while."""
+
+    requests: float = 0.0
+    server_errors: float = 0.0
+    """Those of them that it answered with HTTP 5xx."""
+    client_errors: float = 0.0
+    """With HTTP 4xx."""
+    median_ms: float | None = None
+    """How long an answer took; None where nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -248,15 +266,21 @@ class Endpoint:
     """The one that gets the traffic, or most of it."""
     previous: Deployment | None = None
     """What served before: where `--rollback` goes."""
+    candidate: Deployment | None = None
+    """One that a call has left on its way to the traffic, with or without a share of it."""
     deployments: tuple[Deployment, ...] = ()
     """All that it has, the newest first."""
     traffic: Mapping[str, int] = field(default_factory=dict)
     """Shares in per cent by the deployments' names."""
+    mirrored: Mapping[str, int] = field(default_factory=dict)
+    """Shares of the requests that are sent to a deployment as a copy."""
     reason: str = ""
     """Why it is not `Ready`, in a line."""
     notes: tuple[str, ...] = ()
     """What a user should know of it beside, in lines."""
     keyed: bool = False
     """Whether a request needs a key."""
+    token_command: str = ""
+    """The command that prints the token a request needs; empty where it needs none."""
     withdrawn: tuple[Withdrawal, ...] = ()
     """What rollbacks took away, and nobody has deployed by name since."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from amlkit.records import (
     Model,
     Run,
     StoredData,
+    Traffic,
 )
 
 Say = Callable[[str], None]
@@ -151,6 +153,9 @@ class Models(Protocol):
 class Endpoints(Protocol):
     """Endpoints and the deployments behind them: new beside old, then the traffic moves."""
 
+    shares_traffic: bool
+    """Whether deployments may share the traffic, on machines of their own that cost."""
+
     def get(self, name: str) -> Endpoint | None:
         """An endpoint as it is now; None if there is none of that name."""
 
@@ -175,14 +180,24 @@ class Endpoints(Protocol):
     def key(self, name: str) -> str:
         """The key of an endpoint that asks for one; empty where none is needed."""
 
-    def set_traffic(self, endpoint: str, shares: Mapping[str, int]) -> Endpoint:
+    def set_traffic(
+        self, endpoint: str, shares: Mapping[str, int], mirrored: Mapping[str, int] | None = None
+    ) -> Endpoint:
         """Gives deployments their shares of the traffic, in per cent that make 100.
 
-        A deployment without a share is stopped where stopped ones cost nothing.
+        A deployment without a share is stopped where stopped ones cost nothing. `mirrored` are
+        shares of the requests that a deployment is sent as a copy; its answers go nowhere.
 
         Raises:
             WorkError: it could not, and what served before serves on; or there are no shares
                 here: one deployment gets all of it.
+        """
+
+    def traffic_since(self, endpoint: str, moment: datetime) -> Mapping[str, Traffic]:
+        """What each deployment has answered since then; one that nobody asked may be missing.
+
+        Raises:
+            WorkError: it cannot be found out, here or by this caller.
         """
 
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:

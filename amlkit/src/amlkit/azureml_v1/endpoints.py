@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from amlkit.azureml_v1.services import (
 )
 from amlkit.calls import DeploymentParts
 from amlkit.content import identity
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Traffic, WorkError
 from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 3.0
@@ -45,6 +46,8 @@ KIND += "recommends for new services; managed endpoints come with SDK v2"
 
 class AzureEndpoints:
     """`workspace.Endpoints`, by the SDK's `Webservice`."""
+
+    shares_traffic = False
 
     def __init__(
         self, connection: Connection, environments: AzureEnvironments, models: AzureModels
@@ -176,10 +179,12 @@ class AzureEndpoints:
         return self._key(found.serving.name)
 
     @on_azure
-    def set_traffic(self, endpoint: str, shares: Mapping[str, int]) -> Endpoint:
+    def set_traffic(
+        self, endpoint: str, shares: Mapping[str, int], mirrored: Mapping[str, int] | None = None
+    ) -> Endpoint:
         """See `Endpoints.set_traffic`: the new address is the endpoint's from now on."""
         given = {name: share for name, share in shares.items() if share}
-        if list(given.values()) != [100]:
+        if list(given.values()) != [100] or mirrored:
             told = ", ".join(f"{name} {share}" for name, share in shares.items()) or "none"
             raise WorkError(
                 f"endpoint {endpoint}: a container instance gets 100 % of the traffic or none "
@@ -195,6 +200,10 @@ class AzureEndpoints:
             if time.monotonic() > limit:
                 raise WorkError(f"{name} was tagged, but the workspace does not list it")
             time.sleep(POLL_INTERVAL)
+
+    def traffic_since(self, endpoint: str, moment: datetime) -> Mapping[str, Traffic]:
+        """See `Endpoints.traffic_since`: a container instance's requests are counted by nobody."""
+        raise WorkError(f"endpoint {endpoint}: the requests of a service are counted with SDK v2")
 
     @on_azure
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:

@@ -19,6 +19,7 @@ from amlkit.content import environment_version, new_folder, read_json, write_jso
 from amlkit.local.batch import score_table
 from amlkit.local.environments import LocalEnvironments
 from amlkit.local.jobs import last_lines
+from amlkit.local.meaning import only_one, without_meaning
 from amlkit.local.processes import inherited_variables, is_held, module_path, start_detached
 from amlkit.local.server import (
     HEALTH_LIMIT,
@@ -32,7 +33,7 @@ from amlkit.local.server import (
 )
 from amlkit.local.supervisor import HOLD_FILE, LOCK_FILE, STATE_FILE, WANTED_FILE
 from amlkit.local.withdrawals import restore, withdraw, withdrawals
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Traffic, WorkError
 from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 0.05
@@ -47,6 +48,8 @@ class LocalEndpoints:
     Each endpoint has one supervisor, and the server that serves; a second one runs while it is
     tested. The traffic is never shared.
     """
+
+    shares_traffic = False
 
     def __init__(self, folder: Path, environments: LocalEnvironments) -> None:
         self._folder = folder.absolute()
@@ -113,7 +116,7 @@ class LocalEndpoints:
         """See `Endpoints.create_deployment`: its own copy of code and model, as in the cloud."""
         home = self._endpoint(definition.endpoint)
         self._forget_others(home)
-        for line in _without_meaning(definition):
+        for line in without_meaning(definition):
             say(line)
         python = self._environments.interpreter(definition.environment, say)
         model = definition.model
@@ -167,10 +170,12 @@ class LocalEndpoints:
         """See `Endpoints.key`: only this machine reaches it."""
         return ""
 
-    def set_traffic(self, endpoint: str, shares: Mapping[str, int]) -> Endpoint:
+    def set_traffic(
+        self, endpoint: str, shares: Mapping[str, int], mirrored: Mapping[str, int] | None = None
+    ) -> Endpoint:
         """See `Endpoints.set_traffic`: all of it moves to one deployment, no request is lost."""
         home = self._endpoint(endpoint)
-        name = _only(endpoint, shares)
+        name = only_one(endpoint, shares, mirrored or {})
         if not (home / "deployments" / name / RECORD_FILE).is_file():
             raise WorkError(f"endpoint {endpoint} has no deployment {name}")
         self._supervise(home)
@@ -186,6 +191,10 @@ class LocalEndpoints:
         if found is None:
             raise WorkError(f"{home} was removed meanwhile; run this again")
         return found
+
+    def traffic_since(self, endpoint: str, moment: datetime) -> Mapping[str, Traffic]:
+        """See `Endpoints.traffic_since`: nobody counts requests here."""
+        raise WorkError(f"endpoint {endpoint}: on this machine nobody counts requests")
 
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
         """See `Endpoints.delete_deployment`; its log stays until the next deployment."""
@@ -317,26 +326,6 @@ def _notes(state: Mapping[str, Any], wished: int) -> tuple[str, ...]:
     elif wished and wished != state["port"]:
         notes.append(f"port {state['port']} stays, not {wished}: --delete gives up an address")
     return tuple(notes)
-
-
-def _without_meaning(definition: DeploymentDefinition) -> Iterator[str]:
-    """Lines that name what this machine has no such thing for."""
-    scale = definition.scale
-    if scale.instance_count > 1 or scale.instance_type:
-        kind = f" of {scale.instance_type}" if scale.instance_type else ""
-        yield f"not on this machine: {scale.instance_count} instances{kind}; workers count here"
-
-
-def _only(endpoint: str, shares: Mapping[str, int]) -> str:
-    """The one deployment that gets all of the traffic."""
-    names = [name for name, share in shares.items() if share]
-    if len(names) != 1 or shares[names[0]] != 100:
-        told = ", ".join(f"{name} {share}" for name, share in shares.items()) or "none"
-        raise WorkError(
-            f"endpoint {endpoint}: on this machine one deployment gets 100 % of the traffic "
-            f"(asked for: {told})"
-        )
-    return names[0]
 
 
 def _has_ended(state: Mapping[str, Any], name: str) -> bool:
