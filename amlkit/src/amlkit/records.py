@@ -232,7 +232,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Traffic:
+class Answered:
     """What a deployment has answered in a while."""
 
     requests: float = 0.0

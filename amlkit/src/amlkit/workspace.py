@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from amlkit.records import (
+    Answered,
     DataAsset,
     DataDefinition,
     Deployment,
@@ -25,7 +26,6 @@ from amlkit.records import (
     Model,
     Run,
     StoredData,
-    Traffic,
 )
 
 Say = Callable[[str], None]
@@ -193,7 +193,7 @@ class Endpoints(Protocol):
                 here: one deployment gets all of it.
         """
 
-    def traffic_since(self, endpoint: str, moment: datetime) -> Mapping[str, Traffic]:
+    def answered(self, endpoint: str, since: datetime) -> Mapping[str, Answered]:
         """What each deployment has answered since then; one that nobody asked may be missing.
 
         Raises:

@@ -34,7 +34,7 @@ from amlkit.azureml_v1.services import (
 )
 from amlkit.calls import DeploymentParts
 from amlkit.content import identity
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Traffic, WorkError
+from amlkit.records import Answered, Deployment, DeploymentDefinition, Endpoint, WorkError
 from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 3.0
@@ -201,8 +201,8 @@ class AzureEndpoints:
                 raise WorkError(f"{name} was tagged, but the workspace does not list it")
             time.sleep(POLL_INTERVAL)
 
-    def traffic_since(self, endpoint: str, moment: datetime) -> Mapping[str, Traffic]:
-        """See `Endpoints.traffic_since`: a container instance's requests are counted by nobody."""
+    def answered(self, endpoint: str, since: datetime) -> Mapping[str, Answered]:
+        """See `Endpoints.answered`: a container instance's requests are counted by nobody."""
         raise WorkError(f"endpoint {endpoint}: the requests of a service are counted with SDK v2")
 
     @on_azure

@@ -33,7 +33,7 @@ from amlkit.local.server import (
 )
 from amlkit.local.supervisor import HOLD_FILE, LOCK_FILE, STATE_FILE, WANTED_FILE
 from amlkit.local.withdrawals import restore, withdraw, withdrawals
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Traffic, WorkError
+from amlkit.records import Answered, Deployment, DeploymentDefinition, Endpoint, WorkError
 from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 0.05
@@ -192,8 +192,8 @@ class LocalEndpoints:
             raise WorkError(f"{home} was removed meanwhile; run this again")
         return found
 
-    def traffic_since(self, endpoint: str, moment: datetime) -> Mapping[str, Traffic]:
-        """See `Endpoints.traffic_since`: nobody counts requests here."""
+    def answered(self, endpoint: str, since: datetime) -> Mapping[str, Answered]:
+        """See `Endpoints.answered`: nobody counts requests here."""
         raise WorkError(f"endpoint {endpoint}: on this machine nobody counts requests")
 
     def delete_deployment(self, endpoint: str, deployment: Deployment) -> None:
