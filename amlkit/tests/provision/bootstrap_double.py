@@ -81,6 +81,7 @@ class DoubleOfAz(Az):
     def _one(self, request: dict[str, Any]) -> dict[str, Any]:
         """One answer of a batch."""
         assert request["method"] == "GET"
+        assert " " not in request["url"], "an address has no blanks"
         path, _, asked = request["url"].removeprefix("/").partition("?")
         self.before(("batched", f"{GRAPH}/{path}"))
         if asked:

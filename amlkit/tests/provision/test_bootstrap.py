@@ -134,6 +134,11 @@ def test_an_application_of_the_name_is_used_not_doubled(az: DoubleOfAz, opened: 
     assert path in az.made, "what was there before is not removed"
 
 
+def test_a_principal_may_have_blanks_in_its_name(az: DoubleOfAz, opened: Open) -> None:
+    commands.apply(opened(("azure.service_principal_name", "pipelines of the zoo")))
+    assert sum("/applications/" in key for key in az.made) == 1
+
+
 def test_a_principal_that_config_names_is_not_made_anew(az: DoubleOfAz, opened: Open) -> None:
     with pytest.raises(Refused, match=r"service principal .* is not there: check azure.client_id"):
         commands.apply(opened(("azure.client_id", "0" * 8 + "-0000-4000-8000-" + "0" * 12)))
@@ -156,6 +161,20 @@ def test_data_is_uploaded_once_for_each_content(
     assert changed["created"] == ["seals.csv in container data"]
     teardown.destroy(opened(command="destroy", purge=True))
     assert set(az.made) == {"seals.csv"}, "the double keeps blobs apart from their container"
+
+
+def test_braces_and_brackets_in_what_people_name_are_theirs(
+    az: DoubleOfAz, opened: Open, tmp_path: Path
+) -> None:
+    """Braces name no fact; in a template `[…]` is an expression, `[[…]` the text."""
+    table = tmp_path / "{seals} [1].csv"
+    table.write_text("a,b\n1,2\n", encoding="utf-8")
+    tags = {"note": "{word} {tenant_id}", "list": "[a, b]", "half": "[a] b"}
+    changes = [(f"azure.bootstrap.tags.{name}", value) for name, value in tags.items()]
+    commands.apply(opened(*changes, data=table, command="apply"))
+    assert table.name in az.made
+    shown = az.made[opened().names.storage_id]["tags"]
+    assert shown == {**tags, "list": "[[a, b]", "made-by-amlkit": opened().names.key}
 
 
 def test_a_new_role_is_waited_for_before_the_upload(

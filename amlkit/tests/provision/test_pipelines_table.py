@@ -10,6 +10,7 @@ import pytest
 from amlkit.provision.pipelines import azure_devops
 from amlkit.provision.pipelines.names import Repository, repository, variables
 from amlkit.provision.pipelines.table import Call
+from amlkit.provision.placeholders import fact
 from amlkit.provision.records import Refused
 
 NAMES = {
@@ -62,11 +63,24 @@ def test_names_that_are_missing_are_refused(tmp_path: Path) -> None:
 
 
 def test_facts_keep_their_kind_and_unknown_ones_are_shown() -> None:
-    call = Call("post", "{project}/x", ("id={number}",), {"id": "{number}", "name": "a-{number}"})
+    project, number = fact("project"), fact("number")
+    body = {"id": number, "name": f"a-{number}", "text": "{project} {0}"}
+    call = Call("post", f"{project}/x", (f"id={number}",), body)
     assert not call.known({"project": "p"})
     filled = call.filled({"project": "p", "number": 7})
-    assert filled == Call("post", "p/x", ("id=7",), {"id": 7, "name": "a-7"})
+    assert filled == Call("post", "p/x", ("id=7",), {**body, "id": 7, "name": "a-7"})
     assert call.filled({}).url == "<project>/x"
+
+
+def test_what_others_wrote_into_an_approval_stays_as_it_is() -> None:
+    """It is sent again with another approver: braces in it name no fact."""
+    row = azure_devops.approval("churn-prod", ["approver_0"])
+    there = {"instructions": "Look at {run} {0} first", "approvers": [{"id": "bob"}]}
+    facts = {"organization": "o", "project": "p", "production": "1", "approver_0": "ada"}
+    change = row.change({"id": 3, "settings": there}, facts)
+    assert change is not None and change.known(facts)
+    settings = change.filled(facts).body["settings"]
+    assert settings == {**there, "approvers": [{"id": "bob"}, {"id": "ada"}]}
 
 
 @pytest.mark.parametrize("federation", [True, False])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from amlkit.provision.az import failure_of
 from amlkit.provision.facts import GRAPH
 from amlkit.provision.names import Names
+from amlkit.provision.placeholders import fact
 from amlkit.provision.records import Command, az
 
 # How long the directory may need until all of Azure knows a new principal (s).
 REPLICATION = 180
 
 
-CLIENT = "servicePrincipals(appId='{client_id}')"
+CLIENT = f"servicePrincipals(appId='{fact('client_id')}')"
 
 
 def key_of(name: str) -> str:
@@ -23,9 +25,9 @@ def key_of(name: str) -> str:
 
 def directory(names: Names, *, client: bool) -> Command:
     """All that is asked of the directory, in one request (JSON batching of Microsoft Graph)."""
-    named = f"?$filter=displayName eq {_quoted(names.service_principal)}"
+    named = f"?$filter={quote(f'displayName eq {_quoted(names.service_principal)}')}"
     asked = {key: key_of(key) for key in names.application_keys}
-    asked |= {"applications": f"applications{named}", "caller": "{caller}"}
+    asked |= {"applications": f"applications{named}", "caller": fact("caller")}
     asked |= {"servicePrincipals": f"servicePrincipals{named}"}
     asked |= {"principal": CLIENT} if client else {}
     requests = [{"id": k, "method": "GET", "url": f"/{url}"} for k, url in asked.items()]

@@ -41,9 +41,7 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
 
 def typed(command: Command, az: Az, facts: Facts) -> str:
     """A command as a person types it, what it reads from standard input in its place."""
-    body = command.stdin(facts or {"": ""}) or ""
-    words = [body if word == "@-" else word for word in command.filled(facts, for_display=True)]
-    return az.shown(*words)
+    return az.shown(*command.shown(facts))
 
 
 def state_of(finding: Finding | None) -> str:

@@ -12,6 +12,7 @@ from amlkit.provision.facts import (
 )
 from amlkit.provision.failures import Kind
 from amlkit.provision.names import Names
+from amlkit.provision.placeholders import fact
 from amlkit.provision.records import (
     Look,
     Refused,
@@ -48,12 +49,12 @@ def principal(names: Names, azure: Azure) -> list[Resource]:
             for key in names.application_keys
         ),
         first_suffices=True,
-        remove=(az("ad", "app", "delete", "--id", "{application_id}"),),
+        remove=(az("ad", "app", "delete", "--id", fact("application_id")),),
         purge=(
-            az("ad", "app", "delete", "--id", "{application_id}"),
+            az("ad", "app", "delete", "--id", fact("application_id")),
             az(
                 *("rest", "--method", "delete", "--url"),
-                f"{GRAPH}/directory/deletedItems/{{application_id}}",
+                f"{GRAPH}/directory/deletedItems/{fact('application_id')}",
             ),
         ),
         ours=lambda found: found.get("uniqueName") in names.application_keys,
@@ -68,7 +69,7 @@ def principal(names: Names, azure: Azure) -> list[Resource]:
     ]
     if mode == "existing" and not azure.client_id:
         looks.append(Look(unknown, _only("servicePrincipals", name)))
-    create = az("ad", "sp", "create", "--id", "{client_id}")
+    create = az("ad", "sp", "create", "--id", fact("client_id"))
     return [
         application,
         Resource(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from amlkit.provision.failures import Kind
-
-Facts = Mapping[str, str]
-_FACT = re.compile(r"\{(\w+)\}")
+from amlkit.provision.placeholders import Facts, filled, known, names_in
 
 
 class Refused(Exception):
@@ -34,8 +31,8 @@ class Refused(Exception):
 class Command:
     """One call of `az`.
 
-    `{principal_id}` and the like stand for what earlier steps found out; a command whose facts are
-    not known yet cannot run. A body goes in by standard input: `@-` stands for it.
+    It has places for what earlier steps find out; while that is not known it cannot run. A body
+    goes in by standard input: `@-` stands for it.
     """
 
     arguments: tuple[str, ...]
@@ -44,37 +41,28 @@ class Command:
     @property
     def facts(self) -> set[str]:
         """The names of the facts that it needs."""
-        return set(_FACT.findall(" ".join([*self.arguments, self.stdin({}) or ""])))
+        return names_in([*self.arguments, self.body])
 
     def known(self, facts: Facts) -> bool:
         """Whether all of them are known."""
-        return all(facts.get(name) for name in self.facts)
+        return known([*self.arguments, self.body], facts)
 
-    def filled(self, facts: Facts, *, for_display: bool = False) -> tuple[str, ...]:
-        """The arguments with the facts in them; for display, unknown ones as `<principal id>`."""
-        arguments = list(self.arguments)
-        if for_display and "--name" in arguments:  # one that follows from what is not known yet
-            place = arguments.index("--name")
-            if any(not facts.get(name) for name in _FACT.findall(arguments[place + 1])):
-                del arguments[place : place + 2]
-        return tuple(_with(text, facts, for_display=for_display) for text in arguments)
+    def filled(self, facts: Facts) -> tuple[str, ...]:
+        """The arguments with the facts in them."""
+        return tuple(map(str, filled(self.arguments, facts)))
 
     def stdin(self, facts: Facts) -> str | None:
         """What it reads from standard input."""
-        text = None if self.body is None else json.dumps(self.body)
-        return text if text is None else _with(text, facts, for_display=True)
+        return None if self.body is None else json.dumps(filled(self.body, facts))
 
-
-def _with(text: str, facts: Facts, *, for_display: bool) -> str:
-    """The text with the facts in it; unknown ones stay, or are shown."""
-
-    def fact(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if for_display and not facts.get(name):
-            return f"<{name.replace('_', ' ')}>" if facts else match.group(0)
-        return facts[name]
-
-    return _FACT.sub(fact, text)
+    def shown(self, facts: Facts) -> list[str]:
+        """The arguments for a person, unknown facts as `<principal id>`, the body in its place."""
+        words = list(self.arguments)
+        if "--name" in words and not known(words[words.index("--name") + 1], facts):
+            place = words.index("--name")  # it follows from what is not known yet
+            del words[place : place + 2]
+        body = self.stdin(facts) or ""
+        return [body if word == "@-" else str(filled(word, facts)) for word in words]
 
 
 def az(*arguments: str, body: Any = None) -> Command:
@@ -151,23 +139,31 @@ class Put:
 
     def known(self, facts: Facts) -> bool:
         """Whether all that it needs is known."""
-        needed = _FACT.findall(f"{self.path} {json.dumps(self.body)}")
-        return all(facts.get(name) for name in needed)
+        return known([self.path, self.body], facts)
 
     def described(self, facts: Facts) -> dict[str, Any]:
         """The resource as a template of Resource Manager describes it."""
-        scope, _, rest = _with(self.path, facts, for_display=False).rpartition("/providers/")
+        scope, _, rest = str(filled(self.path, facts)).rpartition("/providers/")
         provider, *parts = rest.split("/")
         around = scope.partition("/providers/")[2]
-        body = json.loads(_with(json.dumps(self.body), facts, for_display=False))
         return {
             "type": "/".join([provider, *parts[::2]]),
             "apiVersion": self.version,
             "name": "/".join(parts[1::2]),
             **({"scope": around} if around else {}),
             "dependsOn": list(self.after),
-            **body,
+            **_literal(filled(self.body, facts)),
         }
+
+
+def _literal(value: Any) -> Any:
+    """The value as a template takes it: `[…]` would be an expression there."""
+    if isinstance(value, Mapping):
+        return {key: _literal(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_literal(each) for each in value]
+    expression = isinstance(value, str) and value.startswith("[") and value.endswith("]")
+    return f"[{value}" if expression else value
 
 
 @dataclass(frozen=True)

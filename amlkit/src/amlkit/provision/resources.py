@@ -25,6 +25,7 @@ from amlkit.provision.facts import (
 from amlkit.provision.failures import Kind
 from amlkit.provision.making import made_by_put, network, tagged
 from amlkit.provision.names import Names
+from amlkit.provision.placeholders import fact
 from amlkit.provision.principal import principal
 from amlkit.provision.records import Look, Put, Resource, Right, arm_delete, arm_get, az
 from amlkit.provision.roles import own_table, right_to_upload, roles
@@ -157,7 +158,7 @@ def key_vault(names: Names, azure: Azure, *, recover: bool) -> Resource:
     """Where the workspace keeps secrets; rights by roles, as in the extension's own template."""
     wanted, vault = azure.bootstrap, names.key_vault
     properties = {
-        "tenantId": "{tenant_id}",
+        "tenantId": fact("tenant_id"),
         "sku": {"family": "A", "name": "standard"},
         "enableRbacAuthorization": True,
         "softDeleteRetentionInDays": wanted.key_vault_retention_days,

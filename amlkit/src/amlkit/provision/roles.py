@@ -26,6 +26,7 @@ from amlkit.provision.facts import (
 )
 from amlkit.provision.failures import Kind
 from amlkit.provision.names import Names
+from amlkit.provision.placeholders import fact
 from amlkit.provision.records import (
     Look,
     Put,
@@ -76,7 +77,7 @@ def roles(names: Names, azure: Azure) -> list[Resource]:
             role,
             scope,
             "service_principal",
-            ("{principal_id}", "ServicePrincipal"),
+            (fact("principal_id"), "ServicePrincipal"),
             mode=azure.bootstrap.roles,
             reason=reason,
         )
@@ -88,7 +89,7 @@ def _role(
     names: Names, key: str, role: str, scope: str, inside: str, who: tuple[str, str], **more: Any
 ) -> Resource:
     """A role assignment: by the name that follows from it, or whatever gives the same right."""
-    name, (principal, kind) = f"{{{key}_name}}", who
+    name, (principal, kind) = fact(f"{key}_name"), who
     place = f"{scope}/providers/{ASSIGNMENT}"
     version, built_in = VERSIONS[ASSIGNMENT], "/providers/Microsoft.Authorization/roleDefinitions"
     given = {
@@ -182,7 +183,7 @@ def _own_role(names: Names, wanted: str, inside: str, mode: str = "create") -> R
     """A role for whoever is logged in."""
     [(key, role, scope, reason)] = [each for each in _own_roles(names) if each[0] == wanted]
     title = f"role {role} on {scope.rpartition('/')[2]}, for you"
-    who = ("{caller_id}", "{caller_type}")
+    who = (fact("caller_id"), fact("caller_type"))
     return _role(names, key, role, scope, inside, who, mode=mode, title=title, reason=reason)
 
 
@@ -199,8 +200,8 @@ def requested(names: Names) -> list[Resource]:
             looks=(),
             make=(
                 az(
-                    *("ad", "app", "owner", "add", "--id", "{client_id}"),
-                    *("--owner-object-id", "{caller_id}"),
+                    *("ad", "app", "owner", "add", "--id", fact("client_id")),
+                    *("--owner-object-id", fact("caller_id")),
                 ),
             ),
             inside="service_principal",

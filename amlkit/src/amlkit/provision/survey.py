@@ -58,6 +58,9 @@ def run(
 
     The extension `ml` that has some of them is added where it is missing.
     """
+    if not command.known(facts):
+        missing = ", ".join(sorted(name for name in command.facts if not facts.get(name)))
+        raise Refused(f"{missing.replace('_', ' ')} is not known yet: run this again")
     arguments, given = command.filled(facts), command.stdin(facts)
     try:
         return az.json(*arguments, stdin=given, absent_ok=absent_ok, timeout=timeout)

@@ -6,7 +6,7 @@ MicrosoftDocs/vsts-rest-api-specs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,12 +14,13 @@ from urllib.parse import quote
 from amlkit.provision.pipelines.checks import Resource
 from amlkit.provision.pipelines.federation import credential, service_connection, subscription
 from amlkit.provision.pipelines.names import FILES, Repository
-from amlkit.provision.pipelines.table import Call, Facts, Row, named, whole
+from amlkit.provision.pipelines.table import Call, Row, named, whole
+from amlkit.provision.placeholders import Facts, fact
 
 V = "api-version=7.1"
 V_PREVIEW = "api-version=7.1-preview.1"
 BUILD_VALIDATION = "0609b952-1397-4640-95ec-e00a01b2c241"
-_P = "{organization}/{project}/_apis"
+_P = f"{fact('organization')}/{fact('project')}/_apis"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _production(wanted: Wanted, branch: str) -> Iterator[Row]:
     group = Resource("variablegroup", "production_group", f"variable group {group_name}")
     yield _environment("production", name, "the model that is in use")
     if wanted.approvers:
-        yield environment.approval([f"approver_{n}" for n in range(len(wanted.approvers))])
+        yield approval(name, [f"approver_{n}" for n in range(len(wanted.approvers))])
     for each in (environment, group):
         if each is group:
             yield _group(wanted, "production_group", group_name, " --env prod")
@@ -103,9 +104,9 @@ def _production(wanted: Wanted, branch: str) -> Iterator[Row]:
         yield each.permission(["pipeline_root", "pipeline_deployment"], "the pipelines")
 
 
-def approval(name: str) -> Row:
-    """The approval on production's environment, looked for where nobody is named."""
-    return Resource("environment", "production", f"environment {name}").approval([])
+def approval(name: str, approvers: Sequence[str] = ()) -> Row:
+    """The approval on production's environment; by itself, it is looked for."""
+    return Resource("environment", "production", f"environment {name}").approval(list(approvers))
 
 
 def _project(wanted: Wanted) -> Row:
@@ -167,7 +168,7 @@ def _approver(number: int, who: str) -> Row:
         same = [each for each in found if who.lower() in _called(each)]
         return same[0] if len(same) == 1 else None
 
-    url = "https://vssps.dev.azure.com/{organization_name}/_apis/identities"
+    url = f"https://vssps.dev.azure.com/{fact('organization_name')}/_apis/identities"
     return Row(
         key=f"approver {who}",
         title=f"approver {who}",
@@ -190,12 +191,12 @@ def _called(identity: dict[str, Any]) -> set[str]:
 def _pipelines(wanted: Wanted) -> Iterator[Row]:
     """The pipeline of the stages, and the five by hand; a file that is registered stays so."""
     repository: dict[str, Any] = {
-        "id": "{repository}", "name": wanted.repository.name, "type": "azureReposGit",
+        "id": fact("repository"), "name": wanted.repository.name, "type": "azureReposGit",
     }  # fmt: skip
     if wanted.repository.on_github:
         repository = {
             "fullName": wanted.repository.name,
-            "connection": {"id": "{github_connection}"},
+            "connection": {"id": fact("github_connection")},
             "type": "gitHub",
         }
     for key, path in FILES.items():
@@ -233,24 +234,24 @@ def _of_file(repository: Repository, path: str) -> Any:
     return pick
 
 
-def _environment(fact: str, name: str, what: str) -> Row:
+def _environment(key: str, name: str, what: str) -> Row:
     place = f"{_P}/distributedtask/environments"
     return Row(
-        key=f"environment {fact}",
+        key=f"environment {key}",
         title=f"environment {name}",
         look=Call("get", place, (V, f"name={name}")),
         pick=named(name),
         make=Call("post", place, (V,), {"name": name, "description": what}),
-        learns=lambda found: {fact: str(found["id"])},
+        learns=lambda found: {key: str(found["id"])},
     )
 
 
-def _group(wanted: Wanted, fact: str, name: str, flags: str) -> Row:
+def _group(wanted: Wanted, key: str, name: str, flags: str) -> Row:
     """A variable group: `credentials` makes the one with a secret; without one, it is made here."""
     reference = {
         "name": name,
         "description": "",
-        "projectReference": {"id": "{project}", "name": "{project_name}"},
+        "projectReference": {"id": fact("project"), "name": fact("project_name")},
     }
     body = {
         "type": "Vsts",
@@ -259,14 +260,15 @@ def _group(wanted: Wanted, fact: str, name: str, flags: str) -> Row:
         "variables": {key: {"value": value} for key, value in wanted.values.items()},
         "variableGroupProjectReferences": [reference],
     }
-    make = Call("post", "{organization}/_apis/distributedtask/variablegroups", (V,), body)
+    place = f"{fact('organization')}/_apis/distributedtask/variablegroups"
+    make = Call("post", place, (V,), body)
     return Row(
-        key=f"variable_group {fact}",
+        key=f"variable_group {key}",
         title=f"variable group {name}",
         look=Call("get", f"{_P}/distributedtask/variablegroups", (V, f"groupName={name}")),
         pick=named(name),
         make=make if wanted.federation else None,
-        learns=lambda found: {fact: str(found["id"])},
+        learns=lambda found: {key: str(found["id"])},
         advice="" if wanted.federation else (
             "`python infra/bootstrap.py credentials --to azure-devops --organization"
             f" {wanted.organization} --project {quote(wanted.project)}{flags}` makes it"
@@ -285,7 +287,7 @@ def _federation(wanted: Wanted) -> Iterator[Row]:
     yield service_connection(name)
     title = f"the service connection {name}"
     known_by = f"azure-devops-{wanted.organization}-{wanted.project}-{name}"
-    yield credential(known_by, title, "{issuer}", "{subject}")
+    yield credential(known_by, title, fact("issuer"), fact("subject"))
     yield connection.branch_control(wanted.variables["mainBranch"])
     pipelines = _all("data", "environment", "training", "deployment")
     yield connection.permission(pipelines, "the pipelines")
@@ -293,13 +295,13 @@ def _federation(wanted: Wanted) -> Iterator[Row]:
 
 def _branch_policy(branch: str) -> Row:
     """Pull requests run CI: `pr:` in the YAML does nothing on Azure Repos."""
-    scope = {"repositoryId": "{repository}", "refName": branch, "matchKind": "Exact"}
+    scope = {"repositoryId": fact("repository"), "refName": branch, "matchKind": "Exact"}
     body = {
         "isEnabled": True,
         "isBlocking": True,
         "type": {"id": BUILD_VALIDATION},
         "settings": {
-            "buildDefinitionId": "{pipeline_root}",
+            "buildDefinitionId": fact("pipeline_root"),
             "displayName": "CI",
             "queueOnSourceUpdateOnly": True,
             "manualQueueOnly": False,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amlkit.provision.pipelines.table import Call, Facts, Row
+from amlkit.provision.pipelines.table import Call, Row
+from amlkit.provision.placeholders import Facts, fact
 
 VERSION = "api-version=7.1-preview.1"
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
@@ -21,7 +22,8 @@ BRANCH_CONTROL = {
     "name": "evaluatebranchProtection",
     "version": "0.0.1",
 }
-_PLACE = "{organization}/{project}/_apis/pipelines/checks/configurations"
+_PIPELINES = f"{fact('organization')}/{fact('project')}/_apis/pipelines"
+_PLACE = f"{_PIPELINES}/checks/configurations"
 # How long each is waited for, in minutes: half a day for people, since what is pushed meanwhile
 # waits with the run (`batch`); a month, the most, for a lock.
 _SHIFT, _MONTH, _DAY = 720, 43_200, 1_440
@@ -46,9 +48,9 @@ class Resource:
         mended: Callable[[dict[str, Any], Facts], dict[str, Any] | None] = lambda *_: None,
     ) -> Row:
         """A check of a type; `mended` gives the settings where those that are there do not do."""
-        resource = {"type": self.kind, "id": f"{{{self.fact}}}"}
+        resource = {"type": self.kind, "id": fact(self.fact)}
         body = {"type": {"id": kind}, "settings": settings, "timeout": minutes}
-        query = (f"resourceType={self.kind}", f"resourceId={{{self.fact}}}", "$expand=settings")
+        query = (f"resourceType={self.kind}", f"resourceId={fact(self.fact)}", "$expand=settings")
 
         def pick(answer: Any, facts: Facts) -> Any:
             for each in answer["value"]:
@@ -80,7 +82,7 @@ class Resource:
         Args:
             approvers: the facts with their ids. Two or more: nobody approves a run of their own.
         """
-        people: list[Any] = [{"id": f"{{{name}}}"} for name in approvers]
+        people: list[Any] = [{"id": fact(name)} for name in approvers]
         settings = {
             "approvers": people,
             "executionOrder": "anyOrder",
@@ -96,7 +98,7 @@ class Resource:
             missing = [name for name in approvers if str(facts.get(name)).lower() not in known]
             if not missing:
                 return None
-            return {**found, "approvers": there + [{"id": f"{{{name}}}"} for name in missing]}
+            return {**found, "approvers": there + [{"id": fact(name)} for name in missing]}
 
         return self.row("approval", "approval", APPROVAL, settings, _SHIFT, mended=mended)
 
@@ -132,8 +134,7 @@ class Resource:
             pipelines: the facts with their numbers.
             said: what people call them together.
         """
-        place = "{organization}/{project}/_apis/pipelines/pipelinepermissions"
-        place += f"/{self.kind}/{{{self.fact}}}"
+        place = f"{_PIPELINES}/pipelinepermissions/{self.kind}/{fact(self.fact)}"
 
         def pick(answer: Any, facts: Facts) -> Any:
             if (answer.get("allPipelines") or {}).get("authorized"):
@@ -142,7 +143,7 @@ class Resource:
             may = {each["id"] for each in listed if each.get("authorized")}
             return answer if all(facts.get(name) in may for name in pipelines) else None
 
-        allowed = [{"id": f"{{{name}}}", "authorized": True} for name in pipelines]
+        allowed = [{"id": fact(name), "authorized": True} for name in pipelines]
         return Row(
             key=f"permission {self.fact}",
             title=f"permission for {said} on {self.title}",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amlkit.provision.pipelines.requests import Requests
-from amlkit.provision.pipelines.table import Call, Facts, Row
+from amlkit.provision.pipelines.table import Call, Row
+from amlkit.provision.placeholders import Facts
 from amlkit.provision.records import Refused
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from amlkit.provision.facts import GRAPH
-from amlkit.provision.pipelines.table import Call, Facts, Row
+from amlkit.provision.pipelines.table import Call, Row
+from amlkit.provision.placeholders import Facts, fact, filled, known
 from amlkit.provision.records import Refused
 
 AUDIENCE = "api://AzureADTokenExchange"
@@ -30,13 +31,13 @@ def service_connection(name: str) -> Row:
         "url": "https://management.azure.com/",
         "authorization": {
             "scheme": "WorkloadIdentityFederation",
-            "parameters": {"tenantid": "{tenant}", "serviceprincipalid": "{client}"},
+            "parameters": {"tenantid": fact("tenant"), "serviceprincipalid": fact("client")},
         },
         "data": {
             "environment": "AzureCloud",
             "scopeLevel": "Subscription",
-            "subscriptionId": "{subscription}",
-            "subscriptionName": "{subscription_name}",
+            "subscriptionId": fact("subscription"),
+            "subscriptionName": fact("subscription_name"),
             "creationMode": "Manual",
         },
         "isShared": False,
@@ -45,7 +46,7 @@ def service_connection(name: str) -> Row:
             {
                 "name": name,
                 "description": "",
-                "projectReference": {"id": "{project}", "name": "{project_name}"},
+                "projectReference": {"id": fact("project"), "name": fact("project_name")},
             }
         ],
     }
@@ -87,11 +88,11 @@ def service_connection(name: str) -> Row:
         title=f"service connection {name}, by federation",
         look=Call(
             "get",
-            "{organization}/{project}/" + _ENDPOINTS,
+            f"{fact('organization')}/{fact('project')}/{_ENDPOINTS}",
             (_VERSION, f"endpointNames={name}", "includeDetails=true"),
         ),
         pick=pick,
-        make=Call("post", "{organization}/" + _ENDPOINTS, (_VERSION,), body),
+        make=Call("post", f"{fact('organization')}/{_ENDPOINTS}", (_VERSION,), body),
         learns=learns,
         read_back=True,
     )
@@ -123,7 +124,7 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
         issuer: who signs the tokens.
         subject: whom they are about, letter by letter.
     """
-    place = GRAPH + "/applications(appId='{client}')/federatedIdentityCredentials"
+    place = f"{GRAPH}/applications(appId='{fact('client')}')/federatedIdentityCredentials"
     body = {
         "name": _named(name),
         "issuer": issuer,
@@ -133,17 +134,16 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
     }
 
     def pick(answer: Any, facts: Facts) -> Any:
-        wanted = Call("", "", body=[issuer, subject])
-        if not wanted.known(facts):
+        if not known([issuer, subject], facts):
             return None
         there = (answer or {}).get("value") or []
-        same = [each for each in there if _trusted(each) == wanted.filled(facts).body]
+        same = [each for each in there if _trusted(each) == filled([issuer, subject], facts)]
         # One of our name that trusts another: of a connection made anew, a renamed repository.
         return next(iter([*same, *(each for each in there if each["name"] == body["name"])]), None)
 
     def change(found: Any, facts: Facts) -> Call | None:
         now = {key: body[key] for key in ("issuer", "subject", "audiences")}
-        if {key: found.get(key) for key in now} == Call("", "", body=now).filled(facts).body:
+        if {key: found.get(key) for key in now} == filled(now, facts):
             return None
         return Call("patch", f"{place}/{found['id']}", (), now)
 

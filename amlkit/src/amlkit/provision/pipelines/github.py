@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential
-from amlkit.provision.pipelines.table import Call, Facts, Row, named, whole
+from amlkit.provision.pipelines.table import Call, Row, named, whole
+from amlkit.provision.placeholders import Facts, fact
 from amlkit.provision.records import Refused
 
 _ONLY_CHOSEN = {"protected_branches": False, "custom_branch_policies": True}
@@ -98,7 +99,7 @@ def _environment(repository: str, name: str, approvers: list[str]) -> Row:
     """
     place = f"repos/{repository}/environments/{quote(name, safe='')}"
     people = [
-        {"type": f"{{kind_{number}}}", "id": f"{{approver_{number}}}"}
+        {"type": fact(f"kind_{number}"), "id": fact(f"approver_{number}")}
         for number in range(len(approvers))
     ]
     body: dict[str, Any] = {"deployment_branch_policy": _ONLY_CHOSEN}
@@ -244,5 +245,5 @@ def _credentials(wanted: Wanted) -> Iterator[Row]:
             f"github-{repository}-{environment}",
             f"the environment {environment} of {repository}",
             GITHUB_ISSUER,
-            f"{{subject}}:environment:{environment}",
+            f"{fact('subject')}:environment:{environment}",
         )

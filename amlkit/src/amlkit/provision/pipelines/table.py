@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Facts = Mapping[str, Any]
-_FACT = re.compile(r"\{(\w+)\}")
+from amlkit.provision.placeholders import Facts, filled, known
 
 
 @dataclass(frozen=True)
 class Call:
     """One request: to Azure DevOps or Microsoft Graph by its address, to GitHub by a path.
 
-    `{project}` and the like stand for what earlier rows found out. A text that is one such word and
-    nothing else becomes the fact itself, a number where that is one. The method `secret` stores the
-    body under a name, in a place that `query` gives to `gh secret set`: only `gh` can encrypt it.
+    It has places for what earlier rows find out. The method `secret` stores the body under a name,
+    in a place that `query` gives to `gh secret set`: only `gh` can encrypt it.
     """
 
     method: str
@@ -27,45 +24,12 @@ class Call:
 
     def known(self, facts: Facts) -> bool:
         """Whether every fact that it needs is known."""
-        return all(name in facts for name in _names((self.url, self.query, self.body)))
+        return known([self.url, self.query, self.body], facts)
 
     def filled(self, facts: Facts) -> Call:
-        """The request with the facts in it; unknown ones stay as `<pipeline ci>`."""
-        return Call(
-            self.method,
-            str(_filled(self.url, facts)),
-            tuple(str(_filled(each, facts)) for each in self.query),
-            _filled(self.body, facts),
-        )
-
-
-def _names(value: Any) -> set[str]:
-    """The facts that a value names."""
-    if isinstance(value, str):
-        return set(_FACT.findall(value))
-    if isinstance(value, Mapping):
-        return set().union(*map(_names, value.values()))
-    if isinstance(value, list | tuple):
-        return set().union(*map(_names, value))
-    return set()
-
-
-def _filled(value: Any, facts: Facts) -> Any:
-    """The value with the facts in it."""
-    if isinstance(value, Mapping):
-        return {key: _filled(each, facts) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, facts) for each in value]
-    if not isinstance(value, str):
-        return value
-    if (whole := _FACT.fullmatch(value)) and whole.group(1) in facts:
-        return facts[whole.group(1)]
-
-    def fact(found: re.Match[str]) -> str:
-        name = found.group(1)
-        return str(facts[name]) if name in facts else f"<{name.replace('_', ' ')}>"
-
-    return _FACT.sub(fact, value)
+        """The request with the facts in it; unknown ones are shown, as `<pipeline ci>`."""
+        url, query, body = (filled(each, facts) for each in (self.url, self.query, self.body))
+        return Call(self.method, str(url), tuple(map(str, query)), body)
 
 
 def _nothing(found: Any) -> Facts:
