@@ -67,7 +67,7 @@ class AzureProject(BakedProject):
         assert secret not in out + err, "a driver printed the secret"
         return Answer(process.returncode, json.loads(out), err)
 
-    def sdk(self, script: str, *arguments: str) -> Any:
+    def sdk(self, script: str, *arguments: str, **more: str) -> Any:
         """The JSON that a script with the SDK's `workspace` prints; it is not of this project."""
         head = """
         import json, os, sys, warnings
@@ -82,7 +82,7 @@ class AzureProject(BakedProject):
         """
         done = subprocess.run(
             [self.python, "-c", dedent(head) + dedent(script), *arguments],
-            env=self.environment(),
+            env=self.environment(**more),
             capture_output=True,
             encoding="utf-8",
             check=False,

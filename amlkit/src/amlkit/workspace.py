@@ -149,12 +149,24 @@ class Models(Protocol):
     def read(self, model: Model, path: str) -> bytes | None:
         """A file of a registered model; None where there is none."""
 
+    def download(self, model: Model) -> Path:
+        """A folder on this machine that holds a registered model's files."""
+
+    def create(self, name: str, folder: Path, tags: Mapping[str, str]) -> Model:
+        """Registers a folder's files as the next version: a model that another workspace made.
+
+        Raises:
+            WorkError: there is one workspace only, as on this machine.
+        """
+
 
 class Endpoints(Protocol):
     """Endpoints and the deployments behind them: new beside old, then the traffic moves."""
 
     shares_traffic: bool
     """Whether deployments may share the traffic, on machines of their own that cost."""
+    counting_delay: float
+    """Seconds until a request that was answered is counted."""
 
     def get(self, name: str) -> Endpoint | None:
         """An endpoint as it is now; None if there is none of that name."""

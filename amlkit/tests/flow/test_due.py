@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from amlkit import cli
-from amlkit.flow.due import decide, followed_endpoint
+from amlkit.flow.due import decide
 from amlkit.local.withdrawals import restore, withdraw, withdrawals
 from amlkit.records import (
     Deployment,
@@ -19,7 +18,6 @@ from amlkit.records import (
     Model,
     Withdrawal,
 )
-from amlkit.settings import SettingsError, load_settings
 from conftest import Project
 
 
@@ -218,26 +216,3 @@ def test_flags_that_do_not_go_together_are_refused(
 ) -> None:
     answer = project.call("deploy", "--local", *flags)
     assert answer.code == 2 and words in answer.err and answer.err.count("\n") == 1
-
-
-@pytest.mark.parametrize("endpoint", ["endpoint: {name: other}", "# the same endpoint's name"])
-def test_production_in_a_workspace_of_its_own_is_refused_in_one_line(
-    endpoint: str, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (project.root / "config.prod.yml").write_text(
-        f"{endpoint}\nazure:\n  workspace_name: mlw-prod\n", encoding="utf-8"
-    )
-    monkeypatch.setenv("AML_WORKSPACE_NAME", "mlw-dev")  # a pipeline sets it: the files decide
-    settings = load_settings(project.root, env="prod")
-    parser = cli.parser("", "")
-    context = cli.Context(
-        parser.parse_args(["--env", "prod"]),
-        settings,
-        None,
-        None,
-        print,  # type: ignore[arg-type]
-    )
-    with pytest.raises(
-        SettingsError, match=r"config\.prod\.yml:3: azure\.workspace_name is .mlw-prod. "
-    ):
-        followed_endpoint(context)

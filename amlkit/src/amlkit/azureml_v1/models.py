@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -101,6 +102,16 @@ class AzureModels:
         inside = list(home.iterdir())
         # A registered folder comes with its own name.
         return inside[0] if len(inside) == 1 and inside[0].is_dir() else home
+
+    @on_azure
+    def create(self, name: str, folder: Path, tags: Mapping[str, str]) -> Model:
+        """See `Models.create`."""
+        from azureml.core import Model as SdkModel
+
+        kept = {key: value for key, value in tags.items() if len(value) <= LONGEST_TAG}
+        with contextlib.chdir(folder.parent):  # the SDK takes paths below the working folder alone
+            made = SdkModel.register(self.connection.workspace, folder.name, name, tags=kept)
+        return _model(made)
 
     def sdk(self, model: Model) -> Any:
         """The SDK's object of a registered model."""

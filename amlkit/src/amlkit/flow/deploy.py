@@ -169,6 +169,7 @@ def deploy_due(context: cli.Context) -> Served:
     if not found.now or found.definition is None:
         return Served(name, endpoint, lines=(found.words(),), due=found)
     context.say(found.words())
+    found = due.brought_here(context, found)
     done = deploy(context, found)
     if done.switched:
         found = replace(found, now=False, reason=f"version {found.version} serves now")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amlkit import cli
-from amlkit.flow import serving
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
-from amlkit.settings import Settings, SettingsError, load_settings
-
-WORKSPACE = ("subscription_id", "resource_group", "workspace_name")
+from amlkit.flow import promotion, serving
+from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Model, WorkError
+from amlkit.settings import SettingsError, load_settings
 
 
 @dataclass(frozen=True)
@@ -26,6 +24,8 @@ class Due:
     """What should serve; None where there is nothing to."""
     followed: str = ""
     """The endpoint that it is served at already; empty: it is the newest version."""
+    promotion: tuple[promotion.Origin, Model] | None = None
+    """What has to come from another workspace first; `version` is that model's there."""
 
     def objection(self, endpoint: Endpoint | None) -> str:
         """Why it is due no more, the endpoint being as it is now; empty where it still is."""
@@ -47,14 +47,17 @@ class Due:
 def what_is_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
     """What the endpoint of these settings should serve; `endpoint` is what there is.
 
-    It is the newest registered model; with `--env NAME` and an endpoint of its own, what the
-    endpoint of config.yml serves.
+    It is the newest registered model; with `--env NAME` and an endpoint or a workspace of its own,
+    what the endpoint of config.yml serves.
 
     Raises:
-        SettingsError: there is no entry script, or `--env` names another workspace.
+        SettingsError: there is no entry script, or the variables name another workspace.
     """
     settings, workspace = context.settings, context.workspace
-    followed = followed_endpoint(context)
+    origin = promotion.find_origin(context)
+    followed = origin.endpoint if origin else followed_endpoint(context)
+    if origin:
+        workspace = origin.workspace
     if followed:
         before = workspace.endpoints.get(followed)
         first = before.serving if before and before.status == "Ready" else None
@@ -70,6 +73,8 @@ def what_is_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
         if model is None:
             gone = f"{serving.model_of(first)}, which {followed} serves, is gone"
             return Due(False, None, f"{gone} from the registry")
+        if origin:
+            return _promotion_due(context, origin, first, model, endpoint)
     else:
         name = serving.model_name(settings, workspace)
         versions = workspace.models.versions(name)
@@ -79,6 +84,43 @@ def what_is_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
     serving.require_score(settings)
     wanted = serving.deployment_definition(settings, workspace, context.calls, model, dry_run=True)
     return decide(wanted, endpoint, followed)
+
+
+def _promotion_due(
+    context: cli.Context,
+    origin: promotion.Origin,
+    served: Deployment,
+    model: Model,
+    endpoint: Endpoint | None,
+) -> Due:
+    """Whether a model that another workspace serves is to be promoted and deployed here."""
+    settings, workspace = context.settings, context.workspace
+    serving.require_score(settings)
+    versions = workspace.models.versions(model.name)
+    here = promotion.promoted(versions, origin, model) or promotion.unmade(versions, model)
+    wanted = serving.deployment_definition(settings, workspace, context.calls, here, dry_run=True)
+    found = decide(wanted, endpoint, origin.endpoint)
+    now = endpoint.serving if endpoint else None
+    number = promotion.newer(versions, now.model_version, origin, model) if now else ""
+    if number:
+        reason = f"version {number} of {origin.workspace.name} serves, and is newer"
+        found = replace(found, now=False, reason=reason)
+    elif found.now:
+        environment = workspace.environments.get(wanted.environment).version
+        differs = promotion.difference(context, origin, served, wanted.code_version, environment)
+        if differs:
+            found = replace(found, now=False, reason=differs)
+    return replace(found, version=model.version, promotion=(origin, model))
+
+
+def brought_here(context: cli.Context, found: Due) -> Due:
+    """The same, with the model in this workspace: promoted where it comes from another."""
+    if found.promotion is None or context.args.dry_run:
+        return found
+    settings, workspace = context.settings, context.workspace
+    model = promotion.promote(context, *found.promotion)
+    wanted = serving.deployment_definition(settings, workspace, context.calls, model, dry_run=True)
+    return replace(found, definition=wanted)
 
 
 def decide(wanted: DeploymentDefinition, endpoint: Endpoint | None, followed: str = "") -> Due:
@@ -134,33 +176,13 @@ def known_due(context: cli.Context, endpoint: Endpoint | None) -> Due:
 
 
 def followed_endpoint(context: cli.Context) -> str:
-    """The endpoint of config.yml, where `--env` names another one; else empty.
-
-    Raises:
-        SettingsError: `--env` names another workspace.
-    """
+    """The endpoint of config.yml, where `--env` names another one; else empty."""
     settings, args = context.settings, context.args
     if not args.env:
         return ""
-    # By the files: environment variables name one workspace for both.
     given = [cli.assignment(text) for text in args.set if not text.startswith("endpoint.")]
     base = load_settings(settings.root, overrides=given, environ={})
-    if not args.local:
-        theirs = load_settings(settings.root, env=args.env, overrides=given, environ={})
-        _refuse_other_workspace(base, theirs, args.env)
     return base.endpoint.name if base.endpoint.name != settings.endpoint.name else ""
-
-
-def _refuse_other_workspace(base: Settings, settings: Settings, env: str) -> None:
-    for key in WORKSPACE:
-        ours, theirs = getattr(settings.azure, key), getattr(base.azure, key)
-        if ours.lower() != theirs.lower():
-            origin = settings.origin(f"azure.{key}")
-            raise SettingsError(
-                f"{origin}: azure.{key} is {ours!r} with --env {env} and {theirs!r} in config.yml: "
-                "models are not promoted from one workspace to another yet; deploy there by "
-                "--model-version, or name the same workspace"
-            )
 
 
 def _is_withdrawn(wanted: DeploymentDefinition, endpoint: Endpoint, now: Deployment) -> bool:

@@ -76,6 +76,14 @@ class LocalModels:
         file = Path(model.source, path)
         return file.read_bytes() if file.is_file() else None
 
+    def download(self, model: Model) -> Path:
+        """See `Models.download`: they are here."""
+        return Path(model.source)
+
+    def create(self, name: str, folder: Path, tags: Mapping[str, str]) -> Model:
+        """See `Models.create`."""
+        raise WorkError("this machine is one workspace: no model is promoted with --local")
+
 
 class Registry:
     """The store below `folder`: `mlflow.db` and `artifacts/`."""

@@ -1,0 +1,154 @@
+"""Promotion: a model goes from the workspace of config.yml to the one that `--env` names.
+
+Production deploys what staging served, by content: the model's own bytes, and only from a checkout
+whose code and serving environment are those that staging serves it with.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from amlkit import cli, content
+from amlkit.flow import serving
+from amlkit.platforms import open_workspace
+from amlkit.records import Deployment, Model, WorkError
+from amlkit.settings import Settings, SettingsError, load_settings
+from amlkit.workspace import Workspace
+
+# The settings, and the environment variables that beat them, which name a workspace.
+NAMES = {
+    "subscription_id": "SUBSCRIPTION_ID",
+    "resource_group": "RESOURCE_GROUP",
+    "workspace_name": "AML_WORKSPACE_NAME",
+}
+FROM, CONTENT = "promoted_from", "content"
+"""The tags of a promoted model: `<workspace id>/<name>:<version>`, and what its files hash to."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The workspace and the endpoint that production follows."""
+
+    workspace: Workspace
+    address: str
+    """`<subscription>/<resource group>/<workspace>`, in lower case."""
+    endpoint: str
+
+
+def find_origin(context: cli.Context) -> Origin | None:
+    """The workspace of config.yml, opened, where `--env` names another one; None where not.
+
+    Raises:
+        SettingsError: environment variables name the workspace of config.yml for both.
+    """
+    settings, args = context.settings, context.args
+    if not args.env or args.local:
+        return None
+    given = [cli.assignment(text) for text in args.set if not text.startswith("endpoint.")]
+    base = load_settings(settings.root, overrides=given, environ={})
+    theirs = load_settings(settings.root, env=args.env, overrides=given, environ={})
+    other = next((key for key in NAMES if not _same(base, theirs, key)), None)
+    if other is None:
+        return None
+    if all(_same(base, settings, key) for key in NAMES):
+        raise SettingsError(
+            f"{theirs.origin(f'azure.{other}')}: --env {args.env} has a workspace of its own, but "
+            f"the environment variable {NAMES[other]} names that of config.yml: give this step the "
+            f"variables of {theirs.azure.workspace_name}"
+        )
+    # Who calls is the same for both, so the principal needs to read there.
+    who = {name: value for name, value in os.environ.items() if name not in NAMES.values()}
+    base = load_settings(settings.root, overrides=given, environ=who)
+    workspace = open_workspace(base, context.calls, local=False, say=context.say)
+    return Origin(workspace, address_of(base), base.endpoint.name)
+
+
+def address_of(settings: Settings) -> str:
+    """What tells a workspace from every other: subscription, group and name, in lower case."""
+    return "/".join(getattr(settings.azure, key).lower() for key in NAMES)
+
+
+def promoted(versions: list[Model], origin: Origin, model: Model) -> Model | None:
+    """The version that is the copy of a model of the other workspace; None if there is none."""
+    source = source_of(origin, model)
+    return next((one for one in versions if one.tags.get(FROM) == source), None)
+
+
+def newer(versions: list[Model], serving_version: str, origin: Origin, model: Model) -> str:
+    """The origin's version that serves here, if it is newer than `model`; else empty."""
+    here = serving.find_version(versions, serving_version)
+    whose, _, number = (here.tags.get(FROM, "") if here else "").rpartition(":")
+    same = whose == source_of(origin, model).rpartition(":")[0]
+    return number if same and number.isdecimal() and int(number) > int(model.version) else ""
+
+
+def source_of(origin: Origin, model: Model) -> str:
+    """What a promoted model's tag says: where it comes from."""
+    return f"{origin.address}/{model.name}:{model.version}"
+
+
+def difference(
+    context: cli.Context, origin: Origin, served: Deployment, code: str, environment: str
+) -> str:
+    """How this checkout differs from what the origin's endpoint serves with; empty if not.
+
+    Args:
+        context: the call.
+        origin: the workspace that is followed.
+        served: what its endpoint serves.
+        code: the version of this checkout's code.
+        environment: that of its serving environment.
+    """
+    named = {"code": (served.code_version, code)}
+    named["serving environment"] = (served.environment_version, environment)
+    for what, (theirs, ours) in named.items():
+        if theirs != ours:
+            return (
+                f"endpoint {origin.endpoint} on {origin.workspace.name} serves with another {what} "
+                "than this checkout's: deploy there first"
+            )
+    return ""
+
+
+def promote(context: cli.Context, origin: Origin, model: Model) -> Model:
+    """The model in this workspace: the copy that is there, else a new one of the same bytes.
+
+    Raises:
+        WorkError: what was registered is not what was read.
+    """
+    models = context.workspace.models
+    known = promoted(models.versions(model.name), origin, model)
+    if known is not None:
+        return known
+    context.say(f"promoting {model.name}:{model.version} of {origin.workspace.name}")
+    folder = origin.workspace.models.download(model)
+    version = folder_content(folder)
+    tags = {**model.tags, FROM: source_of(origin, model), CONTENT: version}
+    made = models.create(model.name, folder, tags)
+    if folder_content(models.download(made)) != version:
+        raise WorkError(
+            f"{made.name}:{made.version} on {context.workspace.name} is not what was read from "
+            f"{origin.workspace.name}; delete that version, and promote again"
+        )
+    context.say(f"it is {made.name}:{made.version} on {context.workspace.name}")
+    return made
+
+
+def unmade(versions: list[Model], model: Model) -> Model:
+    """What a copy of a model would be, before it is made: its next version in this workspace."""
+    newest = max((int(one.version) for one in versions), default=0)
+    return replace(model, version=str(newest + 1), source="")
+
+
+def folder_content(folder: Path) -> str:
+    """12 hex digits of a model's files."""
+    files = {
+        path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
+    }
+    return content.files_identity(files)
+
+
+def _same(one: Settings, other: Settings, key: str) -> bool:
+    return bool(getattr(one.azure, key).lower() == getattr(other.azure, key).lower())
