@@ -115,6 +115,57 @@ def test_what_azure_is_still_making_is_waited_for(
     assert cluster["properties"]["provisioningState"] == "Succeeded"
 
 
+def cut_off(az: DoubleOfAz, path: str, state: str) -> None:
+    """The next deployment makes everything, and one thing is in this state when it fails."""
+
+    def strike(arguments: tuple[str, ...]) -> None:
+        if arguments[:3] == ("deployment", "group", "create"):
+            az.after = lambda arguments: None
+            az.made[path]["properties"] = {"provisioningState": state}
+            raise AzFailure(Kind.QUOTA, "Conflict", "no capacity in westeurope", "az deployment")
+
+    az.after = strike
+
+
+def test_what_a_failed_deployment_left_in_the_making_is_waited_for(
+    az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, waits = opened().names.vault_id, []
+
+    def finish(seconds: float) -> None:
+        waits.append(seconds)
+        az.made[vault]["properties"] = {"provisioningState": "Succeeded"}
+
+    monkeypatch.setattr("amlkit.provision.waits.time.sleep", finish)
+    cut_off(az, vault, "Creating")
+    assert len(commands.apply(opened())["created"]) == len(MADE)
+    assert len(waits) == 1
+
+
+def test_what_azure_gave_up_making_does_not_count_as_made(az: DoubleOfAz, opened: Open) -> None:
+    vault = opened().names.vault_id
+    cut_off(az, vault, "Failed")
+    with pytest.raises(Refused, match=r"given up making kv-.*remove it.*no capacity in westeurope"):
+        commands.apply(opened())
+    with pytest.raises(Refused, match="nothing was made: Azure has given up making kv-"):
+        commands.apply(opened())
+
+
+def test_a_deployment_of_a_run_that_was_cut_off_is_waited_for(
+    az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Azure/azure-cli #336: none of the same name may be made beside it."""
+    active = [AzFailure(Kind.CONFLICT, "DeploymentActive", "is still active", "az") for _ in "ab"]
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        if arguments[:3] == ("deployment", "group", "create") and active:
+            raise active.pop()
+
+    monkeypatch.setattr("amlkit.provision.waits.time.sleep", lambda seconds: None)
+    az.before = refuse
+    assert len(commands.apply(opened())["created"]) == len(MADE)
+
+
 def test_two_applications_of_the_name_are_not_guessed_between(az: DoubleOfAz, opened: Open) -> None:
     for number in (1, 2):
         path = f"https://graph.microsoft.com/v1.0/applications/{number}"

@@ -7,6 +7,7 @@ was lost.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import time
@@ -100,8 +101,8 @@ class Engine:
             except AzFailure as failure:
                 if failure.kind is Kind.FORBIDDEN and "/deployments/" in failure.message:
                     return False
-                if any(self._made_all_the_same(step, failure) is None for step in steps):
-                    raise
+                for step in steps:
+                    self._made_all_the_same(step, failure)
         self.reader.forget()
         self.created += [step.title for step in steps]
         self._new |= {step.key for step in steps}
@@ -129,8 +130,6 @@ class Engine:
             found = self._run(step)
         except AzFailure as failure:
             found = self._made_all_the_same(step, failure)
-            if found is None:
-                raise _advised(failure, step, nothing_made=not self.created) from None
         self.reader.forget()
         told = isinstance(found, dict) and (step.learns is nothing or "id" in found)
         if (found is None and step.learns is not nothing) or (told and not provisioned(found)):
@@ -165,14 +164,23 @@ class Engine:
         return found
 
     def _made_all_the_same(self, step: Resource, failure: AzFailure) -> Any:
-        """What is there after a creation that failed."""
-        if not step.looks or failure.kind is Kind.MISSING_AZ:
-            return None
-        self.reader.forget()
+        """What is there, and ready, after a creation that failed: its answer may have been lost.
+
+        Raises:
+            AzFailure: nothing is; the failure itself.
+            Refused: Azure has given up making it.
+        """
+        found = None
+        if step.looks and failure.kind is not Kind.MISSING_AZ:
+            self.reader.forget()
+            with contextlib.suppress(AzFailure):  # the failure that led here says more
+                found = find(step, self.reader, self.facts)
+        if found is None:
+            raise _advised(failure, step, nothing_made=not self.created) from None
         try:
-            return find(step, self.reader, self.facts)
-        except AzFailure:
-            return None  # the failure that led here says more
+            return found if provisioned(found) else self._until_ready(step)
+        except Refused as refused:
+            raise Refused(f"{refused}; it failed on: {failure.message}") from None
 
     def _until_ready(self, step: Resource) -> Any:
         """Looks until the thing is there and ready."""
@@ -216,9 +224,11 @@ def setting_of(key: str) -> str:
 
 def _heals(error: Exception, heals: Collection[Kind], what: str) -> str:
     """Why time may heal a failure; "" where it does not."""
-    if isinstance(error, AzFailure) and error.kind in heals:
-        return f"{what}: not known everywhere yet"
-    return ""
+    if not isinstance(error, AzFailure):
+        return ""
+    if error.code == "DeploymentActive":  # of a run that was cut off
+        return f"{what}: an earlier deployment is at work still"
+    return f"{what}: not known everywhere yet" if error.kind in heals else ""
 
 
 def _titles(steps: list[Resource]) -> str:

@@ -89,7 +89,7 @@ _CODES = {
     Kind.NAME_TAKEN: "StorageAccountAlreadyTaken VaultAlreadyExists",
     Kind.CONFLICT: (
         "Conflict ResourceGroupBeingDeleted AnotherOperationInProgress OperationNotAllowed "
-        "InvalidResourceGroupLocation InvalidResourceLocation RoleAssignmentExists "
+        "DeploymentActive InvalidResourceGroupLocation InvalidResourceLocation RoleAssignmentExists "
         "Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists "
         "VariableGroupExistsException"
     ),
