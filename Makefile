@@ -70,7 +70,7 @@ check-wheel: | $(UV_FILE) ## whether the template's wheel is what the source bui
 	$(RUN) python -m tools.wheel --check
 
 locks: | $(UV_FILE) ## lock what amlkit's extras ask for in the template; UPGRADE=1 renews all
-	$(MAKE) --no-print-directory -C '{{cookiecutter.project_slug}}' lock
+	$(RUN) python -m tools.locks $(if $(UPGRADE),--upgrade)
 
 .PHONY: lint types types-amlkit
 lint: | $(UV_FILE) ## ruff, mypy, shellcheck

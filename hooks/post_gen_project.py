@@ -1,4 +1,4 @@
-"""Leave the pipelines that were chosen, say what to type next, begin in Azure where asked to.
+"""Leave what was chosen, say what to type next, begin in Azure where asked to.
 
 Under cruft `_output_dir` is missing: nothing is made in Azure then, and nothing is said where
 `cruft update` and `cruft diff` compare two renderings in a temporary folder.
@@ -21,7 +21,7 @@ WINDOWS = (
 
 
 def leave_chosen() -> None:
-    """Remove what was rendered for the other system, and the folders that it alone was in."""
+    """Remove what was rendered for what was not chosen, and the folders that it alone was in."""
     for path in UNCHOSEN:
         if os.path.exists(path):
             os.remove(path)

@@ -69,6 +69,7 @@ class Template(Extension):
             check=check,
             check_all=check_all,
             typed=command.typed,
+            mark_unless=command.mark_unless,
             kept_by_skip=command.kept_by_skip,
             unchosen=command.unchosen,
         )

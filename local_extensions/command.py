@@ -20,6 +20,9 @@ PROVIDERS = {
     "azure-pipelines": ("azure-pipelines.yml", "pipelines", "docs/pipelines.md"),
     "github-actions": (".github", "docs/pipelines.github.md"),
 }
+# Each `azureml_sdk`, and the derived answer that ends the names of files which are of it alone.
+SDKS = {"v1": "__v1", "v2": "__v2"}
+UNCHOSEN = ".unchosen"
 # What of them stood in the user's folder before anything was rendered.
 _stood_before: set[str] = set()
 
@@ -38,6 +41,11 @@ def refusal(wanted: bool) -> str | None:
 def typed(wanted: Any) -> bool:
     """Tell whether a yes to `bootstrap_azure` stands among cookiecutter's own arguments."""
     return bool(wanted) and any(word.startswith("bootstrap_azure=") for word in sys.argv[1:])
+
+
+def mark_unless(chosen: str, sdk: str) -> str:
+    """Return what ends the name of a file of `sdk`: nothing if it is chosen, else a mark."""
+    return "" if chosen == sdk else UNCHOSEN
 
 
 def kept_by_skip(answers: dict[str, Any]) -> str:
@@ -61,7 +69,9 @@ def kept_by_skip(answers: dict[str, Any]) -> str:
             for name in files:
                 path = os.path.relpath(os.path.join(folder, name), FOLDER)
                 copied = any(fnmatch(path, mark) for mark in answers["_copy_without_render"])
-                rendered = path.replace("{{cookiecutter.package_name}}", answers["package_name"])
+                rendered = path
+                for answer in ("package_name", *SDKS.values()):
+                    rendered = rendered.replace(f"{{{{cookiecutter.{answer}}}}}", answers[answer])
                 if copied and not os.path.exists(os.path.join(project, rendered)):
                     missing.append(path.replace("[", "[[]"))
         answers["_copy_without_render"] = missing
@@ -69,12 +79,15 @@ def kept_by_skip(answers: dict[str, Any]) -> str:
 
 
 def unchosen(answers: dict[str, Any]) -> str:
-    """Return the paths, one a line, that were rendered for the `ci_provider` that was not chosen.
+    """Return the paths, one a line, that were rendered for what was not chosen.
 
     What the user had there before is theirs, and not among them.
     """
     chosen = answers["ci_provider"]
-    other = (path for name in PROVIDERS if name != chosen for path in _files_of(name))
+    other = [path for name in PROVIDERS if name != chosen for path in _files_of(name)]
+    [answer] = (answer for sdk, answer in SDKS.items() if sdk != answers["azureml_sdk"])
+    mark = f"{{{{cookiecutter.{answer}}}}}"
+    other += [path.replace(mark, UNCHOSEN) for path in _files_below(".") if mark in path]
     return "\n".join(path for path in other if path not in _stood_before)
 
 
@@ -82,11 +95,17 @@ def _files_of(provider: str) -> list[str]:
     """Name the template's files of a provider, from its root, with forward slashes."""
     found = []
     for name in PROVIDERS[provider]:
-        if os.path.isfile(os.path.join(FOLDER, name)):
-            found.append(name)
-        for folder, _, files in os.walk(os.path.join(FOLDER, name)):
-            at = os.path.relpath(folder, FOLDER).replace(os.sep, "/")
-            found += [f"{at}/{file}" for file in files]
+        single = os.path.isfile(os.path.join(FOLDER, name))
+        found += [name] if single else _files_below(name)
+    return found
+
+
+def _files_below(folder: str) -> list[str]:
+    """Name the template's files below a folder, from its root, with forward slashes."""
+    found = []
+    for at, _, files in os.walk(os.path.join(FOLDER, folder)):
+        paths = (os.path.relpath(os.path.join(at, name), FOLDER) for name in files)
+        found += [path.replace(os.sep, "/") for path in paths]
     return found
 
 

@@ -18,7 +18,8 @@ from tests.conftest import ROOT, Bake, BakedProject, Cli, environment
 
 QUESTIONS = (
     "project_name project_slug package_name description author_name subscription_id location"
-    " resource_group workspace_name service_principal_name bootstrap_azure ci_provider license"
+    " resource_group workspace_name service_principal_name bootstrap_azure ci_provider azureml_sdk"
+    " license"
 )
 HOSTILE = {
     "quotes": """He said "it's" '''so''' \"\"\"too\"\"\" ``` """,

@@ -13,9 +13,10 @@ UNREAD = re.compile(r"requirements-.*\.txt|data/.*|LICENSE|wheels/.*\.whl")
 LONGEST = {r"src/\w+\.py": 100, r"src/\w+/\w+\.py": 120, r"infra/\w+\.py": 25}
 
 
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
 @pytest.mark.parametrize("provider", ["azure-pipelines", "github-actions"])
-def test_a_rendered_repository_is_small(provider: str, bake: Bake) -> None:
-    default = bake(ci_provider=provider)
+def test_a_rendered_repository_is_small(provider: str, sdk: str, bake: Bake) -> None:
+    default = bake(ci_provider=provider, azureml_sdk=sdk)
     assert len(default.files) <= 60
     lines = {
         name: len(default.text(name).splitlines())

@@ -17,18 +17,25 @@ from uv import find_uv_bin
 
 from tests.conftest import FOLDER, ROOT
 from tests.test_wheel import copy_library
+from tools.locks import rendered
 from tools.wheel import build, current_wheel, install_into, unmet
 
 WITH_SDK = ("azure", "serve-azure")
 WITHOUT_SDK = ("train", "serve", "dev", "train-azure")
+# Of SDK v2, under the names that they have in the template. It holds nothing back.
+OF_V2 = ("azure v2", "train-azure v2")
 ENTRY = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
 # What a pickled model is read with, and its ONNX copy.
 OF_A_MODEL = ("numpy", "pandas", "scikit-learn", "scipy", "joblib", "pyarrow", "onnxruntime")
 
 
 def lock(name: str) -> str:
-    """The text of one of the template's locks."""
-    return (ROOT / FOLDER / f"requirements-{name}.txt").read_text(encoding="utf-8")
+    """The text of one of the template's locks: `azure` is SDK v1's, `azure v2` the other's."""
+    name, _, sdk = name.partition(" ")
+    for path in (ROOT / FOLDER).glob("requirements-*.txt"):
+        if rendered(path.name, sdk or "v1") == f"requirements-{name}.txt":
+            return path.read_text(encoding="utf-8")
+    raise FileNotFoundError(name)
 
 
 def locked(name: str) -> dict[str, str]:
@@ -41,7 +48,7 @@ def constraints() -> dict[str, str]:
     return dict(ENTRY.findall((ROOT / FOLDER / "constraints.txt").read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("name", [*WITHOUT_SDK, *WITH_SDK])
+@pytest.mark.parametrize("name", [*WITHOUT_SDK, *WITH_SDK, *OF_V2])
 def test_a_lock_names_no_machine_and_no_index(name: str) -> None:
     text = lock(name)
     lines = [line for line in text.splitlines() if line.startswith("-")]
@@ -53,7 +60,7 @@ def test_a_lock_names_no_machine_and_no_index(name: str) -> None:
             assert "--hash=sha256:" in entry, entry
 
 
-@pytest.mark.parametrize("name", [*WITHOUT_SDK, *WITH_SDK])
+@pytest.mark.parametrize("name", [*WITHOUT_SDK, *WITH_SDK, *OF_V2])
 def test_a_model_runs_where_it_was_not_trained(name: str) -> None:
     held, found = constraints(), locked(name)
     assert [package for package in OF_A_MODEL if package not in held] == []
@@ -61,7 +68,7 @@ def test_a_model_runs_where_it_was_not_trained(name: str) -> None:
         if package != "amlkit":
             assert found.get(package, version) == version
             assert len(re.findall(rf"(?m)^{package}==", lock(name))) <= 1, "one version on all"
-    if name != "azure":
+    if not name.startswith("azure"):
         assert found.keys() >= {"numpy", "pandas", "scikit-learn", "scipy", "joblib", "onnxruntime"}
 
 
@@ -88,6 +95,21 @@ def test_what_the_sdk_holds_back_is_current_without_it(name: str) -> None:
             assert Version(found[package]) > Version(locked("azure")[package])
 
 
+@pytest.mark.parametrize("name", OF_V2)
+def test_sdk_v2_holds_nothing_back(name: str) -> None:
+    """Its drivers run on every Python that the rest runs on, with what is current."""
+    found = locked(name)
+    assert not {"azureml-core", "azureml-defaults"} & found.keys()
+    assert Version(found["cryptography"]) >= Version("50")
+    job = name.startswith("train")
+    assert ("azureml-mlflow" in found, "azure-ai-ml" in found) == (job, not job)
+
+
+def test_a_job_of_either_sdk_runs_in_the_same() -> None:
+    """So that a model is what it was, whichever SDK sends its training."""
+    assert locked("train-azure") == locked("train-azure v2")
+
+
 @pytest.mark.parametrize("name", WITH_SDK)
 def test_the_sdk_has_locks_of_its_own(name: str) -> None:
     """Unpinned, its data runtime does not install on Linux: 2.26.1 is there for macOS alone."""
@@ -103,7 +125,7 @@ def test_the_locks_hold_what_amlkit_asks_for() -> None:
 def test_amlkit_is_pinned_once() -> None:
     """The `.in` files name its extras alone."""
     sources = sorted((ROOT / FOLDER).glob("requirements-*.in"))
-    assert len(sources) == 6
+    assert len(sources) == 8
     for source in sources:
         named = re.findall(r"(?m)^amlkit.*$", source.read_text(encoding="utf-8"))
         assert all(re.fullmatch(r"amlkit\[[\w,-]+\]", line) for line in named), source.name

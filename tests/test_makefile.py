@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FOLDER, ROOT
+from tools.locks import rendered
 
-LOCKS = ("train", "serve", "dev", "azure", "train-azure", "serve-azure")
+LOCKS = {
+    "v1": ("azure", "dev", "serve-azure", "serve", "train-azure", "train"),
+    "v2": ("azure", "dev", "serve", "train-azure", "train"),
+}
 STORE = "/etc/ssl/certs/ca-certificates.crt"
 CALLED = """\
 #!{python}
@@ -27,11 +31,12 @@ with open({log!r}, "a") as log:
 class Repository:
     """A folder with the Makefile, and what it called."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sdk: str) -> None:
         self.root = root
         root.mkdir()
-        for name in ("Makefile", *(f"requirements-{lock}.txt" for lock in LOCKS)):
-            shutil.copyfile(ROOT / FOLDER / name, root / name)
+        for path in (ROOT / FOLDER / "Makefile", *(ROOT / FOLDER).glob("requirements-*")):
+            if name := rendered(path.name, sdk):
+                shutil.copyfile(path, root / name)
         self.log = root.parent / "calls"
         self.program(root.parent / "bin" / "uv")
 
@@ -62,7 +67,13 @@ class Repository:
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
     """A fresh one, its folder's name with a space."""
-    return Repository(tmp_path / "a repository")
+    return Repository(tmp_path / "a repository", "v1")
+
+
+@pytest.fixture
+def supported(tmp_path: Path) -> Repository:
+    """One whose drivers are written in SDK v2."""
+    return Repository(tmp_path / "of v2", "v2")
 
 
 def words(call: tuple[list[str], dict[str, str]]) -> str:
@@ -70,10 +81,15 @@ def words(call: tuple[list[str], dict[str, str]]) -> str:
     return " ".join(call[0])
 
 
-def test_lock_keeps_what_is_locked_and_renews_all_when_asked(repository: Repository) -> None:
+@pytest.mark.parametrize("sdk", LOCKS)
+def test_lock_keeps_what_is_locked_and_renews_all_when_asked(sdk: str, tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "a repository", sdk)
     kept, renewed = repository.make("lock"), repository.make("lock", "UPGRADE=1")
-    assert len(kept) == len(renewed) == 6
-    for name, first, second in zip(LOCKS, kept, renewed, strict=True):
+    assert sorted(call[0][-1] for call in kept) == sorted(
+        f"requirements-{name}.txt" for name in LOCKS[sdk]
+    )
+    for first, second in zip(kept, renewed, strict=True):
+        name = first[0][-1].removeprefix("requirements-").removesuffix(".txt")
         assert words(first).endswith(f"requirements-{name}.in -o requirements-{name}.txt")
         assert "--upgrade" not in first[0]
         assert [word for word in second[0] if word != "--upgrade"] == first[0]
@@ -94,6 +110,16 @@ def test_each_environment_is_made_from_its_lock(repository: Repository) -> None:
     assert words(installed) == (
         "pip sync --quiet --require-hashes --python .venv-azure/bin/python requirements-azure.txt"
     )
+
+
+def test_sdk_v2_runs_on_every_python_and_is_looked_at_by_its_own_check(
+    supported: Repository,
+) -> None:
+    (supported.root / ".venv-azure").mkdir()
+    made, _ = supported.make("setup-azure")
+    assert words(made) == "venv --quiet --clear --python >=3.11,<3.14 .venv-azure"
+    supported.program(supported.root / ".venv-azure" / "bin" / "python")
+    assert words(supported.make("azure-check")[-1]) == "-m amlkit.azureml_v2.check"
 
 
 @pytest.mark.skipif(not Path(STORE).exists(), reason="the system's certificates lie elsewhere")

@@ -16,6 +16,7 @@ from pytest_cookies.plugin import Cookies
 
 from local_extensions.rules import WINDOWS_DEVICES
 from tests.conftest import FOLDER, ROOT, Bake, BakedProject, tracked
+from tools.locks import rendered
 
 ALWAYS = [
     *(".amlignore", ".devcontainer/devcontainer.json", ".gitattributes"),
@@ -38,26 +39,48 @@ def source(template: Path) -> BakedProject:
     return BakedProject(template / FOLDER)
 
 
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
 @pytest.mark.parametrize("provider", ["azure-pipelines", "github-actions"])
 @pytest.mark.parametrize("package", ["penguins_model", "Other"])
 def test_the_files_are_exactly_those_of_the_template(
-    package: str, provider: str, source: BakedProject, bake: Bake
+    package: str, provider: str, sdk: str, source: BakedProject, bake: Bake
 ) -> None:
-    other = {"package_name": package} if package != "penguins_model" else {}
     github = provider == "github-actions"
-    project = bake(**other, **({"ci_provider": provider} if github else {}))
+    project = bake(package_name=package, ci_provider=provider, azureml_sdk=sdk)
     left_out = {
         name
         for name in source.files
         if name.startswith(("azure-pipelines", "pipelines/") if github else ".github/")
     } | {"docs/pipelines.github.md"}
     named = {name.replace("{{cookiecutter.package_name}}", package) for name in source.files}
-    assert project.files == named - left_out
+    ours = {rendered(name, sdk) for name in named - left_out}
+    assert project.files == ours - {None}
     assert set(ALWAYS) | {f"src/{package}/train.py", "docs/pipelines.md"} <= project.files
     assert (project.path / ".github").exists() == github
     assert (project.path / "pipelines").exists() != github
     page = source.text(f"docs/pipelines{'.github' if github else ''}.md")
     assert project.text("docs/pipelines.md") == page
+
+
+def test_the_drivers_are_written_in_the_sdk_that_was_chosen(bake: Bake) -> None:
+    """And nothing that is installed, built or said there is of the other."""
+    for sdk, words, other in (
+        ("v1", "azureml.core", "azure.ai.ml"),
+        ("v2", "azure.ai.ml", "azureml.core"),
+    ):
+        project = bake(azureml_sdk=sdk)
+        for name in ("environment", "model", "deploy"):
+            assert words in project.text(f"src/{name}.py")
+            assert other not in project.text(f"src/{name}.py")
+        assert project.yaml("config.yml")["azure"]["sdk"] == sdk
+        for lock in project.yaml("config.yml")["azure"]["environment"].values():
+            assert not str(lock).startswith("requirements-") or lock in project.files
+        assert ("requirements-serve-azure.txt" in project.files) == (sdk == "v1")
+        locked = project.text("requirements-azure.txt")
+        assert ("\nazure-ai-ml==" in locked, "\nazureml-core==" in locked) == (
+            sdk == "v2",
+            sdk == "v1",
+        )
 
 
 def test_what_holds_no_answer_is_copied_and_nothing_else(source: BakedProject) -> None:
@@ -202,6 +225,6 @@ def test_locks_agree_with_the_constraints(default: BakedProject) -> None:
 
 @pytest.mark.parametrize("package", ["penguins_model", "a", "z", "x" * 40])
 def test_lint_does_not_hang_on_the_packages_name(package: str, bake: Bake) -> None:
-    project = bake(package_name=package) if package != "penguins_model" else bake()
+    project = bake(package_name=package, azureml_sdk="v2" if package == "z" else "v1")
     run("ruff", "check", "--no-cache", str(project.path))
     run("ruff", "format", "--no-cache", "--check", str(project.path))

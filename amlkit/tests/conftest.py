@@ -50,6 +50,16 @@ AZURE = (
 LOCKED = ("numpy", "pyyaml")
 
 
+def write_drivers(folder: Path, sdk: str = "v1") -> Path:
+    """Copy the template's drivers for an SDK; those of both lie there under conditional names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (TEMPLATE / "src").glob("*.py"):
+        name, _, condition = path.stem.partition("{{")
+        if condition in ("", f"cookiecutter.__{sdk}}}}}"):
+            shutil.copy2(path, folder / f"{name}.py")
+    return folder
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a driver said."""
@@ -72,9 +82,7 @@ class Project:
         self.root = root
         no_caches = shutil.ignore_patterns("__pycache__")
         shutil.copytree(SAMPLE, root)
-        (root / "src").mkdir()
-        for driver in (TEMPLATE / "src").glob("*.py"):
-            shutil.copy2(driver, root / "src")
+        write_drivers(root / "src")
         shutil.copytree(PACKAGE, root / "src" / "sample_model", ignore=no_caches)
         (root / "data").mkdir()
         shutil.copy2(PENGUINS, root / "data")

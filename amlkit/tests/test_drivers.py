@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from conftest import TEMPLATE, Project
+from conftest import Project
 
 DRIVERS = ("data", "environment", "model", "deploy")
 HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "mlflow", "matplotlib", "yaml", "filelock")
 
 
 @pytest.mark.parametrize("name", DRIVERS)
-def test_help_imports_nothing_heavy(name: str) -> None:
+def test_help_imports_nothing_heavy(shared: Project, name: str) -> None:
     command = [
         sys.executable,
         "-X",
         "importtime",
-        str(TEMPLATE / "src" / f"{name}.py"),
+        str(shared.root / "src" / f"{name}.py"),
         "--help",
     ]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")

@@ -6,6 +6,7 @@ These run where SDK v1 is installed, with no network; the functions are the temp
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import importlib.util
 import random
 from collections.abc import Callable
@@ -14,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from conftest import SAMPLE, TEMPLATE, write_wheel
+from conftest import SAMPLE, write_drivers, write_wheel
 
 pytest.importorskip("azureml.core", reason="SDK v1 has an environment of its own")
 
-from amlkit.azureml_v1 import wheels
+from amlkit.azure import wheels
 from amlkit.azureml_v1.commands import script_run_config
 from amlkit.azureml_v1.connection import Connection
 from amlkit.azureml_v1.endpoints import AzureEndpoints
@@ -43,19 +44,14 @@ from amlkit.settings import SettingsError, load_settings
 
 def driver(name: str) -> Any:
     """A driver of the template as a module."""
-    spec = importlib.util.spec_from_file_location(name, TEMPLATE / "src" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def drivers() -> Any:
+def drivers(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The drivers import each other by name."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(TEMPLATE / "src"))
+        patch.syspath_prepend(str(write_drivers(tmp_path_factory.mktemp("drivers"))))
         yield
 
 

@@ -20,9 +20,9 @@ import yaml
 
 import amlkit
 from amlkit.tabular.features import ExpandDates
+from conftest import TEMPLATE, write_drivers
 
 SOURCE = Path(amlkit.__file__).parents[1]
-TEMPLATE = SOURCE.parents[1] / "{{cookiecutter.project_slug}}"
 DRIVERS = ("data", "environment", "model", "deploy")
 # What a model holds of amlkit, as each release wrote it: `pickle.dumps(ExpandDates(["seen"],
 # ["seen"]), 0)`. Add a release's line before its import paths change; never take one away.
@@ -52,16 +52,22 @@ def only_yaml(tmp_path: Path) -> Path:
     return tmp_path / "only yaml"
 
 
+@pytest.fixture(scope="module", params=["v1", "v2"])
+def drivers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the drivers for each SDK."""
+    return write_drivers(tmp_path_factory.mktemp("drivers"), request.param)
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_a_driver_without_amlkit_says_what_to_type(driver: str) -> None:
-    code, out, err = bare(TEMPLATE / "src" / f"{driver}.py", "--local")
+def test_a_driver_without_amlkit_says_what_to_type(drivers: Path, driver: str) -> None:
+    code, out, err = bare(drivers / f"{driver}.py", "--local")
     assert (code, out) == (1, "")
     assert err.startswith("error: ") and "`make setup`" in err and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_help_is_given_straight_from_the_wheel(driver: str, wheel: Path) -> None:
-    code, out, err = bare(TEMPLATE / "src" / f"{driver}.py", "--help", path=(wheel,))
+def test_help_is_given_straight_from_the_wheel(drivers: Path, driver: str, wheel: Path) -> None:
+    code, out, err = bare(drivers / f"{driver}.py", "--help", path=(wheel,))
     assert code == 0 and "--dry-run" in out, err
 
 
