@@ -92,6 +92,28 @@ class Datastores:
                 return self._stores[name.lower()]
         raise AzureError(404, "UserError", f"Could not find datastore with name {name}")
 
+    def all(self) -> list[Datastore]:
+        """Those that a list shows by now."""
+        with self._lock:
+            return [one for one in self._stores.values() if self.azure.listed(one.created)]
+
+    @property
+    def default_name(self) -> str:
+        """The name of the default datastore."""
+        return self._default
+
+    def keep(self, name: str, body: Json, request: Request) -> tuple[Datastore, bool]:
+        """Make or change a datastore; whether it is new. AzureError 400."""
+        with self._lock:
+            old = self._stores.get(name.lower())
+            if old is not None and name.lower() in _SYSTEM:
+                raise AzureError(400, "UserError", f"Datastore {name} cannot be modified.")
+            made = Datastore(self._checked(name.lower(), body, request))
+            if old is not None:
+                made.created = old.created
+            self._stores[name.lower()] = made
+            return made, old is None
+
     def container_of(self, name: str) -> str:
         """The blob container behind a datastore. AzureError 404, or 400 if it has none here."""
         section = self.get(name).body.get("azureStorageSection") or {}
@@ -111,8 +133,7 @@ class Datastores:
     @route("GET", API, _BASE + "/datastores")
     def list(self, request: Request) -> Json:
         """The datastores, a little late, in pages of `count`."""
-        with self._lock:
-            stores = [s for s in self._stores.values() if self.azure.listed(s.created)]
+        stores = self.all()
         start = int(request.query.get("continuationToken") or 0)
         end = start + int(request.query.get("count") or 100)
         page = [self._view(store, request) for store in stores[start:end]]

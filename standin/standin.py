@@ -42,6 +42,7 @@ from .runs import Runs
 from .services import Services
 from .snapshots import Snapshots
 from .telemetry import Telemetry
+from .v2.plane import ControlPlane
 from .world.access import Access
 from .world.applications import Applications
 from .world.authorization import Authorization
@@ -165,7 +166,8 @@ class Azure:
         self.models = Models(self)
         self.inference = Inference(self)
         self.services = Services(self)
-        for part in self.parts():
+        self.v2 = ControlPlane(self)
+        for part in (*self.parts(), *self.v2.parts()):
             self.router.add(part)
         if first is None:
             register_administrator(self)

@@ -1,0 +1,109 @@
+"""Where the bytes behind a URI of Azure ML lie: a storage account, a container, a path.
+
+Source: "Access data from Azure cloud storage" (datastore URIs) and the forms azure-ai-ml writes
+(`constants/_common.py`: SHORT_URI_FORMAT, LONG_URI_FORMAT, REGISTRY_URI_FORMAT).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from ..artifacts import CONTAINER
+from ..routing import AzureError
+from ..runs import ORIGIN
+
+if TYPE_CHECKING:
+    from ..blobs import Blobs
+    from ..standin import Azure
+
+_DATASTORE = re.compile(
+    r"azureml:/{2,3}(?:subscriptions/.+?/workspaces/[^/]+/)?datastores/([^/]+)/paths/(.*)", re.I
+)
+_JOB = re.compile(r"azureml:/{2,3}(?:.+?/)?jobs/([^/]+)/outputs/([^/]+)(?:/paths/?(.*))?", re.I)
+_WASBS = re.compile(r"wasbs?://([^@]+)@([^/]+)/?(.*)", re.I)
+_BLOB = re.compile(r"https://([a-z0-9]+\.blob\.core\.windows\.net)(?::443)?/([^/]+)/?(.*)", re.I)
+
+
+@dataclass(frozen=True)
+class Location:
+    """A blob, or all blobs below a path."""
+
+    blobs: Blobs
+    container: str
+    path: str
+
+    def names(self) -> Iterator[str]:
+        """The blobs that are there: the one of this name, or those below."""
+        stem = self.path.strip("/")
+        for name in self.blobs.list(self.container, stem):
+            if not stem or name == stem or name.startswith(stem + "/"):
+                yield name
+
+    def is_file(self) -> bool:
+        """Whether it is one blob."""
+        stem = self.path.strip("/")
+        return bool(stem) and self.blobs.exists(self.container, stem)
+
+    def download(self, folder: Path) -> Path:
+        """Write what is there below `folder`; the file, or the folder. AzureError 404: nothing."""
+        stem = self.path.strip("/")
+        names = list(self.names())
+        if not names:
+            raise AzureError(404, "UserError", f"No data was found at {self.container}/{stem}.")
+        if names == [stem]:
+            target = folder / PurePosixPath(stem).name
+            self.blobs.download(self.container, stem, target)
+            return target
+        folder.mkdir(parents=True, exist_ok=True)
+
+        def write(name: str) -> None:
+            inner = PurePosixPath(name).relative_to(stem) if stem else PurePosixPath(name)
+            if ".." not in inner.parts:
+                self.blobs.download(self.container, name, folder / inner)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(write, names))
+        return folder
+
+
+def locate(azure: Azure, uri: str) -> Location:
+    """Where a URI points. AzureError 400 for what is no URI of storage, 404, 501 if not played."""
+    if found := _DATASTORE.fullmatch(uri):
+        store, path = found.groups()
+        return Location(azure.blobs, azure.datastores.container_of(store), path)
+    if found := _JOB.fullmatch(uri):
+        job, output, path = found.groups()
+        return output_of(azure, job, output, path or "")
+    if found := _WASBS.fullmatch(uri):
+        container, host, path = found.groups()
+        return Location(azure.storage_accounts.blobs_of(host), container, path)
+    if found := _BLOB.fullmatch(uri):
+        host, container, path = found.groups()
+        return Location(azure.storage_accounts.blobs_of(host.lower()), container, path)
+    if re.match(r"https?://", uri):
+        raise AzureError(501, "StandInUnhandled", f"The stand-in does not read {uri}")
+    raise AzureError(400, "UserError", f"'{uri}' is not a valid URI of a datastore or of storage.")
+
+
+def output_of(azure: Azure, job: str, output: str, path: str) -> Location:
+    """Where an output of a job lies. AzureError 404 without the job, 400 without the output."""
+    run = azure.runs.get(job)
+    if output in ("artifacts", "default"):
+        stem = azure.artifacts.blob_name(ORIGIN, run.container, path)
+        return Location(azure.blobs, CONTAINER, stem)
+    raise AzureError(400, "UserError", f"Job {job} has no output '{output}'.")
+
+
+def datastore_uri(azure: Azure, store: str, path: str) -> str:
+    """The long URI of a path on a datastore, as the service writes it."""
+    account = azure.account
+    return (
+        f"azureml://subscriptions/{account.subscription_id}/resourceGroups/"
+        f"{account.resource_group}/workspaces/{account.workspace_name}/datastores/{store}"
+        f"/paths/{path}"
+    )
