@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from amlkit.azureml_v1.commands import job_parts, script_run_config, without_champion
+from amlkit.azure.parts import job_parts, without_champion
+from amlkit.azureml_v1.commands import script_run_config
 from amlkit.calls import Named
 from amlkit.flow.training import training_command
 from amlkit.records import DataAsset, Environment, Job, Model, Resources, WorkError

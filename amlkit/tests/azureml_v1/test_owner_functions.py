@@ -247,7 +247,7 @@ def test_addresses_instead_of_names_change_nothing_else(
         monkeypatch.setattr(
             environments, "_address", lambda wheel: f"https://x.blob/{wheels.content_name(wheel)}"
         )
-        return environments._made(repository.definition())
+        return environments.made(repository.definition())
 
     function = repository.calls.environment
     assert function is not None

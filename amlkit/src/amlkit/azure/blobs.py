@@ -14,13 +14,17 @@ SENDERS = 4
 SMALL = 2 * BLOCK
 
 
-def container_of(datastore: Any, credential: Callable[[], Any]) -> Any:
-    """The container client of an SDK datastore, by its key, its SAS or the caller's identity."""
+def container_of(account: str, name: str, secret: Any) -> Any:
+    """The client of a container, by a key, a signature or the caller's identity.
+
+    Args:
+        account: the address of the storage account's blobs.
+        name: of the container.
+        secret: an account's key, a signature (SAS), or a credential.
+    """
     from azure.storage.blob import ContainerClient
 
-    url = f"{datastore.protocol}://{datastore.account_name}.blob.{datastore.endpoint}"
-    secret = datastore.account_key or datastore.sas_token or credential()
-    return ContainerClient(url, datastore.container_name, credential=secret)
+    return ContainerClient(account, name, credential=secret)
 
 
 def upload(

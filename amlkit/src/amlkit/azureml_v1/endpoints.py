@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure import owners
 from amlkit.azure.connection import on_azure, quiet, watch
 from amlkit.azure.errors import status_of, words_of
 from amlkit.azureml_v1 import shapes
@@ -48,6 +49,7 @@ class AzureEndpoints:
     """`workspace.Endpoints`, by the SDK's `Webservice`."""
 
     shares_traffic = False
+    counting_delay = 0.0
 
     def __init__(
         self, connection: Connection, environments: AzureEnvironments, models: AzureModels
@@ -106,7 +108,7 @@ class AzureEndpoints:
             )
 
         with quiet():
-            return identity([version, shapes.steady(function, settings.root, ask)])
+            return identity([version, owners.steady(function, settings.root, ask)])
 
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:

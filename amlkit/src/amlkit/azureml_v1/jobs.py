@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure import owners
 from amlkit.azure.connection import on_azure, quiet
+from amlkit.azure.parts import job_parts, without_champion
 from amlkit.azureml_v1 import artifacts, commands, compute, shapes
 from amlkit.azureml_v1.connection import Connection
 from amlkit.azureml_v1.data import AzureData, sdk_dataset
@@ -66,12 +68,12 @@ class AzureJobs:
 
         definition, settings = job.definition, self.connection.settings
         code = str(settings.root / "src")
-        names, any_job = {code: "src", str(settings.root): "."}, commands.without_champion(job)
+        names, any_job = {code: "src", str(settings.root): "."}, without_champion(job)
 
         def ask() -> Any:
             found = []
             for champion in (None, Named("champion")):
-                parts = commands.job_parts(
+                parts = job_parts(
                     any_job,
                     code=code,
                     inputs={"data": Named("data"), "champion": champion},
@@ -83,7 +85,7 @@ class AzureJobs:
             return found
 
         with quiet():
-            return shapes.steady(definition, settings.root, ask)
+            return owners.steady(definition, settings.root, ask)
 
     @on_azure
     def find(self, identity: str, experiment: str) -> Run | None:
@@ -109,7 +111,7 @@ class AzureJobs:
         if job.definition is None:
             config = commands.script_run_config(job, inputs, target, environment)
         else:
-            parts = commands.job_parts(
+            parts = job_parts(
                 job,
                 code=str(job.code),
                 inputs=inputs,

@@ -1,0 +1,247 @@
+"""Data assets of a workspace: tables in a datastore; either SDK finds what the other put there.
+
+A table lies at `data/<name>/<version>/`, the version being its content, with what is known of it.
+`<version>.json` beside the folder is its record, so that content which was registered before is
+found again, by the other SDK too. The newest record is the asset that is current.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amlkit.azure import blobs
+from amlkit.azure.connection import SharedConnection, on_azure
+from amlkit.content import identity, one_of, write_json
+from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
+from amlkit.settings import SettingsError
+from amlkit.tabular.parts import PARQUET, is_hidden, table_size
+from amlkit.workspace import Progress
+
+# What the tags of an asset of ours say.
+TAGS = ("content", "target", "rows", "datastore", "path")
+Record = Mapping[str, str]
+"""What is written down of an asset: `TAGS`, and the `number` of v1's Dataset."""
+
+
+class StoredTables:
+    """What `workspace.Data` does with blobs; an SDK's own class registers and finds assets."""
+
+    def __init__(self, connection: SharedConnection) -> None:
+        self.connection = connection
+
+    # What an SDK's own class says.
+
+    def register(self, name: str, record: Record, *, one: bool) -> str:
+        """Registers what lies at a record's place, a file where `one`; returns its number."""
+        raise NotImplementedError
+
+    def make_current(self, name: str, record: Record) -> Record:
+        """Lets an asset that has a record be the one that is current; returns its record.
+
+        The other SDK may have registered it.
+        """
+        raise NotImplementedError
+
+    def container(self, datastore: str = "") -> Any:
+        """The client of a datastore's blob container; by default that of `default_datastore`."""
+        raise NotImplementedError
+
+    def default_datastore(self) -> str:
+        """The name of the datastore of config.yml, else of the workspace's own."""
+        raise NotImplementedError
+
+    @on_azure
+    def create(self, definition: DataDefinition, progress: Progress) -> DataAsset:
+        """See `Data.create`: the table, what is known of it, and last the asset and its record."""
+        folder = place_of(definition.name, definition.version)
+        record = {
+            "content": definition.version,
+            "target": definition.target,
+            "rows": str(definition.profile["rows"]),
+            "datastore": self.default_datastore(),
+            "path": folder,
+        }
+        container = self.container()
+        known = blobs.read(container, f"{folder}.json")
+        if known:
+            kept = self.make_current(definition.name, {**json.loads(known), **record})
+            return self.asset(definition.name, kept)
+        before, total = 0, table_size(definition.path)
+        for name, sha256 in definition.files.items():
+            path = definition.path.parent / name
+            step = one_of(progress, before, total)
+            blobs.upload(container, f"{folder}/{name}", path, sha256, step)
+            before += path.stat().st_size
+        known_of_it = {
+            "schema.json": definition.profile["schema"],
+            "profile.json": dict(definition.profile),
+        }
+        for file, value in known_of_it.items():
+            text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+            container.upload_blob(f"{folder}/{file}", text.encode(), overwrite=True)
+        record["number"] = self.register(definition.name, record, one=False)
+        self.write_record(definition.name, record)
+        return self.asset(definition.name, record)
+
+    @on_azure
+    def find_stored(self, datastore: str, path: str) -> StoredData:
+        """See `Data.find_stored`."""
+        path = path.strip("/")
+        tables = [
+            blob
+            for blob in self.container(datastore).list_blobs(name_starts_with=path)
+            if blob.size and _is_part(blob.name, path)
+        ]
+        parts = all(blob.name.lower().endswith(PARQUET) for blob in tables)
+        if not tables or (len(tables) > 1 and not parts):
+            found = ", ".join(blob.name for blob in tables[:5]) or "nothing"
+            raise SettingsError(
+                f"--datastore-path {path}: one table is expected in datastore {datastore}, a file "
+                f"or a folder of Parquet parts; found: {found}"
+            )
+        files = sorted([blob.name, blob.size, _state(blob)] for blob in tables)
+        names, size = tuple(file[0] for file in files), sum(file[1] for file in files)
+        if (
+            len(files) > 1 or "=" in names[0][len(path) :]
+        ):  # a partition is a folder though it is one
+            return StoredData(datastore, path, names, size, identity(files))
+        return StoredData(datastore, names[0], names, size, identity(files[0]))
+
+    @on_azure
+    def download_stored(self, stored: StoredData, folder: Path, progress: Progress) -> Path:
+        """See `Data.download_stored`."""
+        container, done = self.container(stored.datastore), 0
+        table = folder / stored.path.rpartition("/")[2]
+        for name in stored.files:
+            path = table / name.removeprefix(stored.path).lstrip("/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            blobs.download(container, name, path, one_of(progress, done, stored.size))
+            done += path.stat().st_size
+        return table
+
+    @on_azure
+    def create_stored(
+        self, stored: StoredData, name: str, version: str, target: str, rows: int
+    ) -> DataAsset:
+        """See `Data.create_stored`: an asset that names the files; nothing is sent."""
+        record = {
+            "content": version,
+            "target": target,
+            "rows": str(rows),
+            "datastore": stored.datastore,
+            "path": stored.path,
+        }
+        record["number"] = self.register(name, record, one=stored.files == (stored.path,))
+        return self.asset(name, record)
+
+    @on_azure
+    def profile(self, asset: DataAsset) -> Mapping[str, Any]:
+        """See `Data.profile`."""
+        kept = self._home(asset) / "profile.json"
+        if kept.is_file():  # of this content, which is the version
+            return dict(json.loads(kept.read_bytes()))
+        datastore, path = place(asset.source)
+        raw = blobs.read(self.container(datastore), f"{path}/profile.json")
+        if raw is None:
+            return {}
+        profile = dict(json.loads(raw))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, profile)
+        return profile
+
+    @on_azure
+    def download(self, asset: DataAsset) -> Path:
+        """See `Data.download`: a copy below `folder`, made once."""
+        home = self._home(asset)
+        datastore, path = place(asset.source)
+        container = self.container(datastore)
+        for blob in container.list_blobs(name_starts_with=path):
+            if not _is_part(blob.name, path):
+                continue
+            target = home / (blob.name.removeprefix(path).lstrip("/") or Path(path).name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists():
+                blobs.download(container, blob.name, target, lambda done, total: None)
+        return home
+
+    def _home(self, asset: DataAsset) -> Path:
+        """Where what was read of a data asset is kept."""
+        return self.connection.folder / "data" / asset.name / asset.version
+
+    def asset(self, name: str, record: Record) -> DataAsset:
+        """A data asset from what its tags or its record say."""
+        rows = record.get("rows", "")
+        return DataAsset(
+            name,
+            record["content"],
+            record["target"],
+            int(rows) if rows.isdigit() else 0,
+            f"azureml://datastores/{record['datastore']}/paths/{record['path']}",
+            number=record.get("number", ""),
+        )
+
+    def write_record(self, name: str, record: Record) -> None:
+        """Writes an asset's record beside its folder."""
+        text = json.dumps(record, ensure_ascii=False, sort_keys=True)
+        path = f"{place_of(name, record['content'])}.json"
+        self.container().upload_blob(path, text.encode(), overwrite=True)
+
+    def recorded(self, name: str, version: str | None = None) -> Record | None:
+        """The record of a version, by default of the newest; None if there is none."""
+        container = self.container()
+        if version is not None:
+            raw = blobs.read(container, f"{place_of(name, version)}.json")
+            return dict(json.loads(raw)) if raw else None
+        names = re.compile(re.escape(f"data/{name}/") + r"[0-9a-f]{12}\.json")
+        found = container.walk_blobs(name_starts_with=f"data/{name}/")
+        records = [blob for blob in found if names.fullmatch(blob.name)]
+        if not records:
+            return None
+        newest = max(records, key=lambda blob: blob.last_modified)
+        return dict(json.loads(blobs.read(container, newest.name) or b"{}"))
+
+
+def place_of(name: str, version: str) -> str:
+    """The folder of an asset's table in its datastore."""
+    return f"data/{name}/{version}"
+
+
+def foreign(name: str) -> WorkError:
+    """What is said of an asset that amlkit did not register."""
+    return WorkError(
+        f"the data asset {name} was not registered by src/data.py: nothing says which "
+        "column is its target; register it by its path with --datastore-path"
+    )
+
+
+def blob_storage(name: str, kind: str) -> None:
+    """Raises `SettingsError` for a datastore that is no blob storage."""
+    if kind.lower().replace("_", "") != "azureblob":
+        raise SettingsError(
+            f"datastore {name} is of type {kind}; only blob storage is read and written here"
+        )
+
+
+def _is_part(name: str, path: str) -> bool:
+    """Whether a blob is what lies at a path, or one of the files below it that count."""
+    inside = name.removeprefix(path)
+    below = inside.startswith("/") and not is_hidden(Path(inside.strip("/")))
+    return name.startswith(path) and (not inside or below)
+
+
+def _state(blob: Any) -> str:
+    """What tells a blob's content from another."""
+    digest = blob.content_settings.content_md5
+    return bytes(digest).hex() if digest else blob.etag
+
+
+def place(source: str) -> tuple[str, str]:
+    """(datastore, path) of an asset's source."""
+    found = re.fullmatch(r"azureml://datastores/([^/]+)/paths/(.+)", source)
+    if found is None:
+        raise WorkError(f"{source} is no place in a datastore")
+    return found[1], found[2]
