@@ -62,6 +62,17 @@ def test_flags_beat_variables_beat_overlay_beat_file(tmp_path: Path) -> None:
     )
 
 
+def test_a_variable_that_repeats_the_file_does_not_beat_an_overlay(tmp_path: Path) -> None:
+    (tmp_path / "config.prod.yml").write_text(
+        "azure: {resource_group: overlay}\n", encoding="utf-8"
+    )
+    more = "azure:\n  resource_group: file\n  tenant_id: tenant\n"
+    environ = {"RESOURCE_GROUP": "FILE", "TENANT_ID": "tenant"}
+    settings = load(tmp_path, more, env="prod", environ=environ)
+    assert settings.azure.resource_group == "overlay"
+    assert settings.origin("azure.tenant_id") == "$TENANT_ID"
+
+
 def test_overlay_changes_only_what_it_names(tmp_path: Path) -> None:
     (tmp_path / "config.prod.yml").write_text("training: {seed: 5}\n", encoding="utf-8")
     training = load(tmp_path, "training:\n  seed: 1\n  holdout: 0.3\n", env="prod").training

@@ -48,12 +48,15 @@ def changed_code(project: AzureProject) -> Iterator[Path]:
     script.write_text(before, encoding="utf-8")
 
 
-def test_variables_of_the_other_workspace_are_refused(
-    project: AzureProject, production: dict[str, str]
+def test_a_look_with_the_variables_of_staging_is_at_production(
+    project: AzureProject, standin: StandIn, production: dict[str, str]
 ) -> None:
-    answer = project.drive("deploy", "--env", "prod", "--due")
-    assert answer.code == 2
-    assert WORKSPACE in answer.said and answer.said.count("error: ") == 1
+    """So does the pipeline's step that looks what is due there."""
+    before = len(standin.journal.entries)
+    record = project.done("deploy", "--env", "prod", "--status")
+    assert record["due"]["is"] is False
+    looked = [entry.path for entry in standin.journal.entries[before:]]
+    assert any(f"/workspaces/{WORKSPACE}/" in path for path in looked)
 
 
 def test_nothing_is_due_before_staging_serves(

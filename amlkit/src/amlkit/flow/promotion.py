@@ -14,15 +14,11 @@ from amlkit import cli, content
 from amlkit.flow import serving
 from amlkit.platforms import open_workspace
 from amlkit.records import Deployment, Model, WorkError
-from amlkit.settings import Settings, SettingsError, load_settings
+from amlkit.settings import ENVIRONMENT_VARIABLES, PLACE, Settings, load_settings
 from amlkit.workspace import Workspace
 
-# The settings, and the environment variables that beat them, which name a workspace.
-NAMES = {
-    "subscription_id": "SUBSCRIPTION_ID",
-    "resource_group": "RESOURCE_GROUP",
-    "workspace_name": "AML_WORKSPACE_NAME",
-}
+# The environment variables that name a workspace.
+VARIABLES = [name for name, key in ENVIRONMENT_VARIABLES.items() if key[len("azure.") :] in PLACE]
 FROM, CONTENT = "promoted_from", "content"
 """The tags of a promoted model: `<workspace id>/<name>:<version>`, and what its files hash to."""
 
@@ -38,28 +34,18 @@ class Origin:
 
 
 def find_origin(context: cli.Context) -> Origin | None:
-    """The workspace of config.yml, opened, where `--env` names another one; None where not.
-
-    Raises:
-        SettingsError: environment variables name the workspace of config.yml for both.
-    """
+    """The workspace of config.yml, opened, where `--env` names another one; None where not."""
     settings, args = context.settings, context.args
     if not args.env or args.local:
         return None
+    # By the files: environment variables name one workspace.
     given = [cli.assignment(text) for text in args.set if not text.startswith("endpoint.")]
     base = load_settings(settings.root, overrides=given, environ={})
     theirs = load_settings(settings.root, env=args.env, overrides=given, environ={})
-    other = next((key for key in NAMES if not _same(base, theirs, key)), None)
-    if other is None:
+    if address_of(base) == address_of(theirs):
         return None
-    if all(_same(base, settings, key) for key in NAMES):
-        raise SettingsError(
-            f"{theirs.origin(f'azure.{other}')}: --env {args.env} has a workspace of its own, but "
-            f"the environment variable {NAMES[other]} names that of config.yml: give this step the "
-            f"variables of {theirs.azure.workspace_name}"
-        )
     # Who calls is the same for both, so the principal needs to read there.
-    who = {name: value for name, value in os.environ.items() if name not in NAMES.values()}
+    who = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     base = load_settings(settings.root, overrides=given, environ=who)
     workspace = open_workspace(base, context.calls, local=False, say=context.say)
     return Origin(workspace, address_of(base), base.endpoint.name)
@@ -67,7 +53,7 @@ def find_origin(context: cli.Context) -> Origin | None:
 
 def address_of(settings: Settings) -> str:
     """What tells a workspace from every other: subscription, group and name, in lower case."""
-    return "/".join(getattr(settings.azure, key).lower() for key in NAMES)
+    return "/".join(getattr(settings.azure, key).lower() for key in PLACE)
 
 
 def promoted(versions: list[Model], origin: Origin, model: Model) -> Model | None:
@@ -148,7 +134,3 @@ def folder_content(folder: Path) -> str:
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()
     }
     return content.files_identity(files)
-
-
-def _same(one: Settings, other: Settings, key: str) -> bool:
-    return bool(getattr(one.azure, key).lower() == getattr(other.azure, key).lower())

@@ -18,7 +18,7 @@ from typing import Any
 from amlkit.settings.azure import Azure as Azure
 from amlkit.settings.tree import Leaf, SettingsError, Tree, build, insert, plain, read_yaml
 
-__all__ = ["ENVIRONMENT_VARIABLES", "Settings", "SettingsError", "load_settings"]
+__all__ = ["ENVIRONMENT_VARIABLES", "PLACE", "Settings", "SettingsError", "load_settings"]
 
 # The variables that the pipelines map, and the setting each one fills.
 ENVIRONMENT_VARIABLES = {
@@ -29,6 +29,9 @@ ENVIRONMENT_VARIABLES = {
     "RESOURCE_GROUP": "azure.resource_group",
     "AML_WORKSPACE_NAME": "azure.workspace_name",
 }
+
+# Those of them that name a workspace.
+PLACE = ("subscription_id", "resource_group", "workspace_name")
 
 # What the task AzureCLI@2 of Azure Pipelines says of its service connection, for
 # `azure.auth: workload-identity` where the variable above is not set.
@@ -241,6 +244,7 @@ def load_settings(
         SettingsError: one line that names the wrong key, type or range, its origin and what to do.
     """
     tree: Tree = read_yaml(root / "config.yml")
+    before = _azure(tree)
     if env is not None:
         overlay = root / f"config.{env}.yml"
         if not re.fullmatch(r"[A-Za-z0-9_-]+", env) or not overlay.is_file():
@@ -252,7 +256,7 @@ def load_settings(
         insert(tree, read_yaml(overlay))
     for key, value, flag in overrides:  # first: azure.auth says which variables are read
         _set(tree, key, Leaf(value, flag))
-    _set_from(os.environ if environ is None else environ, tree)
+    _set_from(os.environ if environ is None else environ, tree, before)
     for key, value, flag in overrides:
         _set(tree, key, Leaf(value, flag))
     origins: dict[str, str] = {}
@@ -262,16 +266,29 @@ def load_settings(
     return settings
 
 
-def _set_from(environ: Mapping[str, str], tree: Tree) -> None:
-    """Lays environment variables over the tree; a workload identity has no secret to read."""
+def _azure(tree: Tree) -> dict[str, Any]:
+    """What is under `azure:`, as it is now."""
     branch = plain(tree.get("azure") or {})
-    federated = isinstance(branch, dict) and branch.get("auth") == "workload-identity"
+    return dict(branch) if isinstance(branch, dict) else {}
+
+
+def _set_from(environ: Mapping[str, str], tree: Tree, before: Mapping[str, Any]) -> None:
+    """Lays environment variables over the tree; a workload identity has no secret to read.
+
+    A variable that only repeats config.yml, whose `azure:` is `before`, does not beat another
+    workspace that an overlay names: a pipeline maps one workspace's variables in all its steps.
+    """
+    branch = _azure(tree)
+    federated = branch.get("auth") == "workload-identity"
     for variable, key in ENVIRONMENT_VARIABLES.items():
         if federated and variable == "SPN_PASSWORD":
             continue
         other = CONNECTION_VARIABLES.get(variable, "") if federated else ""
         if name := next(filter(environ.get, (variable, other)), ""):
-            _set(tree, key, Leaf(environ[name], f"${name}"))
+            last = key.rpartition(".")[2]
+            repeats = environ[name].lower() == str(before.get(last, "")).lower()
+            if not (repeats and last in PLACE and branch.get(last) != before.get(last)):
+                _set(tree, key, Leaf(environ[name], f"${name}"))
 
 
 def _set(tree: Tree, key: str, leaf: Leaf) -> None:
