@@ -20,8 +20,8 @@ import pytest
 from amlkit import cli
 from amlkit.calls import Calls
 from amlkit.flow.deploy import conclude, request_line, status
-from amlkit.flow.serving import Outcome, deploy
 from amlkit.flow.smoke import smoke_test
+from amlkit.flow.switch import Outcome, deploy
 from amlkit.local import open_local
 from amlkit.records import (
     Deployment,
@@ -283,7 +283,7 @@ def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) ->
         raise KeyboardInterrupt("interrupted; nothing serves yet")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("amlkit.flow.serving.deploy", interrupted)
+        patch.setattr("amlkit.flow.switch.deploy", interrupted)
         ended = shared.call("deploy", "--local", "--env", "test")
     line = "interrupted; nothing serves yet; next: python src/deploy.py --local --env test\n"
     assert (ended.code, ended.err) == (130, line)

@@ -18,7 +18,7 @@ import pytest
 
 from amlkit.content import environment_version, read_json
 from amlkit.flow.server_log import SHOWN_LINES
-from amlkit.flow.serving import deploy
+from amlkit.flow.switch import deploy
 from amlkit.local import open_local
 from amlkit.records import Endpoint, Scale, WorkError
 from conftest import TESTS

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from amlkit.flow.serving import Objection, deploy, roll_back
+from amlkit.flow.switch import Objection, deploy, roll_back
 from amlkit.local import open_local
 from amlkit.workspace import Workspace
 from local.served import Served

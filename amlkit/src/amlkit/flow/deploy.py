@@ -5,94 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from amlkit import cli
 from amlkit.calls import Calls
-from amlkit.flow import due, serving
+from amlkit.flow import due, serving, switch, traffic
 from amlkit.flow.scoring import check, score
+from amlkit.flow.served import Key, Served
 from amlkit.records import Deployment, Endpoint, Model, WorkError
-
-
-@dataclass(frozen=True)
-class Served:
-    """An endpoint as it is now, and what was done to it."""
-
-    name: str
-    endpoint: Endpoint | None
-    model: Model | None = None
-    """Named in the record where another one than the serving one is meant."""
-    switched: bool = False
-    rolled_back: bool = False
-    reason: str = ""
-    lines: tuple[str, ...] = ()
-    due: due.Due | None = None
-    """Where it was asked for."""
-    log: tuple[str, ...] = ()
-    """The last lines of a failed deployment's server."""
-    more: Mapping[str, Any] = field(default_factory=dict)
-    """What the record holds beside."""
-
-    @property
-    def failure(self) -> str:
-        """A deployment that was taken back is a failure; what served before serves on."""
-        return self.reason if self.rolled_back else ""
-
-    def words(self) -> Sequence[str]:
-        """Lines for a person."""
-        return self.lines
-
-    def record(self) -> dict[str, Any]:
-        """The JSON object."""
-        endpoint, serving_one = self.endpoint, self.endpoint and self.endpoint.serving
-        previous = endpoint.previous if endpoint else None
-        status = endpoint.status if endpoint else "NotDeployed"
-        model: dict[str, Any] = {"name": None, "version": None}
-        if self.model:
-            model = {"name": self.model.name, "version": self.model.version}
-        elif serving_one:
-            model = {"name": serving_one.model, "version": serving_one.model_version}
-        done: dict[str, Any] = {
-            "endpoint": {
-                "name": self.name,
-                "uri": endpoint.uri if endpoint else None,
-                "status": status,
-                "reason": endpoint.reason if endpoint else "",
-                "notes": list(endpoint.notes) if endpoint else [],
-            },
-            "status": "Failed" if self.rolled_back else status,
-            "model": model,
-            "deployment": serving_one.name if serving_one else None,
-            "previous": previous and {"name": previous.model, "version": previous.model_version},
-            "switched": self.switched,
-            "rolled_back": self.rolled_back,
-        }
-        if self.reason:
-            done["reason"] = self.reason
-        if self.due:
-            done["due"] = self.due.record()
-        if self.log:
-            done["log"] = list(self.log)
-        return done | dict(self.more)
-
-
-@dataclass(frozen=True)
-class Key:
-    """An endpoint's key: printed alone, and nowhere else."""
-
-    endpoint: str
-    key: str = field(repr=False)
-    failure: str = ""
-
-    def words(self) -> Sequence[str]:
-        """The key."""
-        none = f"endpoint {self.endpoint} asks for no key: it is reached from this machine alone"
-        return (self.key or none,)
-
-    def record(self) -> dict[str, Any]:
-        """The JSON object."""
-        return {"endpoint": {"name": self.endpoint}, "key": self.key or None}
 
 
 def arguments() -> cli.Parser:
@@ -135,7 +56,7 @@ def arguments() -> cli.Parser:
 
 def run(context: cli.Context) -> cli.Result:
     """Does the one thing that the flags ask for."""
-    args, name = context.args, context.settings.endpoint.name
+    args = context.args
     check(args)
     if args.model_version == "":  # a pipeline's variable that nobody has set
         raise cli.ArgumentError("--model-version is empty: name a version, or leave it out")
@@ -154,7 +75,7 @@ def run(context: cli.Context) -> cli.Result:
     if args.delete:
         return delete(context)
     if args.show_key:
-        return Key(name, context.workspace.endpoints.key(name))
+        return show_key(context)
     return deploy(context)
 
 
@@ -167,6 +88,7 @@ def deploy_due(context: cli.Context) -> Served:
         reason = f"version {asked} was asked for, and version {found.version} is due by now"
         found = replace(found, now=False, reason=reason)
     if not found.now or found.definition is None:
+        endpoint = _without_retired(context, endpoint)
         return Served(name, endpoint, lines=(found.words(),), due=found)
     context.say(found.words())
     found = due.brought_here(context, found)
@@ -205,13 +127,23 @@ def deploy(context: cli.Context, found: due.Due | None = None) -> Served:
         return Served(name, before, model, lines=lines, more={"dry_run": True})
     examples = serving.examples_of(workspace, model)
     try:
-        objection = found.objection if found else None
-        outcome = serving.deploy(workspace, definition, examples, say, objection)
+        objection, how = found.objection if found else None, settings.azure.traffic
+        outcome = switch.deploy(workspace, definition, examples, say, objection, how)
     except KeyboardInterrupt as interrupt:
         version = () if context.args.model_version is None else ("--model-version", model.version)
         again = context.command("deploy", *version)
         raise KeyboardInterrupt(f"{str(interrupt) or 'interrupted'}; next: {again}") from None
     return conclude(context, outcome, examples)
+
+
+def _without_retired(context: cli.Context, endpoint: Endpoint | None) -> Endpoint | None:
+    """The endpoint without what served before, where that was kept long enough."""
+    how, endpoints = context.settings.azure.traffic, context.workspace.endpoints
+    if endpoint is None or context.args.dry_run or not traffic.is_kept_no_more(endpoint, how):
+        return endpoint
+    with endpoints.hold(endpoint.name):
+        now = endpoints.get(endpoint.name)
+        return now and traffic.delete_retired(endpoints, now, how, context.say)
 
 
 def rollback(context: cli.Context) -> Served:
@@ -230,11 +162,11 @@ def rollback(context: cli.Context) -> Served:
         return serving.examples_of(workspace, model)
 
     package = context.settings.project.package
-    return conclude(context, serving.roll_back(workspace, name, rows, context.say, package), None)
+    return conclude(context, switch.roll_back(workspace, name, rows, context.say, package), None)
 
 
 def conclude(
-    context: cli.Context, outcome: serving.Outcome, examples: Mapping[str, Any] | None
+    context: cli.Context, outcome: switch.Outcome, examples: Mapping[str, Any] | None
 ) -> Served:
     """What became of a deployment, and how to send a request."""
     endpoint = outcome.endpoint
@@ -259,7 +191,10 @@ def conclude(
         if endpoint.keyed:
             show = context.command("deploy", "--show-key")
             lines.append(f"its key, for the variable KEY: {show}")
-        lines.append(f"try: {request_line(endpoint.uri, examples, keyed=endpoint.keyed)}")
+        elif endpoint.token_command:
+            lines.append(f"a token, for the variable KEY: {endpoint.token_command}")
+        keyed = bool(endpoint.keyed or endpoint.token_command)
+        lines.append(f"try: {request_line(endpoint.uri, examples, keyed=keyed)}")
     return replace(done, lines=tuple(lines), more=more)
 
 
@@ -283,7 +218,17 @@ def status(context: cli.Context) -> Served:
     if endpoint.previous:
         back = context.command("deploy", "--rollback")
         lines.append(f"before: {words_of(endpoint.previous)}; `{back}` goes back to it")
+    lines += traffic.lines_of(endpoint, context.settings.azure.traffic)
     return Served(name, endpoint, lines=(*lines, found.words()), due=found)
+
+
+def show_key(context: cli.Context) -> Key:
+    """The endpoint's key; where it takes tokens, how to get one."""
+    name, endpoints = context.settings.endpoint.name, context.workspace.endpoints
+    found = endpoints.get(name)
+    if found and found.token_command:
+        return Key(name, "", found.token_command)
+    return Key(name, endpoints.key(name))
 
 
 def delete(context: cli.Context) -> Served:

@@ -1,41 +1,21 @@
-"""From a registered model to one that serves: put beside, tested, switched to, or not."""
+"""What is to serve: a registered model, with the code and the environment of this checkout."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from amlkit import content
 from amlkit.calls import Calls
 from amlkit.flow.environment import environment_definition
-from amlkit.flow.server_log import read_log, show_log, with_cause
-from amlkit.flow.smoke import smoke_test
 from amlkit.flow.training import code_snapshot, registered_name
-from amlkit.records import Deployment, DeploymentDefinition, Endpoint, Model, Scale, WorkError
+from amlkit.records import Deployment, DeploymentDefinition, Model, Scale, WorkError
 from amlkit.settings import Settings, SettingsError
-from amlkit.workspace import Say, Workspace
+from amlkit.workspace import Workspace
 
 EXAMPLES = "examples.json"
-
-
-Objection = Callable[[Endpoint | None], str]
-"""What stands against switching an endpoint that is as it is now, in a line; empty: nothing."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a deployment."""
-
-    endpoint: Endpoint | None
-    switched: bool
-    rolled_back: bool
-    reason: str
-    """Why it was not switched to; empty if it was."""
-    log: tuple[str, ...] = ()
-    """The last lines of what the server of a failed one wrote."""
 
 
 def find_model(
@@ -103,7 +83,6 @@ def deployment_definition(
     """
     endpoint = settings.endpoint
     code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
-    size = settings.azure.service
     definition = DeploymentDefinition(
         endpoint=endpoint.name,
         model=model,
@@ -112,13 +91,25 @@ def deployment_definition(
         code=snapshot,
         code_version=code_version,
         port=endpoint.port,
-        scale=Scale(workers=endpoint.workers, cpu_cores=size.cpu_cores, memory_gb=size.memory_gb),
+        scale=_scale(settings),
         definition=calls.deployment,
         commit_time=content.commit_time(settings.root),
     )
     decisive = [model.name, model.version, code_version, asdict(definition.scale)]
     shape = workspace.endpoints.shape(definition)
     return replace(definition, identity=content.identity([*decisive, shape]))
+
+
+def _scale(settings: Settings) -> Scale:
+    """What a deployment runs on: machines with SDK v2, a share of one with v1."""
+    workers, online, container = (
+        settings.endpoint.workers,
+        settings.azure.online,
+        settings.azure.service,
+    )
+    if settings.azure.sdk == "v2":
+        return Scale(workers, online.instance_type, online.instance_count)
+    return Scale(workers, cpu_cores=container.cpu_cores, memory_gb=container.memory_gb)
 
 
 def require_score(settings: Settings) -> None:
@@ -170,161 +161,6 @@ def read_examples(workspace: Workspace, model: Model) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError):
         pass
     raise WorkError(f"{model.name}:{model.version}: {EXAMPLES} holds no rows; see docs/contract.md")
-
-
-def deploy(
-    workspace: Workspace,
-    definition: DeploymentDefinition,
-    examples: Mapping[str, Any],
-    say: Say,
-    objection: Objection | None = None,
-) -> Outcome:
-    """Puts a model behind its endpoint, unless the very same serves there already.
-
-    Args:
-        workspace: where.
-        definition: what is to serve.
-        examples: rows for the smoke test.
-        say: hears of each step.
-        objection: asked once more before the switch, of the endpoint as it is then; what it says
-            is why nothing is switched. None: a person asked for this model, and what a rollback
-            took away counts as wanted again.
-    """
-    name, model, package = definition.endpoint, definition.model, definition.package
-    with workspace.endpoints.hold(name):
-        before = workspace.endpoints.get(name)
-        serves = before.serving if before and before.status == "Ready" else None
-        if serves and serves.identity == definition.identity:
-            reason = f"{model.name}:{model.version} serves already"
-            outcome = Outcome(before, False, False, reason)
-        else:
-            try:
-                deployment = workspace.endpoints.create_deployment(definition, say)
-                outcome = _test_and_switch(
-                    workspace, name, before, deployment, examples, say, package, objection
-                )
-            except KeyboardInterrupt:
-                old = before.serving if before else None
-                on = f"{model_of(old)} serves on" if old else "nothing serves yet"
-                raise KeyboardInterrupt(f"interrupted; {on}") from None
-        if objection is None and before and not outcome.rolled_back:
-            _restore(
-                workspace,
-                name,
-                [
-                    mark.identity
-                    for mark in before.withdrawn
-                    if (mark.model, mark.version) == (model.name, model.version)
-                ],
-            )
-    return outcome
-
-
-def roll_back(
-    workspace: Workspace,
-    name: str,
-    examples: Callable[[str, str], Mapping[str, Any]],
-    say: Say,
-    package: str,
-) -> Outcome:
-    """Lets what served before serve again, and marks what served as taken away.
-
-    Args:
-        workspace: where.
-        name: the endpoint's.
-        examples: rows for the smoke test, by a model's name and version.
-        say: hears of each step.
-        package: the owner's, whose exceptions are looked for in the server's log.
-
-    Raises:
-        WorkError: there is no such endpoint, or nothing served before.
-    """
-    with workspace.endpoints.hold(name):
-        before = workspace.endpoints.get(name)
-        if before is None or before.previous is None:
-            what = "serves nothing" if before is None else "has served one deployment only"
-            raise WorkError(f"endpoint {name} {what}: there is nothing to go back to")
-        previous, present = before.previous, before.serving
-        rows = examples(previous.model, previous.model_version)
-        if present:  # before the switch: should this be killed, no pipeline deploys it again
-            workspace.endpoints.withdraw(name, present)
-        outcome = _test_and_switch(workspace, name, before, previous, rows, say, package)
-        marked = [mark.identity for mark in before.withdrawn]
-        if not outcome.rolled_back:
-            _restore(workspace, name, [one for one in marked if one == previous.identity])
-        elif present and present.identity not in marked:
-            _restore(workspace, name, [present.identity])
-    return outcome
-
-
-def _restore(workspace: Workspace, name: str, identities: list[str]) -> None:
-    if identities:
-        workspace.endpoints.restore(name, identities)
-
-
-def _test_and_switch(
-    workspace: Workspace,
-    name: str,
-    before: Endpoint | None,
-    deployment: Deployment,
-    examples: Mapping[str, Any],
-    say: Say,
-    package: str,
-    objection: Objection | None = None,
-) -> Outcome:
-    """Starts a deployment beside the present one, tests it, and switches if it passes."""
-    endpoints, old = workspace.endpoints, before.serving if before else None
-    beside = f" beside {model_of(old)}" if old else ""
-    say(f"starting {deployment.name} with {model_of(deployment)}{beside}")
-    if old and old.model != deployment.model:
-        say(f"warning: whoever asks endpoint {name} for {old.model} will get other answers")
-    try:
-        problem = _start_and_test(workspace, name, deployment, examples, say)
-    except WorkError as error:
-        problem = str(error)
-    except KeyboardInterrupt:
-        with suppress(WorkError):  # left to itself it would run on, and cost
-            endpoints.delete_deployment(name, deployment)
-        raise
-    against = objection(endpoints.get(name)) if objection and not problem else ""
-    if against:  # another deployment was switched to meanwhile
-        endpoints.delete_deployment(name, deployment)
-        return Outcome(endpoints.get(name), False, False, against)
-    if not problem:
-        say("smoke test passed; switching")
-        try:
-            return Outcome(endpoints.set_traffic(name, {deployment.name: 100}), True, False, "")
-        except WorkError as error:
-            problem = str(error)
-    log = read_log(workspace, name, deployment)
-    lines = show_log(log, deployment, say)
-    where = f"; its log: {deployment.log}" if lines and deployment.log else ""
-    why = with_cause(problem, log, package)
-    reason = f"{model_of(deployment)} is not deployed: {why}{where}"
-    try:
-        endpoints.delete_deployment(name, deployment)
-    except WorkError as error:
-        raise WorkError(f"{reason}; {deployment.name} is left: {error}") from error
-    return Outcome(endpoints.get(name), False, True, reason, tuple(lines))
-
-
-def _start_and_test(
-    workspace: Workspace,
-    name: str,
-    deployment: Deployment,
-    examples: Mapping[str, Any],
-    say: Say,
-) -> str:
-    """What is wrong with a deployment that is started now, in a line; empty if nothing is.
-
-    Raises:
-        WorkError: it could not be started or asked.
-    """
-    started = workspace.endpoints.start(name, deployment)
-    if started.status != "Ready":
-        return started.reason or "it does not start"
-    say(f"smoke test: asking it for {len(examples['data'])} rows")
-    return smoke_test(workspace, started, examples)
 
 
 def model_of(deployment: Deployment) -> str:

@@ -50,6 +50,7 @@ class LocalEndpoints:
     """
 
     shares_traffic = False
+    counting_delay = 0.0
 
     def __init__(self, folder: Path, environments: LocalEnvironments) -> None:
         self._folder = folder.absolute()

@@ -10,7 +10,7 @@ from amlkit.records import DeploymentDefinition, WorkError
 def without_meaning(definition: DeploymentDefinition) -> Iterator[str]:
     """Lines that name what this machine has no such thing for."""
     scale = definition.scale
-    if scale.instance_count > 1 or scale.instance_type:
+    if scale.instance_count > 1:
         kind = f" of {scale.instance_type}" if scale.instance_type else ""
         yield f"not on this machine: {scale.instance_count} instances{kind}; workers count here"
 
