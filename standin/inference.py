@@ -70,7 +70,9 @@ class Container:
             folder = folder / models[0]["name"] / str(models[0]["version"])
         return str(folder)
 
-    def start(self, python: Path, variables: Json, model_dir: str) -> None:
+    def start(
+        self, python: Path, variables: Json, model_dir: str, patience: float = PATIENCE
+    ) -> None:
         """Starts the server and waits until it answers. Raises `ContainerCrashed`."""
         server = python.parent / ("azmlinfsrv.exe" if python.suffix == ".exe" else "azmlinfsrv")
         if not server.exists():
@@ -102,9 +104,9 @@ class Container:
         script = self.root / str(variables.get("AZUREML_ENTRY_SCRIPT") or "main.py")
         command = [str(python), str(launcher), str(self.port), str(script)]
         self.process = processes.start(command, self.root, environment, self.log_file)
-        patience = time.monotonic() + PATIENCE
+        end = time.monotonic() + min(patience, PATIENCE)
         while not self._healthy():
-            if self.process.poll() is not None or time.monotonic() > patience:
+            if self.process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise ContainerCrashed("the server ended" if self.process else "no answer")
             time.sleep(0.1)
@@ -115,9 +117,11 @@ class Container:
         except OSError:
             return False
 
-    def forward(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        """Asks the server. OSError when it does not listen."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def forward(
+        self, method: str, target: str, headers: dict[str, str], body: bytes, seconds: float = 60
+    ) -> Answer:
+        """Asks the server. OSError when it does not listen, TimeoutError after `seconds`."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request(method, target, body or None, headers)
             response = connection.getresponse()

@@ -42,7 +42,7 @@ def owner(azure: Azure, host: str, path: str) -> Azure:
         named = rf"/resourceGroups/{account.resource_group}/.*/workspaces/{account.workspace_name}"
         if re.search(rf"{named}(?![^/])|{account.workspace_id}", path, re.IGNORECASE):
             return other
-        if other.services.at(host):
+        if other.services.at(host) or other.v2.serves(host):
             return other
     return azure
 

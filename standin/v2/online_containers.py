@@ -66,6 +66,9 @@ class ServingContainer(Container):
         except ContainerCrashed:
             self._event("BackOff", "Back-off restarting failed container", "Warning")
             raise DeploymentFailed(CRASHED) from None
+        finally:
+            for step, state in self.done.items():
+                self.done[step] = "Failed" if state == "InProgress" else state
 
     def _pull(self, properties: Json) -> tuple[Path, list[str]]:
         self.done["UserContainerImagePull"] = "InProgress"

@@ -18,6 +18,7 @@ from ..account import Principal
 from ..routing import ARM, Answer, AzureError, Json, Request, route
 from . import online_rules as rules
 from .assets import TYPE, page
+from .online_metrics import Served
 from .online_operations import Operation
 from .system import system_data
 
@@ -48,6 +49,7 @@ class Endpoint:
     keys: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, float] = field(default_factory=dict)  # AML tokens and when they end
     deployments: dict[str, Deployment] = field(default_factory=dict)
+    served: Served = field(default_factory=Served)
 
     @property
     def busy(self) -> bool:
@@ -187,7 +189,10 @@ class OnlineEndpoints:
         return made
 
     def _shares(self, endpoint: Endpoint, given: Json) -> tuple[dict[str, int], dict[str, int]]:
-        states = {name: one.state for name, one in endpoint.deployments.items()}
+        states = {
+            name: "Succeeded" if one.container else one.state
+            for name, one in endpoint.deployments.items()
+        }
         traffic = rules.shares(given.get("traffic"), states, "Traffic")
         mirror = rules.shares(given.get("mirrorTraffic"), states, "MirrorTraffic")
         rules.check_shares(traffic, mirror)

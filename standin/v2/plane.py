@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 
 from .assets import Assets
 from .datastores import DatastoreResources
+from .online_deployments import OnlineDeployments
+from .online_endpoints import OnlineEndpoints
+from .online_metrics import OnlineMetrics
+from .online_operations import EndpointOperations
+from .router import OnlineRouter
 from .shared import SharedAssets
 from .uploads import Uploads
 
@@ -21,10 +26,23 @@ class ControlPlane:
         self.assets = Assets(azure)
         self.uploads = Uploads(azure)
         self.datastores = DatastoreResources(azure)
+        self.operations = EndpointOperations(azure)
+        self.online_endpoints = OnlineEndpoints(azure)
+        self.online_deployments = OnlineDeployments(azure)
+        self.online_metrics = OnlineMetrics(azure)
+        self.online_router = OnlineRouter(azure)
 
     def parts(self) -> list[object]:
         """All parts, for the router."""
         return list(vars(self).values())
+
+    def taken_names(self) -> set[str]:
+        """The names of the workspace's endpoints, which no other in the region may have."""
+        return set(self.online_endpoints.endpoints)
+
+    def serves(self, host: str) -> bool:
+        """Whether a public host name is that of one of the workspace's endpoints."""
+        return self.online_endpoints.at(host) is not None
 
     def close(self) -> None:
         """End what the parts started, last first."""
