@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from amlkit.azure.check import Redactor
 from amlkit.azure.errors import explain, is_passing, status_of
-from amlkit.azureml_v1.check import Redactor
 from amlkit.content import files_identity, snapshot
 from amlkit.lockfile import pins
 from amlkit.records import WorkError

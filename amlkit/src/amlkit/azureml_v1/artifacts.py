@@ -6,9 +6,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure.jobs import OUTPUTS
 from amlkit.azureml_v1.connection import Connection
-
-OUTPUTS = "outputs/"
 
 
 def outputs(connection: Connection, run_id: str) -> dict[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from amlkit.azure.compute import check_may_create
 from amlkit.azure.errors import status_of, words_of
 from amlkit.azureml_v1.connection import Connection
 from amlkit.records import WorkError
-from amlkit.settings import Settings, SettingsError
 
 
 def find(connection: Connection) -> Any:
@@ -57,14 +57,3 @@ def ensure(connection: Connection) -> Any:
         said = "; ".join(str(error) for error in target.provisioning_errors or [])
         raise WorkError(f"compute target {wanted.name} was not made: {said or 'see the studio'}")
     return target
-
-
-def check_may_create(settings: Settings) -> None:
-    """Raises `SettingsError` where config.yml does not let the compute target be made."""
-    wanted = settings.azure.compute
-    if not wanted.create:
-        raise SettingsError(
-            f"{settings.origin('azure.compute.name')}: there is no compute target "
-            f"{wanted.name!r} in the workspace; name one that is there, or let it be made "
-            "with azure.compute.create: true"
-        )
