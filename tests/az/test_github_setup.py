@@ -119,8 +119,13 @@ def test_without_a_secret_a_first_run_makes_all_and_a_second_nothing(cloud: Clou
     }
     # What others set stays when one more approves.
     repository.environments[f"{slug}-prod"].given["wait_timer"] = 30
+    # And who else may use it is said: a tag named main is not the branch.
+    others = [{"id": 71, "name": "release/*"}, {"id": 72, "name": "main", "type": "tag"}]
+    repository.environments[f"{slug}-prod"].branches[:0] = [{"type": "branch"} | o for o in others]
     third = run(cloud, "--approver", "bob", *FEDERATION)
     assert third.code == 0, str(third)
+    [note] = third.record["notes"]
+    assert "branch release/*, tag main" in note and "deployment-branch-policies/71" in note
     assert protected(repository, f"{slug}-prod")[0] == set(github.users.values())
     assert repository.environments[f"{slug}-prod"].given["wait_timer"] == 30
 

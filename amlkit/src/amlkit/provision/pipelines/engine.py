@@ -19,6 +19,7 @@ class Finding:
     row: Row
     found: Any
     wanted: Call | None
+    remark: str = ""
 
     @property
     def state(self) -> str:
@@ -51,31 +52,34 @@ class Plan:
 
     @property
     def notes(self) -> list[str]:
-        """What is missing, and does not stop the rest."""
-        return [
+        """What is missing and does not stop the rest, and what others have made beside it."""
+        missing = [
             f"{each.row.title} is missing: {each.row.advice}"
             for each in self.findings
             if each.state == "missing" and each.row.optional
         ]
+        return missing + [each.remark for each in self.findings if each.remark]
 
 
 def look(rows: list[Row], requests: Requests, facts: Facts) -> Plan:
     """What is there of the rows; a row that hangs on a missing one is missing, too."""
     plan = Plan(facts=dict(facts))
     for row in rows:
-        found, wanted = _find(row, requests, plan.facts), row.make
+        found, remark = _find(row, requests, plan.facts)
+        wanted = row.make
         if found is not None:
             plan.facts |= row.learns(found)
             wanted = row.change(found, plan.facts)
-        plan.findings.append(Finding(row, found, wanted))
+        plan.findings.append(Finding(row, found, wanted, remark))
     return plan
 
 
-def _find(row: Row, requests: Requests, facts: Facts) -> Any:
-    """What is there of a row; None where it is missing."""
+def _find(row: Row, requests: Requests, facts: Facts) -> tuple[Any, str]:
+    """What is there of a row (None where it is missing), and what is worth a word beside it."""
     if not row.look.known(facts):
-        return None
-    return row.pick(requests.ask(row.look.filled(facts)), facts)
+        return None, ""
+    answer = requests.ask(row.look.filled(facts))
+    return row.pick(answer, facts), row.remark(answer)
 
 
 def make(plan: Plan, requests: Requests, say: Callable[[str], None]) -> list[str]:
@@ -93,7 +97,7 @@ def make(plan: Plan, requests: Requests, say: Callable[[str], None]) -> list[str
                 raise Refused(f"{row.title}: {refused}; {row.advice}") from None
             raise
         if row.read_back:
-            found = _find(row, requests, plan.facts)
+            found, _ = _find(row, requests, plan.facts)
             if found is None:
                 raise Refused(f"{row.title} was made and is not found: run this again in a minute")
         if found is not None:

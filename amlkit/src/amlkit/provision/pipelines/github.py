@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from amlkit.cli import shell_line
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential
 from amlkit.provision.pipelines.table import Call, Row, named, whole
 from amlkit.provision.placeholders import Facts, fact
@@ -161,12 +162,31 @@ def _branch(repository: str, environment: str, branch: str) -> Row:
     """The branch whose runs may use an environment."""
     place = f"repos/{repository}/environments/{quote(environment, safe='')}"
     place += "/deployment-branch-policies"
+
+    def is_it(policy: dict[str, Any]) -> bool:
+        return policy["name"] == branch and policy.get("type", "branch") == "branch"
+
+    def pick(answer: Any, facts: Facts) -> Any:
+        return next(filter(is_it, (answer or {}).get("branch_policies") or []), None)
+
+    def remark(answer: Any) -> str:
+        others = [each for each in (answer or {}).get("branch_policies") or [] if not is_it(each)]
+        names = ", ".join(f"{each.get('type', 'branch')} {each['name']}" for each in others)
+        if not others:
+            return ""
+        typed = shell_line("gh", "api", "--method", "DELETE", f"{place}/{others[0]['id']}")
+        return (
+            f"environment {environment} lets in others than {branch}: {names}; if they are not to"
+            f" reach it, `{typed}` takes back the first"
+        )
+
     return Row(
         key=f"branch {environment}",
         title=f"branch {branch} for environment {environment}",
-        look=Call("get", place),
-        pick=named(branch, inside="branch_policies"),
+        look=Call("get", f"{place}?per_page=100"),
+        pick=pick,
         make=Call("post", place, (), {"name": branch}),
+        remark=remark,
     )
 
 

@@ -37,6 +37,11 @@ def _nothing(found: Any) -> Facts:
     return {}
 
 
+def _nothing_to_say(answer: Any) -> str:
+    """Beside the thing itself nothing is worth a word."""
+    return ""
+
+
 def _fits(found: Any, facts: Facts) -> None:
     """A row that is right as it is."""
 
@@ -56,6 +61,7 @@ class Row:
         advice: what to do where it is missing and not made here, or is refused.
         read_back: look again once it is made: the answer to the making does not tell all.
         optional: where it is missing and not made here, the rest goes on.
+        remark: what a person should know of the rest of the answer; it is left as it is.
     """
 
     key: str
@@ -68,6 +74,7 @@ class Row:
     advice: str = ""
     read_back: bool = False
     optional: bool = False
+    remark: Callable[[Any], str] = _nothing_to_say
 
 
 def whole(answer: Any, facts: Facts) -> Any:
