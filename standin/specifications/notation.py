@@ -3,7 +3,9 @@
 A field's type is written `string`, `integer`, `number`, `boolean`, `object`, `any`, `date-time`,
 `uuid`, `duration`, the name of a type, `[T]` a list, `{T}` a map, `=A,B` one of these words; `!` at
 its end: must be there and not be null. Without it a field may be absent or null, as the services
-write it in the recordings.
+write it in the recordings. A type's `+` names its base, `?` the field whose word says which of its
+subtypes a value is; `words` are enumerations by name. `read` and `always` name the fields that must
+be there (with `!`: and not be null) because clients read them, because every recording has them.
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ def _schema(kind: str) -> Json:
         return {"type": "string", "format": kind}
     if kind[0] == "=":
         return {"enum": kind[1:].split(",")}
+    if kind[-1] == "?":  # an answer that may be empty
+        return {"if": {"not": {"type": "null"}}, "then": _schema(kind[:-1])}
     if kind[0] == "[":
         return {"type": "array", "items": _schema(kind[1:-1])}
     if kind[0] == "{":
@@ -77,7 +81,7 @@ def _object(fields: dict[str, str], read: list[str]) -> Json:
     needed |= {name.rstrip("!") for name in read}
     unknown = needed - set(kinds)
     if unknown:
-        raise ValueError(f"Read but not declared: {sorted(unknown)}")
+        raise ValueError(f"Read but not declared: {sorted(unknown)} of {sorted(fields)}")
     return {
         "type": "object",
         "properties": {name: _field(kind) for name, kind in kinds.items()},
@@ -107,6 +111,9 @@ def _fields(name: str) -> dict[str, dict[str, str]]:
     for section in ("types", "later", "client"):
         for kind, more in data.get(section, {}).items():
             fields.setdefault(kind, {}).update(more)
+    for used in data.get("uses", []):  # what previews of its types have beside
+        for kind, more in load(used).get("previews", {}).items():
+            fields[kind].update(more)
     return fields
 
 
@@ -115,21 +122,66 @@ def _read(name: str) -> dict[str, list[str]]:
     data = load(name)
     read: dict[str, list[str]] = {}
     for used in data.get("uses", []):
-        read |= _read(used)
-    read |= data.get("read", {})
+        for kind, names in _read(used).items():
+            read[kind] = read.get(kind, []) + names
+    for section in ("read", "always"):
+        for kind, names in data.get(section, {}).items():
+            read[kind] = read.get(kind, []) + names
     return read
+
+
+def _words(name: str) -> dict[str, list[str]]:
+    """The enumerations of a file and of those that it uses."""
+    data = load(name)
+    words: dict[str, list[str]] = {}
+    for used in data.get("uses", []):
+        words |= _words(used)
+    words.update(data.get("words", {}))
+    return words
+
+
+def _choice(field: str, subtypes: dict[str, str]) -> Json:
+    """The schema of a type that is one of its subtypes, by the word that stands in a field."""
+    return {
+        "type": "object",
+        "properties": {field: {"enum": sorted(subtypes)}},
+        "required": [field],
+        "allOf": [
+            {
+                "if": {"properties": {field: {"const": word}}, "required": [field]},
+                "then": {"$ref": f"#/$defs/{kind}"},
+            }
+            for word, kind in subtypes.items()
+        ],
+    }
 
 
 @cache
 def definitions(name: str) -> Json:
     """The JSON schemas of all types of a file. ValueError when the file contradicts itself."""
     fields, read = _fields(name), _read(name)
-    schemas = {}
-    for kind, own in fields.items():
-        base = own.pop("+", None)
-        whole = fields[base] | own if base else own
-        wanted = (read.get(base, []) if base else []) + read.get(kind, [])
-        schemas[kind] = _object(whole, wanted)
+    schemas: Json = {one: {"enum": words} for one, words in _words(name).items()}
+    subtypes: dict[tuple[str, str], dict[str, str]] = {}
+
+    def whole(kind: str) -> tuple[dict[str, str], list[str]]:
+        """The fields of a type with those of its bases, and those that must be there."""
+        own = dict(fields[kind])
+        base, field = own.pop("+", None), own.pop("?", None)
+        above, wanted = whole(base) if base else ({}, [])
+        if base and (chosen := above.pop("?", "")):
+            own_word = own.get(chosen, "")
+            if own_word.startswith("="):
+                subtypes.setdefault((base, chosen), {})[own_word.strip("=!")] = kind
+            above["?"] = chosen
+        merged = above | own | ({"?": field} if field else {})
+        return merged, wanted + read.get(kind, [])
+
+    for kind in fields:
+        merged, wanted = whole(kind)
+        merged.pop("?", None)
+        schemas[kind] = _object(merged, wanted)
+    for (base, field), words in subtypes.items():
+        schemas[base] = _choice(field, words)
     return schemas
 
 
