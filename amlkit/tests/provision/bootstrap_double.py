@@ -162,7 +162,7 @@ class DoubleOfAz(Az):
         elif words[:2] == ("group", "update"):
             path = self._path(words)
             self.made[path]["tags"] = dict(
-                each.split("=") for each in words[words.index("--tags") + 1 :]
+                each.split("=") for each in words[words.index("--tags") + 1 :] if each
             )
         elif "delete" in words:
             self._delete(words)

@@ -7,7 +7,11 @@ from bootstrap_double import DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
 from amlkit.provision import commands, teardown
+from amlkit.provision.az import AzFailure
+from amlkit.provision.context import Context
+from amlkit.provision.failures import Kind
 from amlkit.provision.records import Refused
+from amlkit.provision.survey import Reader
 
 
 def test_destroy_removes_what_was_made_and_no_more(az: DoubleOfAz, opened: Open) -> None:
@@ -35,9 +39,90 @@ def test_without_purge_the_group_stays_while_a_deleted_workspace_needs_it(
     with pytest.raises(Refused, match=r"workspace .* was deleted.*destroy --purge"):
         commands.apply(opened())
     purged = teardown.destroy(opened(purge=True))
-    assert purged["removed"] == [f"resource group {context.names.resource_group}"]
+    assert purged["removed"] == [
+        f"the deleted workspace {context.names.workspace}",
+        f"resource group {context.names.resource_group}",
+    ]
     assert any("forceToPurge=true" in words for words in az.commands)
     assert len(commands.apply(opened())["created"]) == len(MADE)
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
+def test_cut_off_at_any_call_the_next_destroy_finishes(answered: bool, opened: Open) -> None:
+    """And whoever applies afterwards is told of the workspace that Azure keeps."""
+    number, cut = 0, True
+    while cut:
+        az, number, cut = DoubleOfAz(), number + 1, False
+        commands.apply(with_az(opened(), az))
+        last = az.calls + number
+
+        def strike(arguments: tuple[str, ...], az: DoubleOfAz = az, last: int = last) -> None:
+            if az.calls == last:
+                raise KeyboardInterrupt
+
+        az.before, az.after = (az.before, strike) if answered else (strike, az.after)
+        try:
+            teardown.destroy(with_az(opened(), az))
+        except KeyboardInterrupt:
+            cut = True
+        az.before = az.after = lambda arguments: None
+        if cut:
+            teardown.destroy(with_az(opened(), az))
+        assert set(az.made) == {opened().names.group_id}, number
+        with pytest.raises(Refused, match="was deleted, and Azure keeps its name"):
+            commands.apply(with_az(opened(), az))
+    assert number > 20
+
+
+def test_in_a_group_that_was_handed_out_a_deleted_workspace_is_known_too(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    group = opened().names.group_id
+    az.made[group] = {"id": group, "tags": {"cost": "42"}}
+    commands.apply(opened())
+    teardown.destroy(opened())
+    with pytest.raises(Refused, match="was deleted, and Azure keeps its name"):
+        commands.apply(opened())
+    teardown.destroy(opened(purge=True))
+    assert az.made == {group: {"id": group, "tags": {"cost": "42"}}}
+    assert any("forceToPurge=true" in words for words in az.commands)
+    assert commands.apply(opened())["created"]
+
+
+def test_what_was_not_found_to_be_purged_is_not_said_to_be(
+    az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in Azure/azure-cli #33756; and a vault comes into the recycle bin a moment later."""
+    monkeypatch.setattr("amlkit.provision.waits.time.sleep", lambda seconds: None)
+    commands.apply(opened())
+    teardown.destroy(opened())
+    late = [1, 1]
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        vault = arguments[:2] == ("keyvault", "purge") and late and late.pop()
+        if "forceToPurge=true" in arguments or vault:
+            raise AzFailure(Kind.NOT_FOUND, "ResourceNotFound", "was not found", "az")
+
+    az.before = refuse
+    names = opened().names
+    az.made[names.group_id]["tags"][names.deleted_until] = "2999-01-01"
+    vault = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}/deletedVaults"
+    az.made[f"{vault}/{names.key_vault}"] = {"properties": {"tags": names.tags}}
+    done = teardown.destroy(opened(purge=True))
+    assert done["removed"] == [
+        f"the deleted Key Vault {names.key_vault}",
+        f"resource group {names.resource_group}",
+    ]
+    assert [each["what"] for each in done["kept_by_azure"]] == [
+        f"the deleted workspace {names.workspace}, perhaps: it was not found to be purged"
+    ]
+    assert late == []
+
+
+def with_az(context: Context, az: DoubleOfAz) -> Context:
+    """The same context in another subscription."""
+    context.az, context.reader = az, Reader(az)
+    return context
 
 
 def test_an_application_of_ours_stays_ours_when_config_names_it(

@@ -14,8 +14,6 @@ from amlkit.settings import Settings
 UNKNOWN_SUBSCRIPTION = "<subscription id>"
 # The tag by which what was made here is known: its value is the target's key.
 OWNER = "made-by-amlkit"
-# The tag of a group whose workspace was deleted: until when Azure keeps its name.
-DELETED_WORKSPACE = "amlkit-workspace-deleted-until"
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,11 @@ class Names:
     def tags(self) -> dict[str, str]:
         """What everything is tagged with."""
         return {**self.given_tags, OWNER: self.key}
+
+    @property
+    def deleted_until(self) -> str:
+        """The tag of a group whose workspace was deleted: until when Azure keeps its name."""
+        return f"amlkit-workspace-deleted-until-{self.key}"
 
     def made(self, found: dict[str, Any]) -> bool:
         """Whether a resource was made for this target."""

@@ -19,7 +19,7 @@ from amlkit.provision.context import Context
 from amlkit.provision.engine import deployment, setting_of
 from amlkit.provision.facts import VAULT, VERSIONS, WORKSPACE
 from amlkit.provision.failures import Kind
-from amlkit.provision.names import DELETED_WORKSPACE, Names
+from amlkit.provision.names import Names
 from amlkit.provision.records import Resource, arm_get, az
 from amlkit.provision.survey import Reader, Survey, run
 from amlkit.settings import Settings
@@ -46,7 +46,7 @@ def preflight(context: Context, looked: Survey) -> Preflight:
         ("", "your rights", lambda: _rights(names, looked, reader)),
         ("", "the policies of your company", lambda: _policies(context, looked)),
         ("workspace", "the region", lambda: _region(names, looked)),
-        ("workspace", "a deleted workspace", lambda: _deleted_workspace(names, looked)),
+        ("workspace", "a deleted workspace", lambda: _deleted_workspace(names, looked, reader)),
         ("storage_account", "the storage account's name", lambda: _storage_name(names, reader)),
         (
             *("key_vault", "the Key Vault's name"),
@@ -165,10 +165,13 @@ def may(permissions: list[dict[str, Any]], action: str) -> bool:
     )
 
 
-def _deleted_workspace(names: Names, looked: Survey) -> list[str]:
+def _deleted_workspace(names: Names, looked: Survey, reader: Reader) -> list[str]:
     """Whether a workspace that this repository has deleted still holds the name."""
     group = looked.findings.get("resource_group")
-    until = (((group.found if group else None) or {}).get("tags") or {}).get(DELETED_WORKSPACE, "")
+    if group and group.to_create:
+        return []
+    found = reader.read(arm_get(names.group_id, VERSIONS["Microsoft.Resources/resourceGroups"]), {})
+    until = ((found or {}).get("tags") or {}).get(names.deleted_until, "")
     if until < time.strftime("%Y-%m-%d", time.gmtime()):
         return []
     return [

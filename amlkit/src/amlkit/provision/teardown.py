@@ -25,12 +25,11 @@ from amlkit.provision.facts import (
     WORKSPACE_KEPT,
 )
 from amlkit.provision.failures import Kind
-from amlkit.provision.names import DELETED_WORKSPACE
 from amlkit.provision.records import Command, Refused, Resource, arm_get, az
 from amlkit.provision.roles import wanted_roles
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, find, run, survey
-from amlkit.provision.waits import countdown, pauses
+from amlkit.provision.waits import countdown, pauses, retry
 
 # Azure puts these beside an Application Insights without being asked.
 BY_PRODUCTS = (
@@ -39,6 +38,8 @@ BY_PRODUCTS = (
 )
 # How long the list of a group's resources may still show what is gone (s).
 LIST_LAG = 60
+# How long it may take until what was deleted can be purged (s).
+BIN_LAG = 60
 
 
 def destroy(context: Context) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def destroy(context: Context) -> dict[str, Any]:
             return _report(context, [], [], [])
         registry = _registry(context, looked) if _goes("workspace", ours) else ""
         beside = [f"container registry {registry.rpartition('/')[2]}"] if registry else []
-        _announce(context, ours, secrets, [*beside, *(title for title, _ in leftovers)])
+        _announce(context, ours, secrets, [*beside, *(title for title, _ in leftovers)], looked)
         group = context.names.resource_group
         if not agreed(f"Type the name of the resource group ({group}) to go on:", group, context):
             context.say("nothing was removed")
@@ -73,7 +74,9 @@ def destroy(context: Context) -> dict[str, Any]:
         return _take_down(context, ours, looked, leftovers, registry)
 
 
-def _announce(context: Context, ours: list[Resource], secrets: int, gone: list[str]) -> None:
+def _announce(
+    context: Context, ours: list[Resource], secrets: int, gone: list[str], looked: Survey
+) -> None:
     """What is about to be removed, and what of it cannot be brought back."""
     context.say("removes, for good and with everything in it:")
     for step in ours:
@@ -82,8 +85,10 @@ def _announce(context: Context, ours: list[Resource], secrets: int, gone: list[s
         context.say(f"  {title}")
     if secrets:
         context.say(f"  secrets of the service principal that were made here: {secrets}")
+    kept = [step.title for step in ours if _protected(looked.findings[step.key].found)]
     if context.args.purge:
-        context.say("with --purge none of it can be recovered")
+        but = f" but {', '.join(kept)}, which is protected from being purged" if kept else ""
+        context.say(f"with --purge none of it can be recovered{but}")
 
 
 def _rotation(context: Context, looked: Survey, *, goes: bool) -> Rotation | None:
@@ -118,13 +123,12 @@ def _heirs(context: Context, looked: Survey) -> str:
 def _deleted(context: Context, looked: Survey) -> list[tuple[str, Command]]:
     """What an earlier destroy has left in the recycle bin, and what ends it."""
     names, found = context.names, []
-    group = looked.findings["resource_group"].found or {}
-    if DELETED_WORKSPACE in (group.get("tags") or {}) and names.made(group):
+    if names.deleted_until in _tags(context) and not looked.findings["workspace"].there:
         found.append((f"the deleted workspace {names.workspace}", purge_workspace(context)))
     path = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
     vault = f"{path}/deletedVaults/{names.key_vault}"
-    kept = context.reader.read(arm_get(vault, VERSIONS[VAULT]), {})
-    if kept and names.made(kept.get("properties") or {}):
+    kept = (context.reader.read(arm_get(vault, VERSIONS[VAULT]), {}) or {}).get("properties") or {}
+    if names.made(kept) and not kept.get("purgeProtectionEnabled"):
         purge = az("keyvault", "purge", "-n", names.key_vault, "-l", names.location)
         found.append((f"the deleted Key Vault {names.key_vault}", purge))
     return found
@@ -149,39 +153,89 @@ def _take_down(
 
     `registry` goes with the workspace; "" if there is none.
     """
-    facts, removed, kept = looked.facts, list[Resource](), list[dict[str, str]]()
+    facts, removed, kept = looked.facts, list[str](), list[dict[str, str]]()
     for title, command in leftovers:
-        with elapsed(title, context.say, done="removed"):
-            run(context.az, command, facts, absent_ok=True)
+        if _purged(context, title, command, facts, kept):
+            removed.append(title)
+    left: list[str] = []
     for step in ours:
         if step.key == "resource_group":
-            left = _left(context)
+            left = _left(context) or ([context.names.group_id] if _stays(context) else [])
             if left:
-                return _report(context, removed, left, kept)
-            if _stays(context, looked, removed):
-                context.state.forget()
-                return _report(context, removed, [context.names.group_id], kept)
-        kept += _remove(context, step, facts)
-        removed.append(step)
+                break
+        if _remove(context, step, facts, kept):
+            removed.append(step.title)
         if step.key == "workspace" and registry:
             run(context.az, az("resource", "delete", "--ids", registry), {}, absent_ok=True)
-    context.state.forget()
-    return _report(context, removed, [], kept)
+    if context.args.purge and (left or not _goes("resource_group", ours)):
+        _mark(context, "")
+    if left in ([], [context.names.group_id]):
+        context.state.forget()
+    return _report(context, removed, left, kept)
 
 
-def _remove(context: Context, step: Resource, facts: dict[str, str]) -> list[dict[str, str]]:
-    """Removes one thing; what Azure keeps of it."""
+def _remove(
+    context: Context, step: Resource, facts: dict[str, str], kept: list[dict[str, str]]
+) -> bool:
+    """Removes one thing, if it is there; notes what Azure keeps of it."""
     context.reader.forget()
     found = find(step, context.reader, facts)
     if found is None:
-        return []
+        return False
     facts |= step.learns(found)
-    purges = context.args.purge and not _protected(found)
-    with elapsed(step.title, context.say, done="removed"):
-        for command in (step.purge if purges else ()) or step.remove:
+    purges = bool(context.args.purge and step.purge) and not _protected(found)
+    if step.key == "workspace" and not purges:
+        # Before: whoever looks after a cut-off run has to know.
+        day = datetime.now(UTC) + timedelta(days=WORKSPACE_KEPT)
+        _mark(context, f"{day:%Y-%m-%d}")
+    for command in step.purge[:-1] if purges else step.remove:
+        with elapsed(step.title, context.say, done="removed"):
             run(context.az, command, facts, absent_ok=True, timeout=max(300, step.limit))
-    if purges or not step.purge:
-        return []
+    if purges:
+        return _purged(context, step.title, step.purge[-1], facts, kept) or len(step.purge) > 1
+    if step.purge:
+        kept.append(_kept(context, step, found, facts))
+    return True
+
+
+def _purged(
+    context: Context,
+    title: str,
+    command: Command,
+    facts: dict[str, str],
+    kept: list[dict[str, str]],
+) -> bool:
+    """Removes for good; False where Azure does not find it there, and that is noted.
+
+    What was deleted a moment ago may not be in the recycle bin yet.
+    """
+    shown = typed(command, context.az, facts)
+    try:
+        with elapsed(title, context.say, done="removed for good"):
+            retry(
+                lambda: run(context.az, command, facts, timeout=1800),
+                lambda error: _not_yet(error, title),
+                say=context.say,
+                at_most=BIN_LAG,
+            )
+    except AzFailure as failure:
+        if failure.kind is not Kind.NOT_FOUND:
+            raise
+        kept.append({"what": f"{title}, perhaps: it was not found to be purged", "purge": shown})
+        return False
+    return True
+
+
+def _not_yet(error: Exception, title: str) -> str:
+    """Why a wait may help a purge."""
+    unknown = isinstance(error, AzFailure) and error.kind is Kind.NOT_FOUND
+    return f"{title}: not to be purged yet" if unknown else ""
+
+
+def _kept(
+    context: Context, step: Resource, found: dict[str, Any], facts: dict[str, str]
+) -> dict[str, str]:
+    """What Azure keeps of something that was deleted, and what ends that."""
     days = {
         "workspace": WORKSPACE_KEPT,
         "application": APPLICATION_KEPT,
@@ -191,32 +245,41 @@ def _remove(context: Context, step: Resource, facts: dict[str, str]) -> list[dic
     shown = typed(ends, context.az, facts)
     if _protected(found):
         shown = "it is protected from being purged; `apply --recover` brings it back"
-    return [{"what": f"the deleted {step.title} for {days} days", "purge": shown}]
+    return {"what": f"the deleted {step.title} for {days} days", "purge": shown}
 
 
-def _protected(found: dict[str, Any]) -> bool:
+def _protected(found: Any) -> bool:
     """Whether it is a Key Vault that nobody can purge."""
-    return bool((found.get("properties") or {}).get("enablePurgeProtection"))
+    return bool(((found or {}).get("properties") or {}).get("enablePurgeProtection"))
 
 
-def _stays(context: Context, looked: Survey, removed: Sequence[Resource]) -> bool:
-    """Whether the group is needed by a workspace that may be purged or brought back; tags it."""
-    if context.args.purge:
-        return False
-    group = looked.findings["resource_group"].found
-    until = (group.get("tags") or {}).get(DELETED_WORKSPACE, "")
-    if _goes("workspace", removed):
-        day = datetime.now(UTC) + timedelta(days=WORKSPACE_KEPT)
-        until = f"{day:%Y-%m-%d}"
-        words = [
-            f"{k}={v}" for k, v in {**(group.get("tags") or {}), DELETED_WORKSPACE: until}.items()
-        ]
-        run(
-            context.az,
-            az("group", "update", "-n", context.names.resource_group, "--tags", *words),
-            {},
-        )
-    if until < time.strftime("%Y-%m-%d", time.gmtime()):
+def _tags(context: Context) -> dict[str, str]:
+    """The group's tags, as they are now."""
+    context.reader.forget()
+    version = VERSIONS["Microsoft.Resources/resourceGroups"]
+    return (context.reader.read(arm_get(context.names.group_id, version), {}) or {}).get("tags", {})
+
+
+def _mark(context: Context, until: str) -> None:
+    """Tags the group with the day until which Azure keeps the deleted workspace; "": none."""
+    name, tags = context.names.deleted_until, _tags(context)
+    if tags.get(name, "") == until:
+        return
+    rest = {key: value for key, value in tags.items() if key != name}
+    words = [f"{key}={value}" for key, value in (rest | ({name: until} if until else {})).items()]
+    try:
+        group = ("-n", context.names.resource_group)
+        run(context.az, az("group", "update", *group, "--tags", *(words or [""])), {})
+    except AzFailure as failure:
+        if failure.kind not in (Kind.FORBIDDEN, Kind.POLICY):
+            raise
+        context.say(f"the group could not be tagged, and `apply` will not know: {failure.message}")
+
+
+def _stays(context: Context) -> bool:
+    """Whether the group is needed by a workspace that may be purged or brought back."""
+    until = _tags(context).get(context.names.deleted_until, "")
+    if context.args.purge or until < time.strftime("%Y-%m-%d", time.gmtime()):
         return False
     context.say(
         f"the group {context.names.resource_group} stays: Azure keeps the deleted workspace until"
@@ -255,7 +318,7 @@ def _left(context: Context) -> list[str]:
 
 
 def _report(
-    context: Context, removed: list[Resource], left: list[str], kept: list[dict[str, str]]
+    context: Context, removed: list[str], left: list[str], kept: list[dict[str, str]]
 ) -> dict[str, Any]:
     """Says what is gone, what is left, and what Azure keeps."""
     group = context.names.group_id
@@ -269,7 +332,7 @@ def _report(
         context.say(f"Azure keeps {each['what']}; to end that: {each['purge']}")
     return {
         "status": "done",
-        "removed": [step.title for step in removed],
+        "removed": removed,
         "left": left,
         "kept_by_azure": kept,
         "az_calls": context.az.calls,
