@@ -49,7 +49,7 @@ class AzFailure(Exception):
         self, kind: Kind, code: str, message: str, command: str, advice_: str | None = None
     ) -> None:
         how = advice(kind)
-        if kind is Kind.POLICY and "policyDefinition" in message:
+        if kind is Kind.POLICY and "disallowed by policy" in message:
             message, how = explained(message)
         self.kind, self.code, self.message, self.command = kind, code, message, command
         self.advice = how if advice_ is None else advice_

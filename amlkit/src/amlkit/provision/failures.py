@@ -89,8 +89,8 @@ _CODES = {
     Kind.NAME_TAKEN: "StorageAccountAlreadyTaken VaultAlreadyExists",
     Kind.CONFLICT: (
         "Conflict ResourceGroupBeingDeleted AnotherOperationInProgress OperationNotAllowed "
-        "DeploymentActive InvalidResourceGroupLocation InvalidResourceLocation RoleAssignmentExists "
-        "Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists "
+        "DeploymentActive InvalidResourceGroupLocation InvalidResourceLocation "
+        "RoleAssignmentExists Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists "
         "VariableGroupExistsException"
     ),
     Kind.SOFT_DELETED: "SoftDeletedResourceExists FlagMustBeSetForRestore",
@@ -170,7 +170,8 @@ def classify(exit_code: int, stderr: str) -> tuple[Kind, str, str]:
         message = _last_line_of_traceback(said)
     kind = _kind(exit_code, code, message, said)
     if kind is Kind.POLICY:  # what it is called stands far behind
-        return kind, code, " ".join(re.split(r"\s*\nCode: ", without_secrets(message))[0].split())
+        whole = re.sub(r"^\(\w+\) ", "", said)
+        return kind, code, " ".join(without_secrets(whole).split())
     return kind, code, oneline(message)
 
 
@@ -213,7 +214,7 @@ def _code_and_message(said: str) -> tuple[str, str]:
         return found.group(1), said.split("Trace ID")[0]
     if found := _CODE.search(said):
         return found.group(1) or found.group(2), said[found.end() :] if found.group(1) else said
-    return "", said
+    return _innermost(said[said.find("{") :]) or ("", said)
 
 
 def _innermost(said: str) -> tuple[str, str] | None:
@@ -241,10 +242,17 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _leaf(error: dict[str, Any]) -> dict[str, Any]:
-    """The innermost of an error's details."""
-    while details := [each for each in error.get("details") or [] if each.get("code")]:
-        error = details[0]
-    return error
+    """The innermost of an error's details, which a message may hold as JSON of its own."""
+    while True:
+        details = [each for each in error.get("details") or [] if each.get("code")]
+        held = str(error.get("message") or "").strip()
+        if details:
+            error = details[0]
+        elif held.startswith("{"):
+            inner = json.loads(held, strict=False)
+            error = inner.get("error") or {key.lower(): value for key, value in inner.items()}
+        else:
+            return error
 
 
 def _last_line_of_traceback(said: str) -> str:

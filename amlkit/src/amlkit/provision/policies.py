@@ -25,23 +25,49 @@ _SETTINGS = [
 ]
 
 
+# The fields that a policy has found fault with, where an answer lists them.
+_FIELDS = [
+    (r"purge|softDelete", "azure.bootstrap.key_vault_purge_protection: true"),
+    (r"allowSharedKeyAccess", "azure.bootstrap.storage_shared_keys: false"),
+    (r"publicNetworkAccess|networkAcls|privateEndpoint", "azure.bootstrap.public_network: false"),
+    (r"disableLocalAuth", "azure.bootstrap.local_auth: false"),
+    (r"identity", "azure.compute.identity"),
+    (r"^location$", "azure.location"),
+    (r"vmSize", "azure.compute.size"),
+]
+
+
 def explained(message: str) -> tuple[str, str]:
     """What forbids it, in a line, and what to do.
 
     Args:
-        message: `Resource 'x' was disallowed by policy. Policy identifiers: '[…]'.`, or several.
+        message: `Resource 'x' was disallowed by policy.` with identifiers or reasons, or several of
+            them, and the details of the evaluation where there are some.
     """
-    things = list(dict.fromkeys(re.findall(r"Resource '([^']+)' was disallowed", message)))
-    found = re.findall(r'policyDefinition\W+name\W+([^"\\]+)', message)
+    things = _all(r"Resource '([^']+)' was disallowed", message)
+    found = _all(r'policyDefinition\W+name\W+([^"\\]+)', message)
+    found += _all(r'policyDefinitionDisplayName\W+([^"\\]+)', message)
     names = list(dict.fromkeys(found))
-    if not names:
-        return message, "ask an administrator: a policy of your company forbids it"
-    said = f"{', '.join(things) or 'it'}: disallowed by the policy {' and '.join(map(repr, names))}"
-    settings = {
-        how: None
-        for name in names
-        for how in (how for pattern, how in _SETTINGS if re.search(pattern, name, re.I))
-    }
+    reasons = _all(r"Reasons?: '([^']+)'", message)
+    if not names and not reasons:
+        return message[:400], "ask an administrator: a policy of your company forbids it"
+    what = ", ".join(things) or "it"
+    by = f"the policy {' and '.join(map(repr, names))}" if names else "a policy of your company"
+    because = f" ({' '.join(reasons).rstrip('.')})" if reasons else ""
+    fields = _all(r"\bpath\W+(?:properties\.)?([A-Za-z][\w.]*)", message)
+    settings = _settings(_FIELDS, fields) or _settings(_SETTINGS, names + reasons)
+    how = "ask an administrator for an exemption, or for what it asks for"
     if settings:
-        return said, f"in config.yml this satisfies it: {'; '.join(settings)} (docs/azure.md)"
-    return said, "ask an administrator for an exemption, or for what it asks for"
+        how = f"in config.yml this satisfies it: {'; '.join(settings)} (docs/azure.md)"
+    return f"{what}: disallowed by {by}{because}", how
+
+
+def _all(pattern: str, text: str) -> list[str]:
+    """What a pattern finds, each once."""
+    return list(dict.fromkeys(re.findall(pattern, text)))
+
+
+def _settings(table: list[tuple[str, str]], words: list[str]) -> list[str]:
+    """The settings that words lead to, each once."""
+    found = [how for word in words for pattern, how in table if re.search(pattern, word, re.I)]
+    return list(dict.fromkeys(found))
