@@ -85,8 +85,8 @@ class Job:
         shutil.rmtree(self.folder, ignore_errors=True)
         for name in WATCHED:
             (work / name).mkdir(parents=True)
-        self.azure.snapshots.write_to(self.snapshot, work)
-        inputs = job_inputs.prepare(self.azure, definition, self.folder)
+        self.lay_out(work)
+        inputs = self.deliver(definition)
         self.run.inputs.extend(inputs.lineage)
         log = self.folder / "std_log.txt"
         said = "".join(f"{line}\n" for line in swapped if is_swap(line))
@@ -101,6 +101,7 @@ class Job:
         self.process = processes.start(command, work, environment, log)
         code = self._watch(log)
         self._collect(work)
+        self.hand_over(code)
         if code == 0:
             return "Completed", None
         return "Failed", run_error(
@@ -108,6 +109,17 @@ class Job:
             f"Execution failed. User process '{Path(command[0]).name}' exited with status code "
             f"{code}. Please check log file '{LOG}' for error details.",
         )
+
+    def lay_out(self, work: Path) -> None:
+        """Writes the source into the job's working folder."""
+        self.azure.snapshots.write_to(self.snapshot, work)
+
+    def deliver(self, definition: Json) -> job_inputs.Inputs:
+        """Puts the inputs in place."""
+        return job_inputs.prepare(self.azure, definition, self.folder)
+
+    def hand_over(self, code: int) -> None:
+        """Sends what the job wrote elsewhere than to its run: SDK v2's named outputs."""
 
     def _building(self, text: str) -> None:
         """Shows the log of the image's build as it grows."""

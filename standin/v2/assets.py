@@ -147,6 +147,8 @@ class Assets:
             if not NAME.match(one):
                 raise AzureError(400, "UserError", f"'{one}' is no valid name of {kind.plural}.")
         given = kind.normal({k: v for k, v in given.items() if v is not None})
+        for key in ("tags", "properties"):  # the service keeps texts, whatever a client sends
+            given[key] = {k: str(v) for k, v in (given.get(key) or {}).items()}
         with self.lock:
             container = self.containers(kind).get(name)
             if container is None:

@@ -134,7 +134,9 @@ class DatastoreResources:
         kind = self._credentials(section)
         if kind == "None":
             raise AzureError(400, "UserError", f"Datastore {name} has no stored credentials.")
-        if kind == "AccountKey" and not request.json().get("expirableSecret"):
+        # azure-ai-ml signs by itself what it reads of the artifact store, which takes the key.
+        expirable = request.json().get("expirableSecret") and name != "workspaceartifactstore"
+        if kind == "AccountKey" and not expirable:
             return {"secretsType": "AccountKey", "key": section["accountKey"]}
         if kind == "AccountKey":
             container = self.azure.datastores.container_of(name)

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from ..blobs import Blobs
     from ..standin import Azure
 
-_DATASTORE = re.compile(
-    r"azureml:/{2,3}(?:subscriptions/.+?/workspaces/[^/]+/)?datastores/([^/]+)/paths/(.*)", re.I
-)
+_LONG = r"(?:subscriptions/.+?/workspaces/[^/]+/)?"
+_DATASTORE = re.compile(r"azureml:/{2,3}" + _LONG + r"datastores/([^/]+)/(?:paths/)?(.*)", re.I)
 _JOB = re.compile(r"azureml:/{2,3}(?:.+?/)?jobs/([^/]+)/outputs/([^/]+)(?:/paths/?(.*))?", re.I)
 _WASBS = re.compile(r"wasbs?://([^@]+)@([^/]+)/?(.*)", re.I)
 _BLOB = re.compile(r"https://([a-z0-9]+\.blob\.core\.windows\.net)(?::443)?/([^/]+)/?(.*)", re.I)
@@ -96,7 +95,11 @@ def output_of(azure: Azure, job: str, output: str, path: str) -> Location:
     if output in ("artifacts", "default"):
         stem = azure.artifacts.blob_name(ORIGIN, run.container, path)
         return Location(azure.blobs, CONTAINER, stem)
-    raise AzureError(400, "UserError", f"Job {job} has no output '{output}'.")
+    known = azure.v2.run_outputs.uri(job, output)
+    if known is None:
+        raise AzureError(400, "UserError", f"Job {job} has no output '{output}'.")
+    at = locate(azure, known)
+    return Location(at.blobs, at.container, f"{at.path.strip('/')}/{path}".strip("/"))
 
 
 def datastore_uri(azure: Azure, store: str, path: str) -> str:

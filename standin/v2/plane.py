@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from .assets import Assets
 from .datastores import DatastoreResources
+from .jobs import JobResources
 from .online_deployments import OnlineDeployments
 from .online_endpoints import OnlineEndpoints
 from .online_metrics import OnlineMetrics
 from .online_operations import EndpointOperations
 from .router import OnlineRouter
+from .run_outputs import RunOutputs
 from .shared import SharedAssets
 from .uploads import Uploads
 
@@ -26,6 +28,8 @@ class ControlPlane:
         self.assets = Assets(azure)
         self.uploads = Uploads(azure)
         self.datastores = DatastoreResources(azure)
+        self.run_outputs = RunOutputs(azure)
+        self.jobs = JobResources(azure)
         self.operations = EndpointOperations(azure)
         self.online_endpoints = OnlineEndpoints(azure)
         self.online_deployments = OnlineDeployments(azure)

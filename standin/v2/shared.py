@@ -219,7 +219,7 @@ def environment_content(azure: Azure, properties: Json) -> Json:
             "baseDockerfile": text.decode(),
             "buildContext": {"location": str(build["contextUri"])},
         }
-    python: Json = {"userManagedDependencies": not conda}
+    python: Json = {"userManagedDependencies": not conda, "interpreterPath": "python"}
     if conda:
         python["condaDependencies"] = json.loads(conda)
     return content_of({"docker": docker, "python": python})
