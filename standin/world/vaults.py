@@ -57,6 +57,13 @@ class Vaults:
                 "https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft "
                 "delete.",
             )
+        if known is None and recover and not self._deleted(name):  # OmniVec #24, azurerm #12972
+            raise AzureError(
+                404,
+                "SoftDeletedVaultDoesNotExist",
+                "A soft deleted vault with the given name does not exist. Ensure that the name for "
+                "the vault that is being attempted to recover is in a recoverable state.",
+            )
         if known is None and any(o.name.lower() == name.lower() for o in self._all()):
             raise AzureError(
                 409,

@@ -119,6 +119,22 @@ def test_what_was_not_found_to_be_purged_is_not_said_to_be(
     assert late == []
 
 
+@pytest.mark.parametrize("deleted", [True, False])
+def test_a_vault_is_brought_back_where_one_was_deleted_and_else_made(
+    deleted: bool, az: DoubleOfAz, opened: Open
+) -> None:
+    """Azure refuses to bring back what was never deleted: AzureCosmosDB/OmniVec #24."""
+    names = opened().names
+    if deleted:
+        place = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}"
+        path = f"{place}/deletedVaults/{names.key_vault}"
+        az.made[path] = {"properties": {"tags": names.tags}}
+        az.taken = {names.key_vault}
+    commands.apply(opened(recover=True))
+    made = az.made[names.vault_id]["properties"]
+    assert made.get("createMode") == ("recover" if deleted else None)
+
+
 def with_az(context: Context, az: DoubleOfAz) -> Context:
     """The same context in another subscription."""
     context.az, context.reader = az, Reader(az)

@@ -28,7 +28,7 @@ def denied(path: str) -> str:
     info |= {"policyDefinitionDisplayName": "Safe secrets"}
     return (
         "ERROR: (RequestDisallowedByPolicy) Resource 'st1' was disallowed by policy. Reasons:"
-        " 'Local authentication methods are not allowed.'. See error details for policy resource IDs.\n"
+        " 'Local authentication methods are not allowed.'. See error details.\n"
         "Code: RequestDisallowedByPolicy\nTarget: st1\nAdditional Information:Type:"
         f" PolicyViolation\nInfo: {json.dumps(info, indent=4)}"
     )

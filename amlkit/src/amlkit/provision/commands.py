@@ -19,6 +19,7 @@ from amlkit.provision.display import (
 from amlkit.provision.engine import Engine
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
 from amlkit.provision.records import EXTENSION, Refused, Resource
+from amlkit.provision.resources import resources
 from amlkit.provision.roles import requested
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.survey import Survey, survey
@@ -93,6 +94,7 @@ def apply(context: Context) -> dict[str, Any]:
     require_subscription(context.settings)
     start = time.monotonic()
     with context.state.alone():
+        _recover(context)
         looked = look(context)
         checks = checked(context, looked)
         problems = looked.problems + checks.problems
@@ -124,6 +126,21 @@ def apply(context: Context) -> dict[str, Any]:
         "client_id": engine.facts.get("client_id"),
         "tenant_id": engine.facts.get("tenant_id"),
     }
+
+
+def _recover(context: Context) -> None:
+    """Has the deleted Key Vault brought back where that is asked for and there is one."""
+    if not getattr(context.args, "recover", False):
+        return
+    try:
+        deleted = deleted_vault(context.names, context.reader)
+    except AzFailure as failure:  # it takes rights on the subscription to see one
+        deleted = str(failure)
+    if deleted:
+        data = getattr(context.args, "data", None)
+        context.plan = resources(context.names, context.settings.azure, data, recover=True)
+    else:
+        context.say(f"there is no deleted Key Vault {context.names.key_vault} to bring back")
 
 
 def status(context: Context) -> dict[str, Any]:

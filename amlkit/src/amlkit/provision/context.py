@@ -65,7 +65,7 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     check(settings)
     names = names_of(settings)
     state = State.of(settings.root, names)
-    plan = resources(names, settings.azure, data, recover=getattr(args, "recover", False))
+    plan = resources(names, settings.azure, data)
     az = Az(tell, subscription=settings.azure.subscription_id)
     return Context(args, settings, names, plan, az, Reader(az), state, tell)
 
