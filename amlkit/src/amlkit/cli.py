@@ -244,7 +244,7 @@ def _context(
     settings = load_settings(root, env=args.env, overrides=overrides)
     if not args.local:
         settings.require_azure()
-        use_azure_interpreter(root)
+        use_azure_interpreter(root, sdk=settings.azure.sdk)
 
     def tell(line: str) -> None:
         say(line, error=args.json)

@@ -1,7 +1,8 @@
-"""Which interpreter reaches Azure ML: SDK v1 has an environment of its own, `.venv-azure`.
+"""Which interpreter reaches Azure ML: its SDK has an environment of its own, `.venv-azure`.
 
-It holds packages back that development, training and serving have newer: one environment for all
-does not resolve. A driver that was started in `.venv` goes on in `.venv-azure`.
+SDK v1 holds packages back that development, training and serving have newer: one environment for
+all does not resolve; and the local user installs nothing of Azure. A driver that was started in
+`.venv` goes on in `.venv-azure`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import NoReturn
 from amlkit.records import WorkError
 
 FOLDER = ".venv-azure"
-SDK = "azureml.core"
+# The module that an SDK is known by, and the package that brings it.
+SDKS = {"v1": ("azureml.core", "azureml-core"), "v2": ("azure.ai.ml", "azure-ai-ml")}
 
 
-def use_azure_interpreter(root: Path, command: Sequence[str] | None = None) -> None:
+def use_azure_interpreter(
+    root: Path, command: Sequence[str] | None = None, *, sdk: str = "v1"
+) -> None:
     """Returns where this interpreter has the SDK; else runs the same command line in `.venv-azure`.
 
     In that case it does not return: the exit code is the other interpreter's.
@@ -28,21 +32,23 @@ def use_azure_interpreter(root: Path, command: Sequence[str] | None = None) -> N
     Args:
         root: the repository.
         command: what follows the interpreter; this process's own words by default.
+        sdk: `azure.sdk` of config.yml.
 
     Raises:
         WorkError: there is no such environment, or it lacks the SDK; says what to type.
     """
-    if has_module(SDK):
+    module, package = SDKS[sdk]
+    if has_module(module):
         return
     home = root / FOLDER
     python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.is_file():
         raise WorkError(
-            f"Azure ML needs azureml-core, and there is no {FOLDER}: `make setup-azure` makes it "
+            f"Azure ML needs {package}, and there is no {FOLDER}: `make setup-azure` makes it "
             "(Windows: README.md); --local works without"
         )
     if Path(sys.prefix).resolve() == home.resolve():
-        raise WorkError(f"{FOLDER} lacks azureml-core; `make setup-azure` installs it")
+        raise WorkError(f"{FOLDER} lacks {package}; `make setup-azure` installs it")
     _run([str(python), *(sys.orig_argv[1:] if command is None else command)])
 
 

@@ -21,6 +21,8 @@ def open_workspace(settings: Settings, calls: Calls, *, local: bool, say: Say) -
         from amlkit.local import open_local
 
         return open_local(folder)
-    from amlkit.azureml_v1 import open_azure
-
+    if settings.azure.sdk == "v2":
+        from amlkit.azureml_v2 import open_azure
+    else:
+        from amlkit.azureml_v1 import open_azure
     return open_azure(settings, calls, say, folder / "azure")

@@ -1,7 +1,8 @@
 """A workspace: data, environments, jobs, models and endpoints, as `MLClient` of SDK v2 groups them.
 
-A driver never asks which one it holds: this machine (`amlkit.local`) and Azure ML
-(`amlkit.azureml_v1`) offer the same five. Every verb raises `WorkError` where the work fails.
+A driver never asks which one it holds: this machine (`amlkit.local`) and Azure ML by either SDK
+(`amlkit.azureml_v1`, `amlkit.azureml_v2`) offer the same five. Every verb raises `WorkError` where
+the work fails.
 """
 
 from __future__ import annotations

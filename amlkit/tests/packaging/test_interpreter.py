@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import amlkit
-from amlkit.interpreter import has_module, use_azure_interpreter
+from amlkit.interpreter import SDKS, has_module, use_azure_interpreter
 
 SOURCE = str(Path(amlkit.__file__).parents[1])
 DRIVER = """\
@@ -21,7 +21,8 @@ from amlkit import interpreter
 from amlkit.records import WorkError
 if __name__ == "__main__":
     try:
-        interpreter.use_azure_interpreter(Path(__file__).parent)
+        sdk = sys.argv[1] if sys.argv[1:2] == ["v2"] else "v1"
+        interpreter.use_azure_interpreter(Path(__file__).parent, sdk=sdk)
     except WorkError as error:
         sys.exit(f"error: {error}")
     print(sys.prefix, sys.argv[1:])
@@ -60,10 +61,11 @@ def drive(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_without_an_environment_it_says_what_to_type(root: Path) -> None:
-    done = drive(root)
+@pytest.mark.parametrize(("sdk", "package"), [("v1", "azureml-core"), ("v2", "azure-ai-ml")])
+def test_without_an_environment_it_says_what_to_type(root: Path, sdk: str, package: str) -> None:
+    done = drive(root, sdk)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: Azure ML needs azureml-core, and there is no .venv-azure")
+    assert done.stderr.startswith(f"error: Azure ML needs {package}, and there is no .venv-azure")
     assert "`make setup-azure`" in done.stderr and done.stderr.count("\n") == 1
 
 
@@ -86,7 +88,7 @@ def test_an_environment_that_lacks_the_sdk_is_not_asked_again_and_again(root: Pa
 def test_an_interpreter_with_the_sdk_goes_on_itself(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amlkit.interpreter.SDK", "json.decoder")
+    monkeypatch.setitem(SDKS, "v1", ("json.decoder", "json"))
     use_azure_interpreter(root)
 
 
@@ -94,7 +96,7 @@ def test_what_is_run_may_be_said(root: Path, monkeypatch: pytest.MonkeyPatch) ->
     make_environment(root, sdk=False)
     ran: list[list[str]] = []
     monkeypatch.setattr("amlkit.interpreter._run", ran.append)
-    monkeypatch.setattr("amlkit.interpreter.SDK", "azureml.no_such_module")
+    monkeypatch.setitem(SDKS, "v1", ("azureml.no_such_module", "none"))
     use_azure_interpreter(root, ["src/data.py", "--json"])
     assert [command[1:] for command in ran] == [["src/data.py", "--json"]]
 

@@ -45,6 +45,10 @@ class SharedModels:
         """Downloads a version's files into a folder."""
         raise NotImplementedError
 
+    def numbered(self, name: str, numbers: range) -> list[Model]:
+        """Those of these numbers that there are, the oldest first."""
+        return [model for model in self.every(name) if int(model.version) in numbers]
+
     # What is the same with either.
 
     @on_azure
@@ -91,8 +95,7 @@ class SharedModels:
         done = self.add(run, {**kept, "run_id": run.id}, properties)
         self.connection.forget("models")
         numbers = range(int(champion.version) + 1 if champion else 1, int(done.version))
-        later = self.every(name) if numbers else []
-        between = [model for model in later if int(model.version) in numbers]
+        between = self.numbered(name, numbers) if numbers else []
         if between and not accept(between[-1]):
             self.remove(done)
             self.connection.forget("models")

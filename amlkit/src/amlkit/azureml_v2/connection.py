@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from amlkit.azure.connection import SharedConnection
@@ -42,3 +43,13 @@ class Connection(SharedConnection):
         found = self.client.workspaces.get(self.settings.azure.workspace_name)
         self.say(f"workspace {found.name} in {found.location}, as {caller(self.settings.azure)}")
         return found
+
+
+def if_there(ask: Callable[[], Any]) -> Any:
+    """What the SDK answers; None where Azure says that there is no such thing (404)."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    try:
+        return ask()
+    except ResourceNotFoundError:
+        return None

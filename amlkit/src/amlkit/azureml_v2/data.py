@@ -1,0 +1,123 @@
+"""Data assets of a workspace by SDK v2: a `uri_folder` for each content of a table.
+
+The version is the content. The tags of the newest asset describe the one that is current, which
+an older one may hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amlkit.azure.connection import on_azure
+from amlkit.azure.data import TAGS, Record, StoredTables, foreign
+from amlkit.azureml_v2 import datastores
+from amlkit.azureml_v2.connection import Connection, if_there
+from amlkit.records import DataAsset
+
+KINDS = ("uri_folder", "uri_file")
+
+
+class AzureData(StoredTables):
+    """`workspace.Data`, by the SDK's `Data` and its datastores."""
+
+    connection: Connection
+
+    @on_azure
+    def get(self, name: str, version: str | None = None) -> DataAsset | None:
+        """See `Data.get`: what SDK v1 registered is found by its record."""
+        if version is None:
+            newest = self._newest(name)
+            tags = dict(newest.tags or {}) if newest is not None else {}
+            if newest is not None and not tags.get("content") and newest.type in KINDS:
+                raise foreign(name)
+            record: Record | None = tags if tags.get("content") else None
+        else:
+            known = self.sdk(name, version)
+            record = self._own(known, version)
+        record = record or self.recorded(name, version)
+        return self.asset(name, record) if record else None
+
+    def register(self, name: str, record: Record, *, one: bool) -> str:
+        """See `StoredTables.register`: the versions are contents, and have no number.
+
+        Where SDK v1 holds the name with its Dataset, whose kind is another, there is none either:
+        a job then finds the table by its path.
+        """
+        from azure.ai.ml.entities import Data
+
+        kind = "uri_file" if one else "uri_folder"
+        tags = {key: record[key] for key in TAGS}
+        asset = Data(
+            name=name, version=record["content"], type=kind, path=path_of(record, one), tags=tags
+        )
+        try:
+            made = self.connection.client.data.create_or_update(asset)
+        except Exception:
+            newest = self._newest(name)
+            if newest is None or newest.type in KINDS:
+                raise
+            self.connection.say(
+                f"{name} is held by a Dataset of SDK v1 ({newest.type}) in this workspace: jobs "
+                "find the table by its path"
+            )
+            return ""
+        self.connection.forget("data", name)
+        self.connection.kept(("data", name, record["content"]), lambda: made)
+        return ""
+
+    def make_current(self, name: str, record: Record) -> Record:
+        """See `StoredTables.make_current`: by the tags of the newest asset."""
+        content = record["content"]
+        if self.sdk(name, content) is None:
+            self.register(name, record, one=False)
+        newest = self._newest(name)
+        if newest is not None and (newest.tags or {}).get("content") != content:
+            newest.tags = {**(newest.tags or {}), **{key: record[key] for key in TAGS}}
+            self.connection.client.data.create_or_update(newest)
+            self.write_record(name, record)
+            self.connection.forget("data", name, "latest")
+        return record
+
+    def reference(self, asset: DataAsset) -> tuple[str, str]:
+        """(kind, address) of a job's input: the asset's id, else where its table lies."""
+        known = self.sdk(asset.name, asset.version)
+        if known is None:
+            return "uri_folder", f"{asset.source}/"
+        return str(known.type), f"azureml:{asset.name}:{asset.version}"
+
+    def sdk(self, name: str, version: str) -> Any:
+        """The SDK's asset of a content, asked for once in a command; None if there is none."""
+        return self.connection.kept(
+            ("data", name, version),
+            lambda: if_there(lambda: self.connection.client.data.get(name, version)),
+        )
+
+    def container(self, datastore: str = "") -> Any:
+        """See `StoredTables.container`."""
+        return datastores.container(self.connection, datastore)
+
+    def default_datastore(self) -> str:
+        """See `StoredTables.default_datastore`."""
+        return str(datastores.datastore(self.connection).name)
+
+    def _newest(self, name: str) -> Any:
+        """The asset that was registered last; None if there is none."""
+
+        def ask() -> Any:
+            return if_there(lambda: self.connection.client.data.get(name, label="latest"))
+
+        found = self.connection.kept(("data", name, "latest"), ask)
+        if found is not None:
+            self.connection.kept(("data", name, str(found.version)), lambda: found)
+        return found
+
+    def _own(self, known: Any, version: str) -> Record | None:
+        """An asset's record; its tags describe another one where it is the newest."""
+        tags = dict(known.tags or {}) if known is not None else {}
+        return tags if tags.get("content") == version else None
+
+
+def path_of(record: Record, one: bool) -> str:
+    """The place of an asset's table as the SDK takes it."""
+    place = f"azureml://datastores/{record['datastore']}/paths/{record['path']}"
+    return place if one else f"{place}/"

@@ -1,0 +1,85 @@
+"""What the owner's functions in `src/` return, as content: objects of SDK v2 (azure.owners).
+
+An object's own dictionary is what its YAML would say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from amlkit.azure.owners import called, plain, refused, without
+from amlkit.content import files_identity
+from amlkit.records import WorkError
+
+# What an asset is called and what is said of it, which decides nothing.
+_WORDS = ("name", "version", "display_name", "description", "tags", "properties", "id")
+# Of a job: where and for whom it runs.
+_PLACE = ("compute", "experiment_name", "queue_settings", "services", "creation_context", "status")
+# What a job's function is given for its shape, in place of what only a workspace has.
+DATA, CHAMPION, ENVIRONMENT = "azureml:data:1", "azureml:champion:1", "azureml:environment:1"
+
+
+def environment_shape(
+    made: Any, root: Path, names: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """An SDK `Environment` as JSON; `names` stand for addresses of private wheels."""
+    shape = plain(made._to_dict(), names or {})
+    if made.build is not None:  # what counts is what its folder holds
+        context = local_folder(made.build.path, root)
+        if context is not None:
+            shape["build"]["path"] = folder_identity(context)
+    return without(shape, _WORDS)
+
+
+def job_shape(made: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """An SDK `CommandJob` as JSON; `names` stand for paths of this machine."""
+    shape = without(made._to_dict(), (*_WORDS, *_PLACE))
+    shape["resources"] = without(shape.get("resources") or {}, ("instance_type", "properties"))
+    return dict(plain(shape, names or {}))
+
+
+def environment_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
+    """The owner's `environment(parts)`.
+
+    Raises:
+        WorkError: it returns no `Environment` of the name that it was given.
+    """
+    from azure.ai.ml.entities import Environment
+
+    made = function(parts)
+    if not isinstance(made, Environment):
+        raise refused(function, root, made, "an azure.ai.ml.entities.Environment")
+    if made.name != parts.name:
+        raise WorkError(
+            f"{called(function, root)} returns an environment named {made.name!r}: "
+            f"name it parts.name, which is {parts.name!r} here"
+        )
+    return made
+
+
+def job_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
+    """The owner's `training_job(job)`, as the `CommandJob` that is sent.
+
+    Raises:
+        WorkError: it returns no command.
+    """
+    from azure.ai.ml.entities import Command, CommandJob
+
+    made = function(parts)
+    if not isinstance(made, Command | CommandJob):
+        raise refused(function, root, made, "what azure.ai.ml.command(…) returns")
+    return made._to_job() if isinstance(made, Command) else made
+
+
+def local_folder(path: Any, root: Path) -> Path | None:
+    """The folder of this machine that a path names, from the repository's root; None for none."""
+    folder = root / str(path)
+    return folder if folder.is_dir() else None
+
+
+def folder_identity(folder: Path) -> str:
+    """12 hex digits of a folder's files: their names and bytes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return files_identity({path.relative_to(folder).as_posix(): path for path in files})
