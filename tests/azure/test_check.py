@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+from tests.azure.changes import changes
 from tests.azure.conftest import AzureProject
-from tests.azure.test_drivers import changes
 
 
 def test_the_transcript_names_nobody(project: AzureProject) -> None:
@@ -40,4 +40,4 @@ def test_the_transcript_names_nobody(project: AzureProject) -> None:
     assert "no model" in text
     assert "Adelie" not in text, "the table's values are the user's own"
     assert "Traceback" not in text
-    assert changes(project, mark) == []
+    assert changes(project.standin, mark) == []

@@ -1,0 +1,62 @@
+"""One repository for each place, with the same package and the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from standin import StandIn
+from standin.specifications.witness import watched
+from tests.azure.conftest import KEPT, SDK
+from tests.conftest import Bake
+from tests.environments import give, install
+from tests.forks import ForkServer, place_shim
+from tests.generated.conftest import ENVIRONMENTS
+from tests.parity.places import PLACES, Place, with_other_package
+
+SDK_V2 = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity")
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place(
+    request: pytest.FixtureRequest,
+    bake: Bake,
+    bake_anew: Bake,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Place]:
+    """A place to work in, as its own repository has it."""
+    name = request.param
+    if name == "local":
+        project = with_other_package(bake_anew(project_name="Parity local"))
+        give(project)
+        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+        (project.path / ".local-workspace").mkdir()
+        (project.path / ".local-workspace" / "environments").symlink_to(ENVIRONMENTS)
+        here = Place(name, project, str(project.path / ".venv" / "bin" / "python"))
+        yield here
+        here.drive("deploy", "--delete")
+        return
+    project = with_other_package(bake_anew(project_name=f"Parity {name}", azureml_sdk=name))
+    give(project, "setup-azure")
+    real = install(bake(azureml_sdk=name), "setup-azure") / "bin" / "python"
+    python = tmp_path_factory.mktemp("sdk") / "python"
+    first = SDK if name == "v1" else SDK_V2
+    with watched() as witness, StandIn(tmp_path_factory.mktemp("standin")) as standin:
+        variables = {**standin.caller, "PYTHONUTF8": "1"}
+        with ForkServer(Path(real), standin.caller, first, KEPT) as server:
+            place_shim(python, [str(real)], server.socket)
+            yield Place(name, project, str(python), standin, variables)
+        assert not witness.violations, f"answers that are not as published: {witness.violations}"
+        unhandled = [f"{e.method} {e.host}{e.path}" for e in standin.journal.unhandled()]
+        assert not unhandled, f"the stand-in does not play: {unhandled}"
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The scenarios of a place share its repository, so one process runs them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and hasattr(item, "callspec"):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group(f"parity-{item.callspec.params['place']}"))

@@ -1,0 +1,170 @@
+"""What a person meets in a repository's life: the same wherever the drivers work.
+
+README.md beside this file is the table of it; `RENEW_PARITY=1` writes it anew.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.parity.places import Place
+
+TABLE = Path(__file__).with_name("README.md")
+# What a place cannot meet, and why.
+NO_SERVICE = "this machine asks no service, so none can refuse"
+CANNOT = {
+    ("expired_token", "local"): NO_SERVICE,
+    ("throttled", "local"): NO_SERVICE,
+    ("forbidden", "local"): NO_SERVICE,
+}
+
+
+def parameters(**given: Any) -> tuple[str, str]:
+    """The flag that tells the package's train.py something."""
+    return "--set", f"training.parameters={given}"
+
+
+@pytest.fixture(scope="module")
+def first(place: Place) -> dict[str, dict[str, Any]]:
+    """What the four drivers answered when nothing was there yet."""
+    return {name: place.done(name) for name in ("data", "environment", "model", "deploy")}
+
+
+@pytest.fixture(autouse=True)
+def met(place: Place, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Skips what a place cannot meet; no fault outlives its test."""
+    scenario = request.node.originalname.removeprefix("test_")
+    if reason := CANNOT.get((scenario, place.name)):
+        pytest.skip(reason)
+    yield
+    if place.standin:
+        place.standin.clear_faults()
+
+
+def test_first(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    assert first["data"]["data"]["created"]
+    assert first["data"]["data"]["rows"] == 344
+    trained = first["model"]
+    assert (trained["status"], trained["registered"]) == ("Completed", True)
+    assert trained["model"]["version"] == "1"
+    assert first["deploy"]["switched"]
+    assert place.done("deploy", "--status")["status"] == "Ready"
+
+
+def test_second(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    mark = place.mark()
+    again = {name: place.done(name) for name in first}
+    assert not again["data"]["data"]["created"]
+    assert not again["environment"]["environment"]["created"]
+    assert again["model"]["run_id"] == first["model"]["run_id"]
+    assert again["model"]["model"] == first["model"]["model"]
+    assert not again["deploy"]["switched"]
+    assert place.changed(mark) == []
+
+
+def test_changed_line(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    train = place.package / "train.py"
+    train.write_text(train.read_text(encoding="utf-8") + "\n# another line\n", encoding="utf-8")
+    trained = place.done("model")
+    assert trained["run_id"] != first["model"]["run_id"]
+    assert (trained["registered"], trained["model"]["version"]) == (True, "2")
+    environment = place.done("environment")["environment"]
+    assert not environment["created"]
+    assert environment["version"] == first["environment"]["environment"]["version"]
+
+
+def test_refusal(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    answer = place.drive("model", *parameters(accuracy=0.05))
+    assert answer.code == 0, answer.said
+    assert answer.record["status"] == "Completed" and not answer.record["registered"]
+    assert "accuracy" in answer.record["reason"]
+
+
+def test_failed_job(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    answer = place.drive("model", *parameters(fail=True))
+    assert answer.code == 1
+    assert answer.record["status"] == "Failed"
+    assert "told to fail" in answer.said
+
+
+def test_failed_smoke_test(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    score = place.package / "score.py"
+    before = score.read_text(encoding="utf-8")
+    broken = "\n\ndef run(raw_data):\n    return {'predictions': []}\n"
+    score.write_text(before + broken, encoding="utf-8")
+    try:
+        answer = place.drive("deploy", "--model-version", "1")
+    finally:
+        score.write_text(before, encoding="utf-8")
+    assert answer.code == 1, answer.said
+    assert answer.record["rolled_back"] and not answer.record["switched"]
+    status = place.done("deploy", "--status")
+    assert status["deployment"] == first["deploy"]["deployment"]
+    assert status["status"] == "Ready"
+
+
+def test_rollback(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    assert place.done("deploy", "--model-version", "2")["switched"]
+    back = place.done("deploy", "--rollback")
+    assert back["model"]["version"] == "1"
+    assert back["deployment"] == first["deploy"]["deployment"]
+    assert not place.done("deploy", "--due")["switched"]  # what a person took back stays away
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_interrupted(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    process = place.start("model", *parameters(sleep=5))
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if "reading" in line:  # the job's own line: it runs
+            break
+    process.send_signal(signal.SIGINT)
+    said += process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    [run_id] = set(re.findall(r"--resume ([\w.-]+)", said))
+    answer = place.drive("model", "--resume", run_id)
+    assert answer.code == 0, answer.said
+    assert (answer.record["run_id"], answer.record["status"]) == (run_id, "Completed")
+
+
+def test_expired_token(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    assert place.standin
+    laid = place.standin.fault(path="/runs/|/jobs/", method="GET", after=3, expire_token=True)
+    answer = place.drive("model", *parameters(sleep=4, accuracy=0.6))
+    assert laid.hits and answer.code == 0, answer.said
+    assert answer.record["status"] == "Completed"
+
+
+def test_throttled(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    assert place.standin
+    wait = {"Retry-After": "1"}
+    laid = place.standin.fault(
+        path="/runs/|/jobs/", method="GET", after=3, status=429, count=4, headers=wait
+    )
+    answer = place.drive("model", *parameters(sleep=3, accuracy=0.7))
+    assert laid.hits and answer.code == 0, answer.said
+    assert answer.record["status"] == "Completed"
+
+
+def test_forbidden(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    assert place.standin
+    account = place.standin.account
+    held = set(account.roles)
+    account.set_roles(["Reader"])
+    try:
+        answer = place.drive("model", *parameters(accuracy=0.8))
+    finally:
+        account.set_roles(held)
+    assert answer.code == 1, answer.said
+    assert "AzureML Data Scientist" in answer.record["error"]
+    [line] = [line for line in answer.said.splitlines() if line.startswith("error: ")]
+    assert account.client_secret not in line
