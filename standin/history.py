@@ -196,7 +196,8 @@ class History:
         }
 
     @of_experiment("GET", "/runs/{run}/children")
-    def children(self, request: Request, experiment: str, run: str) -> Json:
+    @route("GET", API, BASE + "/runs/{run}/children")
+    def children(self, request: Request, run: str, experiment: str = "") -> Json:
         """The runs right below a run."""
         asked = {key.lstrip("$").lower(): value for key, value in request.query.items()}
         self.runs.get(run, experiment)

@@ -136,11 +136,20 @@ class JobResources:
                 "identity": given.get("identity"),
                 "componentId": given.get("componentId"),
                 "notificationSetting": given.get("notificationSetting"),
+                "parentJobName": run.parent,
+                "secretsConfiguration": None,
                 "jobType": given["jobType"],
-                **command.body(self.azure, given, record.name),
+                **self._own(record),
             },
             "systemData": system_data(record.creator, record.created),
         }
+
+    def _own(self, record: Record) -> Json:
+        """What only a job of its kind has; a pipeline job's is what it was recorded with."""
+        given = record.given
+        if given["jobType"] == "Pipeline":
+            return {key: given.get(key) for key in ("settings", "inputs", "outputs", "jobs")}
+        return command.body(self.azure, given, record.name)
 
     # Answers.
 
@@ -212,7 +221,10 @@ class JobResources:
 
     @route("GET", ARM, _RESULTS)
     def result(self, request: Request, subscription: str, location: str, operation: str) -> Answer:
-        """202 until the job has ended."""
+        """202 until the job, or an operation on an endpoint, has ended."""
+        if not operation.startswith("jc:"):
+            told: Answer = self.azure.v2.operations.result(request, operation)
+            return told
         run = self.azure.runs.runs.get(operation.rpartition(":")[2])
         if run is None or run.status in ENDED:
             return Answer(200)

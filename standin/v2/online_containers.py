@@ -17,7 +17,7 @@ from ..images import CONTAINER, ImageFailed, key_of
 from ..inference import Container, ContainerCrashed
 from ..interpreters import is_swap
 from ..routing import AzureError, Json
-from .locations import locate
+from .locations import Location, locate
 from .online_rules import PROBE, seconds
 from .shared import environment_content
 
@@ -31,6 +31,21 @@ CRASHED = (
 )
 STEPS = ("SystemSetup", "UserContainerImagePull", "ModelDownload", "UserContainerStart")
 NOT_YET = "The container is not running yet. Please try again later.\n"
+
+
+def _deeper(at: Location, folder: Path) -> Path:
+    """Where the files of a model go: those of a folder keep its name above them."""
+    last = at.path.strip("/").rpartition("/")[2]
+    return folder / last if last and not at.is_file() else folder
+
+
+def place_model(azure: Azure, asset_id: str, folder: Path) -> Path:
+    """Writes a model below a folder; what AZUREML_MODEL_DIR is. AzureError when it is gone."""
+    name, entry = azure.v2.assets.find(asset_id, "models")
+    models = folder / name / entry.name
+    at = locate(azure, str(entry.properties["modelUri"]))
+    at.download(_deeper(at, models))
+    return models
 
 
 class DeploymentFailed(Exception):
@@ -95,19 +110,18 @@ class ServingContainer(Container):
         if properties.get("model"):
             name, entry = self.azure.v2.assets.find(properties["model"], "models")
             models = models / name / entry.name
-            self._bring(str(entry.properties["modelUri"]), models, "model", deeper=True)
+            self._bring(str(entry.properties["modelUri"]), models, "model")
         _, code = self.azure.v2.assets.find(properties["codeConfiguration"]["codeId"], "codes")
         self._bring(str(code.properties["codeUri"]), self.root, "code")
         self._event("Downloaded", "Models are downloaded successfully or no model need to download")
         self.done["ModelDownload"] = "Succeeded"
         return str(models)
 
-    def _bring(self, uri: str, folder: Path, what: str, deeper: bool = False) -> None:
-        """Downloads what a URI names, under the last part of its path where `deeper`."""
+    def _bring(self, uri: str, folder: Path, what: str) -> None:
+        """Downloads what a URI names: code as it is, a model under the last part of its path."""
         try:
             at = locate(self.azure, uri)
-            last = at.path.strip("/").rpartition("/")[2]
-            at.download(folder / last if deeper and last and not at.is_file() else folder)
+            at.download(_deeper(at, folder) if what == "model" else folder)
         except AzureError as error:
             self._note(f"ERROR: {what} {uri}: {error.message}")
             self._event("DownloadFailed", f"Model download failed: {error.message}", "Warning")

@@ -194,7 +194,7 @@ class OnlineDeployments:
             made.deploy(one.properties, one.name)
         except DeploymentFailed as error:
             one.state, one.changed = "Failed", time.time()
-            return {"code": None, "message": str(error)}
+            return {"message": str(error)}  # reports show "(None)" for its code
         except Exception:
             one.state = "Failed"
             raise

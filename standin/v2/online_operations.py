@@ -111,9 +111,8 @@ class EndpointOperations:
         """How far an operation is. 404."""
         return Answer(200, self._find(operation).status(request.path), dict(WAIT))
 
-    @route("GET", ARM, _PLACE + "/mfeOperationResults/{operation}")
-    def result(self, request: Request, subscription: str, location: str, operation: str) -> Answer:
-        """202 while an operation lasts, then 200."""
+    def result(self, request: Request, operation: str) -> Answer:
+        """202 while an operation lasts, then 200. AzureError 404."""
         found = self._find(operation)
         return Answer(200) if found.ended else self.accepted(request, found)
 

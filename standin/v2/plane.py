@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .assets import Assets
+from .batch_endpoints import BatchEndpoints
+from .batch_jobs import BatchJobs
 from .datastores import DatastoreResources
 from .jobs import JobResources
 from .online_deployments import OnlineDeployments
@@ -35,6 +37,8 @@ class ControlPlane:
         self.online_deployments = OnlineDeployments(azure)
         self.online_metrics = OnlineMetrics(azure)
         self.online_router = OnlineRouter(azure)
+        self.batch_endpoints = BatchEndpoints(azure)
+        self.batch_jobs = BatchJobs(azure)
 
     def parts(self) -> list[object]:
         """All parts, for the router."""
@@ -42,11 +46,11 @@ class ControlPlane:
 
     def taken_names(self) -> set[str]:
         """The names of the workspace's endpoints, which no other in the region may have."""
-        return set(self.online_endpoints.endpoints)
+        return {*self.online_endpoints.endpoints, *self.batch_endpoints.endpoints}
 
     def serves(self, host: str) -> bool:
         """Whether a public host name is that of one of the workspace's endpoints."""
-        return self.online_endpoints.at(host) is not None
+        return bool(self.online_endpoints.at(host) or self.batch_endpoints.at(host))
 
     def close(self) -> None:
         """End what the parts started, last first."""

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..inference import HOP
-from ..routing import INFERENCE, Answer, Request, route
+from ..routing import INFERENCE, Answer, AzureError, Request, route
 from .online_deployments import Deployment
 from .online_endpoints import Endpoint
 from .online_metrics import Answered
@@ -84,17 +84,7 @@ class OnlineRouter:
             return "" if known else "key_auth_access_denied"
         if mode == "AMLToken":
             return "" if endpoint.tokens.get(given, 0.0) > time.time() else "Unauthorized"
-        return "" if self._allowed(request) else "Unauthorized"
-
-    def _allowed(self, request: Request) -> bool:
-        """Whether an Entra token is for Azure ML, and its bearer may score."""
-        account = self.azure.account
-        try:
-            who = self.azure.identity.who(request)
-        except Exception:
-            return False
-        audience = self.azure.identity.audience(request).rstrip("/")
-        return audience == AUDIENCE and account.may(who, "service")
+        return "" if may_score(self.azure, request) else "Unauthorized"
 
     def _drawn(self, endpoint: Endpoint, kind: str) -> str | None:
         """The deployment that is next by the endpoint's shares, live or mirrored."""
@@ -155,6 +145,16 @@ class OnlineRouter:
             return answer, 200
         content = answer.body if isinstance(answer.body, bytes) else b""
         return _failed(answer.status, content, answer.headers), answer.status
+
+
+def may_score(azure: Azure, request: Request) -> bool:
+    """Whether an Entra token is for Azure ML, and its bearer may use endpoints."""
+    try:
+        who = azure.identity.who(request)
+    except AzureError:
+        return False
+    audience = azure.identity.audience(request).rstrip("/")
+    return audience == AUDIENCE and azure.account.may(who, "service")
 
 
 def _plain(status: int, text: str) -> Answer:

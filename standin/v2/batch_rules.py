@@ -1,0 +1,84 @@
+"""What the service refuses of a batch deployment, and what it fills in.
+
+Source of the defaults: the descriptions of `BatchDeploymentProperties` (machineLearningServices
+2023-10-01).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..routing import AzureError, Json
+from .online_rules import invalid, not_played, seconds
+
+if TYPE_CHECKING:
+    from ..standin import Azure
+
+ACTIONS = ("AppendRow", "SummaryOnly")
+_LEAST = {
+    "errorThreshold": -1,
+    "miniBatchSize": 1,
+    "maxConcurrencyPerInstance": 1,
+}
+
+
+def kept(given: Json) -> Json:
+    """The properties of a deployment, with what was not given."""
+    retry: Json = given.get("retrySettings") or {}
+    resources: Json = given.get("resources") or {}
+
+    def value(name: str, default: object) -> object:
+        return default if given.get(name) is None else given[name]
+
+    if given.get("deploymentConfiguration"):
+        raise not_played("batch deployments of pipeline components")
+    return {
+        "description": given.get("description"),
+        "properties": given.get("properties") or {},
+        "codeConfiguration": given.get("codeConfiguration"),
+        "environmentId": given.get("environmentId"),
+        "environmentVariables": given.get("environmentVariables") or {},
+        "compute": given.get("compute"),
+        "errorThreshold": value("errorThreshold", -1),
+        "retrySettings": {
+            "maxRetries": 3 if retry.get("maxRetries") is None else retry["maxRetries"],
+            "timeout": retry.get("timeout") or "PT30S",
+        },
+        "miniBatchSize": value("miniBatchSize", 10),
+        "loggingLevel": given.get("loggingLevel") or "Info",
+        "model": given.get("model"),
+        "maxConcurrencyPerInstance": value("maxConcurrencyPerInstance", 1),
+        "outputAction": given.get("outputAction") or "AppendRow",
+        "outputFileName": given.get("outputFileName") or "predictions.csv",
+        "resources": {
+            "instanceCount": resources.get("instanceCount") or 1,
+            "instanceType": resources.get("instanceType"),
+            "properties": resources.get("properties"),
+        },
+    }
+
+
+def check_deployment(azure: Azure, given: Json) -> None:
+    """AzureError 400 for what is refused, 501 for what is not played."""
+    code: Json = given.get("codeConfiguration") or {}
+    if not code.get("scoringScript"):
+        raise not_played("a batch deployment without a scoring script")
+    named = [(given.get("environmentId"), "environments"), (code.get("codeId"), "codes")]
+    if model := given.get("model"):
+        if model.get("referenceType") != "Id":
+            raise not_played(f"models by the reference type {model.get('referenceType')}")
+        named.append((model.get("assetId"), "models"))
+    for path, plural in named:
+        try:
+            azure.v2.assets.find(str(path or ""), plural)
+        except AzureError as error:
+            raise AzureError(400, "BadRequest", error.message) from None
+    for key, least in _LEAST.items():
+        if not isinstance(given[key], int) or given[key] < least:
+            raise invalid(f"{key} must be at least {least}: {given[key]}.")
+    if given["outputAction"] not in ACTIONS:
+        raise invalid(f"outputAction must be one of {', '.join(ACTIONS)}.")
+    seconds(given["retrySettings"]["timeout"])
+    compute = str(given.get("compute") or "").rpartition("/")[2]
+    if not azure.computes.find(compute):
+        raise AzureError(400, "BadRequest", f"Compute '{compute}' was not found.")
