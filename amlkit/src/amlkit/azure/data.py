@@ -32,6 +32,7 @@ class StoredTables:
 
     def __init__(self, connection: SharedConnection) -> None:
         self.connection = connection
+        self._unrecorded: set[tuple[str, str]] = set()
 
     # What an SDK's own class says.
 
@@ -65,11 +66,11 @@ class StoredTables:
             "datastore": self.default_datastore(),
             "path": folder,
         }
-        container = self.container()
-        known = blobs.read(container, f"{folder}.json")
+        known = self.recorded(definition.name, definition.version)
         if known:
-            kept = self.make_current(definition.name, {**json.loads(known), **record})
+            kept = self.make_current(definition.name, {**known, **record})
             return self.asset(definition.name, kept)
+        container = self.container()
         before, total = 0, table_size(definition.path)
         for name, sha256 in definition.files.items():
             path = definition.path.parent / name
@@ -192,10 +193,14 @@ class StoredTables:
 
     def recorded(self, name: str, version: str | None = None) -> Record | None:
         """The record of a version, by default of the newest; None if there is none."""
-        container = self.container()
         if version is not None:
-            raw = blobs.read(container, f"{place_of(name, version)}.json")
+            if (name, version) in self._unrecorded:  # it was looked for in this command
+                return None
+            raw = blobs.read(self.container(), f"{place_of(name, version)}.json")
+            if raw is None:
+                self._unrecorded.add((name, version))
             return dict(json.loads(raw)) if raw else None
+        container = self.container()
         names = re.compile(re.escape(f"data/{name}/") + r"[0-9a-f]{12}\.json")
         found = container.walk_blobs(name_starts_with=f"data/{name}/")
         records = [blob for blob in found if names.fullmatch(blob.name)]

@@ -28,7 +28,10 @@ class AzureModels(SharedModels):
         """See `SharedModels.every`: one list, asked for once until something is registered."""
 
         def ask() -> list[Model]:
-            return in_order(map(_model, self.connection.client.models.list(name=name)))
+            models = self.connection.client.models
+            # A name without a version is answered with 404.
+            found = if_there(lambda: list(models.list(name=name)))
+            return in_order(map(_model, found or ()))
 
         found: list[Model] = self.connection.kept(("models", name), ask)
         if run_id:
