@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from standin.account import Assignment, Principal
+from standin.account import ROLES, Assignment, Principal
 from standin.world.directory_objects import application_body
 from standin.world.providers import TYPES
+from standin.world.roles import DEFINITIONS, Role
 from tests.az.cloud import Cloud
 from tests.az.settings import with_settings
 
@@ -23,7 +24,43 @@ GROUP, SUBSCRIPTION = "group", "subscription"
 ROLES_BY_HAND = {"bootstrap": {"roles": "skip"}}
 NO_PRINCIPAL = {"bootstrap": {"roles": "skip", "service_principal": "skip"}}
 IN_A_GROUP = {"bootstrap": {"resource_group": "existing", "roles": "skip"}}
+OF_OTHERS = {
+    "bootstrap": dict.fromkeys(("resource_group", "workspace", "compute"), "existing")
+    | dict.fromkeys(
+        ("storage_account", "container", "key_vault", "app_insights", "providers"), "skip"
+    )
+    | {"service_principal": "skip", "roles": "skip"}
+}
 MADE = ("storage_account", "container", "key_vault", "app_insights", "workspace", "compute")
+# Roles that a company has defined by itself.
+MAKER, NO_TEMPLATES, PLATFORM, USER = (
+    "maker of the zoo",
+    "maker of the zoo, no templates",
+    "platform of the zoo",
+    "data scientist of the zoo",
+)
+_MAKES = (
+    "Microsoft.Resources/subscriptions/resourceGroups/read",
+    "Microsoft.Resources/subscriptions/resourceGroups/resources/read",
+    "Microsoft.Storage/storageAccounts/*",
+    "Microsoft.KeyVault/vaults/*",
+    "Microsoft.OperationalInsights/workspaces/*",
+    "Microsoft.Insights/components/*",
+    "Microsoft.MachineLearningServices/workspaces/*",
+)
+_TEMPLATES = "Microsoft.Resources/deployments/*"
+CUSTOM = {
+    MAKER: (*_MAKES, _TEMPLATES),
+    NO_TEMPLATES: _MAKES,
+    PLATFORM: (
+        *(*_MAKES, _TEMPLATES, "Microsoft.Resources/subscriptions/resourceGroups/write"),
+        *("*/register/action", "Microsoft.Resources/subscriptions/providers/read"),
+    ),
+    USER: (
+        *("Microsoft.Resources/subscriptions/resourceGroups/read", "*/computes/read"),
+        "Microsoft.MachineLearningServices/workspaces/read",
+    ),
+}
 OUTCOMES = {"complete": 0, "told beforehand": 0, "anything else": 0}
 
 
@@ -85,17 +122,30 @@ CASES = [
     Case(
         "data scientist in a workspace of others",
         {GROUP: ("Reader", "AzureML Data Scientist")},
-        {
-            "bootstrap": dict.fromkeys(
-                ("resource_group", "workspace", "compute"),
-                "existing",
-            )
-            | dict.fromkeys(
-                ("storage_account", "container", "key_vault", "app_insights", "providers"),
-                "skip",
-            )
-            | {"service_principal": "skip", "roles": "skip"},
-        },
+        OF_OTHERS,
+        group=True,
+        says="workspace",
+        then="administrator",
+    ),
+    Case("custom role on a group", {GROUP: (MAKER,)}, IN_A_GROUP, group=True),
+    Case(
+        "custom role on a group without templates",
+        {GROUP: (NO_TEMPLATES,)},
+        IN_A_GROUP,
+        group=True,
+        says="workspace",
+        then="request",
+    ),
+    Case(
+        "custom role on the subscription",
+        {SUBSCRIPTION: (PLATFORM,)},
+        ROLES_BY_HAND,
+        registered=False,
+    ),
+    Case(
+        "custom role in a workspace of others",
+        {GROUP: (USER,)},
+        OF_OTHERS,
         group=True,
         says="workspace",
         then="administrator",
@@ -152,8 +202,14 @@ SAMPLE = (
     [pytest.param(case, marks=[] if case.name in SAMPLE else pytest.mark.sweep) for case in CASES],
     ids=lambda case: case.name,
 )
-def test_each_ends_complete_or_is_told_beforehand(case: Case, cloud: Cloud) -> None:
+def test_each_ends_complete_or_is_told_beforehand(
+    case: Case, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     OUTCOMES["anything else"] += 1
+    for number, (role, actions) in enumerate(CUSTOM.items()):
+        defined = Role(f"{number}" * 8 + "-0000-4000-8000-" + "c" * 12, role, actions)
+        monkeypatch.setitem(DEFINITIONS, role, defined)
+        monkeypatch.setitem(ROLES, role, ROLES["Reader" if role is USER else "Contributor"])
     world = cloud.standin.world
     if case.registered:
         world.providers |= {name.lower(): "Registered" for name in TYPES}

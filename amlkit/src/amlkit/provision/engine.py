@@ -89,20 +89,20 @@ class Engine:
         """Makes these by one deployment of a template; False where that may not be made."""
         heals = {kind for step in steps for kind in step.heals}
         limit = max(step.limit for step in steps)
-        with tempfile.TemporaryDirectory() as folder, progress(_titles(steps)):
-            command = deployment(self.names, steps, self.facts, Path(folder))
-            try:
+        try:
+            with tempfile.TemporaryDirectory() as folder, progress(_titles(steps)):
+                command = deployment(self.names, steps, self.facts, Path(folder))
                 retry(
                     lambda: run(self.az, command, {}, timeout=max(600, limit)),
                     lambda error: _heals(error, heals, steps[0].title),
                     say=self.say,
                     at_most=limit,
                 )
-            except AzFailure as failure:
-                if failure.kind is Kind.FORBIDDEN and "/deployments/" in failure.message:
-                    return False
-                for step in steps:
-                    self._made_all_the_same(step, failure)
+        except AzFailure as failure:
+            if failure.kind is Kind.FORBIDDEN and "/deployments/" in failure.message:
+                return False
+            for step in steps:
+                self._made_all_the_same(step, failure)
         self.reader.forget()
         self.created += [step.title for step in steps]
         self._new |= {step.key for step in steps}

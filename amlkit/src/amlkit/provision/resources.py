@@ -276,7 +276,11 @@ def workspace(names: Names, azure: Azure) -> Resource:
         ours=names.made,
         inside="resource_group",
         uses=("providers", "storage_account", "key_vault", "log_analytics", "app_insights"),
-        right=Right(CONTRIBUTOR, names.group_id, (f"{WORKSPACE}/write",)),
+        # The extension makes it by the deployment of a template.
+        right=Right(
+            *(CONTRIBUTOR, names.group_id),
+            (f"{WORKSPACE}/write", "Microsoft.Resources/deployments/write"),
+        ),
         cost="the container registry that the workspace makes for its images, by the day",
         reason="data, environments, runs, models and services are kept in it",
         heals=(Kind.NOT_REGISTERED,),
