@@ -1,0 +1,241 @@
+"""SDK v2's control plane, by the unmodified azure-ai-ml: assets, datastores, what v1 shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standin import StandIn
+from standin.account import Principal
+from standin.routing import AzureError
+from standin.v2 import command
+from standin.v2.bindings import Bound
+from standin.v2.kinds import KINDS
+from tests.azure.client import Client
+from tests.azure.client_v2 import ClientV2
+from tests.conftest import Bake
+from tests.environments import install
+
+ASSETS = """
+def environment(**more):
+    made = Environment(name="plane", image=IMAGE, conda_file=conda("six"), **more)
+    return ml.environments.create_or_update(made)
+
+seen = {}
+first, again = environment(), environment(description="said later")
+seen["environment"] = [first.version, again.version, ml.environments.get("plane", "1").description]
+changed = Environment(name="plane", image=IMAGE, conda_file=conda("six==1.16.0"))
+second = ml.environments.create_or_update(changed)
+changed.version = "1"
+seen["conflict"] = refused(lambda: ml.environments.create_or_update(changed))
+seen["latest"] = ml.environments.get("plane", label="latest").version == second.version
+ml.environments.archive("plane", "1")
+seen["active"] = [one.version == second.version for one in ml.environments.list("plane")]
+ml.environments.restore("plane", "1")
+seen["restored"] = len(list(ml.environments.list("plane")))
+seen["missing"] = refused(lambda: ml.environments.get("plane-none", "1"))
+
+write("rows/a.csv", "x\\n1\\n")
+folder = Data(name="plane-rows", path="rows", type="uri_folder", version="1", tags={"a": "b c"})
+made = ml.data.create_or_update(folder)
+folder.tags = {"a": "other"}
+seen["tags"] = [made.tags, ml.data.create_or_update(folder).tags]
+write("rows/a.csv", "x\\n2\\n")
+moved = Data(name="plane-rows", path="rows", type="uri_folder", version="1")
+seen["data conflict"] = refused(lambda: ml.data.create_or_update(moved))
+moved.version = None
+seen["next"] = ml.data.create_or_update(moved).version
+seen["by label"] = ml.data.get("plane-rows", label="latest").version
+for number in range(3, 35):
+    ml.data.create_or_update(Data(name="plane-rows", path=made.path, type="uri_folder"))
+seen["paged"] = len({one.version for one in ml.data.list("plane-rows")})
+
+default = ml.datastores.get_default()
+seen["default"] = [default.name, default.container_name]
+ml.datastores.create_or_update(AzureBlobDatastore(
+    name="plane_none", account_name=default.account_name, container_name=default.container_name,
+    credentials=NoneCredentialConfiguration(),
+))
+time.sleep(0.3)
+seen["datastores"] = sorted(one.name for one in ml.datastores.list())
+seen["kind"] = type(ml.datastores.get("plane_none").credentials).__name__
+by_identity = Data(
+    name="plane-in-place", type="uri_file", path="azureml://datastores/plane_none/paths/x.csv"
+)
+seen["in place"] = ml.data.create_or_update(by_identity).version
+seen["compute"] = [ml.compute.get("cpu-cluster").type, refused(lambda: ml.compute.get("none"))[0]]
+print(json.dumps(seen))
+"""
+
+
+@pytest.fixture(scope="module")
+def v2_python(bake: Bake) -> str:
+    """A `python` with the unmodified SDK v2: that of `make setup-azure`."""
+    return str(install(bake(azureml_sdk="v2"), "setup-azure") / "bin" / "python")
+
+
+@pytest.fixture(scope="module")
+def v2(standin: StandIn, v2_python: str, tmp_path_factory: pytest.TempPathFactory) -> ClientV2:
+    """A client in a folder of this module's own."""
+    return ClientV2(standin, v2_python, tmp_path_factory.mktemp("plane"))
+
+
+@pytest.fixture(scope="module")
+def assets(v2: ClientV2) -> dict[str, Any]:
+    """What a client sees of assets."""
+    seen: dict[str, Any] = v2.run(ASSETS)
+    return seen
+
+
+def test_what_an_environment_says_may_change_but_not_what_it_is(assets: dict[str, Any]) -> None:
+    """azure-ai-ml itself counts on the 409: it makes the next version then."""
+    assert assets["environment"] == ["1", "1", "said later"]
+    assert assets["conflict"] == [
+        409,
+        "Environment plane with version 1 is already registered and cannot be changed.",
+    ]
+    assert assets["latest"]
+
+
+def test_archived_versions_are_not_listed(assets: dict[str, Any]) -> None:
+    """And those brought back are."""
+    assert (assets["active"], assets["restored"]) == ([True], 2)
+
+
+def test_what_is_not_there_is_404(assets: dict[str, Any]) -> None:
+    """A client that looks before it creates reads exactly this status."""
+    words = "No environment exists for name: plane-none, version: 1, label: "
+    assert assets["missing"] == [404, words]
+    assert assets["compute"] == ["amlcompute", 404]
+
+
+def test_a_data_version_keeps_its_path(assets: dict[str, Any]) -> None:
+    """Tags change, spaces and all; the path does not."""
+    assert assets["tags"] == [{"a": "b c"}, {"a": "other"}]
+    assert assets["data conflict"][0] == 409
+    assert (assets["next"], assets["by label"]) == ("2", "2")
+
+
+def test_lists_come_in_pages(assets: dict[str, Any]) -> None:
+    """34 versions are more than a page."""
+    assert assets["paged"] == 34
+
+
+def test_datastores_are_those_of_v1(assets: dict[str, Any], standin: StandIn) -> None:
+    """The default one, those of the workspace, and one without a key."""
+    assert assets["default"] == ["workspaceblobstore", standin.blobs.container]
+    assert "plane_none" in assets["datastores"] and "workspaceartifactstore" in assets["datastores"]
+    assert (assets["kind"], assets["in place"]) == ("NoneCredentialConfiguration", "1")
+    assert standin.azure.datastores.get("plane_none").body["dataStoreType"] == "AzureBlob"
+
+
+def test_models_and_environments_are_the_same_in_v1(
+    v2: ClientV2, standin: StandIn, sdk_python: str, tmp_path: Path
+) -> None:
+    """Each SDK finds, downloads and tags what the other registered."""
+    v1 = Client(standin, sdk_python, tmp_path)
+    v2.run(
+        """
+        write("weights/model.txt", "of v2")
+        ml.models.create_or_update(Model(name="both", path="weights", tags={"by": "v2"}))
+        ml.environments.create_or_update(Environment(
+            name="both", version="1", image=IMAGE, conda_file=conda("six")))
+        print("null")
+        """
+    )
+    seen = v1.run(
+        """
+        model = Model(ws, "both")
+        model.download("got", exist_ok=True)
+        model.add_tags({"seen": "by v1"})
+        with open("model.txt", "w") as file: file.write("of v1")
+        made = Model.register(ws, "model.txt", "both", tags={"by": "v1"})
+        env = Environment.get(ws, "both", "1")
+        print(json.dumps([
+            model.version, open("got/weights/model.txt").read(), made.version,
+            env.docker.base_image, list(env.python.conda_dependencies.pip_packages)]))
+        """
+    )
+    image = "mcr.microsoft.com/azureml/openmpi4.1.0-ubuntu22.04"
+    assert seen == [1, "of v2", 2, image, ["six"]]
+    assert v2.run(
+        """
+        first, second = (ml.models.get("both", version) for version in "12")
+        ml.models.download("both", "2", download_path="got")
+        path = [os.path.join(a, f) for a, _, fs in os.walk("got") for f in fs]
+        print(json.dumps([first.tags, second.tags, open(path[0]).read(),
+            ml.models.get("both", label="latest").version]))
+        """
+    ) == [{"by": "v2", "seen": "by v1"}, {"by": "v1"}, "of v1", "2"]
+
+
+def test_each_workspace_has_its_own(v2: ClientV2, standin: StandIn) -> None:
+    """Two resource groups, one subscription, the same names."""
+    other = standin.add_workspace("plane-other", "plane-other-ws")
+    script = """
+        made = Environment(name="apart", image=IMAGE, version=sys.argv[1] if sys.argv[1:] else "1")
+        ml.environments.create_or_update(made)
+        write("apart.txt", e["AML_WORKSPACE_NAME"])
+        ml.data.create_or_update(Data(name="apart", path="apart.txt", type="uri_file"))
+        print(json.dumps([
+            ml.workspaces.get().name, ml.data.get("apart", label="latest").version,
+            ml.datastores.get_default().account_name]))
+    """
+    here, there = v2.run(script), v2.run(script, **other)
+    assert (here[0], there[0]) == (standin.account.workspace_name, "plane-other-ws")
+    assert here[1] == there[1] == "1" and here[2] != there[2]
+
+
+def test_a_reader_gets_no_key(standin: StandIn) -> None:
+    """`listSecrets` is an action, which a reader may not take."""
+    rules = [one.rule for one in standin.azure.router.routes]
+    needed = {rule.needs for rule in rules if rule.path.endswith("datastores/{name}/listSecrets")}
+    assert needed == {"write"} and not standin.account.may(
+        Principal("x", roles={"Reader"}), "write"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({"resources": {"instanceCount": 2}}, 501, "not on 2"),
+        ({"resources": {"instanceCount": -1}}, 400, "at least 1"),
+        ({"distribution": {"distributionType": "Ray"}}, 501, "with Ray"),
+        ({"computeId": "/x/computes/none"}, 400, "Unknown compute target 'none'."),
+        ({"command": "echo ${{inputs.none}}"}, 400, "inputs.none"),
+        ({"services": {"vs": {"jobServiceType": "VSCode"}}}, 501, "not played"),
+        ({"limits": {"timeout": "5 minutes"}}, 400, "no duration"),
+        ({"environmentId": "azureml:plane-none:1"}, 404, "plane-none"),
+        ({"inputs": {"a": {"jobInputType": "uri_folder", "uri": "azureml:none:1"}}}, 404, "none:1"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused(
+    standin: StandIn, given: dict[str, Any], status: int, words: str
+) -> None:
+    """Before anything is begun."""
+    job = {"command": "true", "environmentId": "azureml:AzureML-sklearn-1.5@latest", **given}
+    with pytest.raises(AzureError, match=words) as refused:
+        command.check(standin.azure, job)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("text", "became"),
+    [
+        ("a ${{inputs.x}} ${{ outputs.o }}", "a 1 /o"),
+        ("a $[[--x ${{inputs.x}}]] $[[--y ${{inputs.y}}]]", "a --x 1 "),
+        ("--lr ${{search_space.lr}} ${{inputs.x.path}}", "--lr 0.1 1"),
+        ("$HOME ${x}", "$HOME ${x}"),
+    ],
+)
+def test_a_command_gets_its_values(text: str, became: str) -> None:
+    """An optional section goes with an input that is not given."""
+    assert Bound({"x": "1"}, outputs={"o": "/o"}, space={"lr": "0.1"}).resolve(text) == became
+
+
+def test_numbers_follow_numbers() -> None:
+    """Versions are compared as numbers; environments get a moment."""
+    assert KINDS["data"].next("9", 9) == "10"
+    assert KINDS["environments"].next("1", 1).count("-") == 6
