@@ -130,6 +130,25 @@ def test_without_a_secret_a_first_run_makes_all_and_a_second_nothing(cloud: Clou
     assert repository.environments[f"{slug}-prod"].given["wait_timer"] == 30
 
 
+def test_an_administrator_is_asked_for_the_federated_credentials(cloud: Cloud) -> None:
+    """By the name that GitHub gives the repository; following the request lets it in."""
+    repository = cloud.standin.azure.github.add_repository("contoso/churn")
+    address = "https://github.com/contoso/churn.git"
+    for words in (["init", "-q"], ["remote", "add", "origin", address]):
+        subprocess.run(["git", "-C", str(cloud.project), *words], check=True)
+    [application] = cloud.standin.world.applications.values()
+    client = str(application.body["appId"])
+    known = {"SPN_ID": client, "GH_TOKEN": cloud.standin.azure.github.token}
+    done = cloud.bootstrap("plan", "--for-admin", "--json", *FEDERATION, **known)
+    assert done.code == 0, str(done)
+    lines = [e for e in done.record["request"].splitlines() if "federated-credential" in e]
+    cloud.follow("\n".join(["```sh", *lines, "```"]))
+    subject = f"repo:contoso@{repository.owner}/churn@{repository.id}:environment"
+    for which in ("staging", "prod"):
+        token = cloud.standin.azure.issuers.token(ISSUER, f"{subject}:{cloud.project.name}-{which}")
+        assert signs_in(cloud.standin, client, token)
+
+
 def test_with_a_secret_it_says_who_stores_it(cloud: Cloud) -> None:
     repository = cloud.standin.azure.github.add_repository("contoso/churn")
     done = run(cloud, *APPROVER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,6 +158,24 @@ def test_the_request_asks_for_what_is_to_be_handed_out(az: DoubleOfAz, opened: O
     for words in ("applications(uniqueName=", "az ad sp create --id", "az role assignment create"):
         assert words in request
     assert "az group create" not in request
+
+
+def test_the_request_asks_for_federated_credentials(
+    az: DoubleOfAz, opened: Open, tmp_path: Path
+) -> None:
+    """Azure DevOps tells issuer and subject once the service connection is made."""
+    federation = ("azure.auth", "workload-identity")
+    assert "federated" not in commands.plan(opened(federation, for_admin=True))["request"]
+    (tmp_path / "pipelines").mkdir()
+    given = {"variableGroup": "churn", "productionVariableGroup": "churn-prod"}
+    given |= {"stagingEnvironment": "s", "productionEnvironment": "p", "mainBranch": "main"}
+    listed = [{"name": name, "value": value} for name, value in given.items()]
+    file = tmp_path / "pipelines" / "variables.yml"
+    file.write_text(json.dumps({"variables": listed}), encoding="utf-8")
+    request = commands.plan(opened(federation, for_admin=True))["request"]
+    assert "az ad app federated-credential create --id '<client id>' --parameters" in request
+    assert '"subject": "<subject>"' in request and "- `<subject>`: what the service" in request
+    assert "federated" not in commands.plan(opened(for_admin=True))["request"]
 
 
 def test_names_follow_from_the_subscription(opened: Open) -> None:

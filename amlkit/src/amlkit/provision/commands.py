@@ -17,6 +17,8 @@ from amlkit.provision.display import (
     typed,
 )
 from amlkit.provision.engine import Engine
+from amlkit.provision.pipelines.requested import requested_credentials
+from amlkit.provision.pipelines.requests import Requests
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
 from amlkit.provision.records import EXTENSION, Refused, Resource
 from amlkit.provision.resources import resources
@@ -64,11 +66,14 @@ def checked(context: Context, looked: Survey) -> Preflight:
 
 def plan(context: Context) -> dict[str, Any]:
     """Shows what exists, what would be made and how; changes nothing."""
+    known: dict[str, str] = {}
     if context.args.for_admin:
         require_subscription(context.settings)  # the request is to be run as it is
         # What lies on this machine alone nobody else can upload.
         context.plan = [step for step in context.plan if step.key not in ("data", "caller")]
         context.plan += requested(context.names)
+        if context.settings.azure.auth == "workload-identity":
+            known = _ask_for_credentials(context)
     looked, checks = Survey(context.facts), Preflight()
     if context.settings.azure.subscription_id:
         looked = look(context)
@@ -81,12 +86,24 @@ def plan(context: Context) -> dict[str, Any]:
     record = _record(context, looked, checks)
     if context.args.for_admin:
         text = request_for_admin(
-            context.steps, looked.findings, context.az, looked.facts, context.settings.experiment
+            *(context.steps, looked.findings, context.az),
+            *(looked.facts | known, context.settings.experiment),
         )
         context.say(text)
         return record | {"request": text}
     _show(context, looked, checks)
     return record
+
+
+def _ask_for_credentials(context: Context) -> dict[str, str]:
+    """Has the request ask for federated credentials; what could be found out for them."""
+    try:
+        credentials, known = requested_credentials(context.settings.root, Requests(context.az))
+    except Refused as refused:
+        context.say(f"federated credentials are not asked for: {refused}")
+        return {}
+    context.plan += credentials
+    return known
 
 
 def apply(context: Context) -> dict[str, Any]:

@@ -115,16 +115,22 @@ def request_for_admin(
         )
     lines += ["", "```sh"]
     lines += [typed(command, az, facts) for step in wanted for command in commands_of(step)]
-    lines += ["```", "", *_placeholders(wanted), ""]
+    lines += ["```", "", *_placeholders(wanted, facts), ""]
     return "\n".join(lines)
 
 
-def _placeholders(steps: list[Resource]) -> list[str]:
+def _placeholders(steps: list[Resource], facts: Facts) -> list[str]:
     """Where the ids in angle brackets come from."""
     needed = {name for step in steps for command in step.make for name in command.facts}
+    needed = {name for name in needed if not facts.get(name)}
     origin = {
         "client_id": "`<client id>`: `appId` in the answer of the command for the application",
         "principal_id": "`<principal id>`: `id` in the answer of `az ad sp create`",
+        "issuer": "`<issuer>`: what the service connection shows (Project settings, Service"
+        " connections, Edit), once `bootstrap.py pipelines` has made it",
+        "subject": "`<subject>`: what the service connection shows; on GitHub `repo:OWNER/NAME`, or"
+        " for a repository made since 2026-07-15 what `gh api"
+        " repos/OWNER/NAME/actions/oidc/customization/sub` tells",
     }
     found = [f"- {text}" for name, text in origin.items() if name in needed]
     return (["Ids that only an earlier answer tells:", "", *found] if found else []) + (

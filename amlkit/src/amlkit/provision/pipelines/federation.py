@@ -115,6 +115,17 @@ def subscription(subscription_id: str) -> Row:
     )
 
 
+def credential_body(name: str, title: str, issuer: str, subject: str) -> dict[str, Any]:
+    """A federated credential as Microsoft Graph takes it."""
+    return {
+        "name": _named(name),
+        "issuer": issuer,
+        "subject": subject,
+        "audiences": [AUDIENCE],
+        "description": title,
+    }
+
+
 def credential(name: str, title: str, issuer: str, subject: str) -> Row:
     """A federated credential of the application: whose tokens are taken for its own.
 
@@ -125,13 +136,7 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
         subject: whom they are about, letter by letter.
     """
     place = f"{GRAPH}/applications(appId='{fact('client')}')/federatedIdentityCredentials"
-    body = {
-        "name": _named(name),
-        "issuer": issuer,
-        "subject": subject,
-        "audiences": [AUDIENCE],
-        "description": title,
-    }
+    body = credential_body(name, title, issuer, subject)
 
     def pick(answer: Any, facts: Facts) -> Any:
         if not known([issuer, subject], facts):

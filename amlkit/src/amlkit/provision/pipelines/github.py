@@ -6,13 +6,15 @@ secrets and the OIDC subject.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from amlkit.cli import shell_line
+from amlkit.provision.pipelines.engine import look
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential
+from amlkit.provision.pipelines.requests import Requests
 from amlkit.provision.pipelines.table import Call, Row, named, whole
 from amlkit.provision.placeholders import Facts, fact
 from amlkit.provision.records import Refused
@@ -39,7 +41,9 @@ class Wanted:
 
 def rows(wanted: Wanted) -> list[Row]:
     """The table."""
-    table = [_repository(wanted), *map(_approver, range(99), wanted.approvers)]
+    administered = _administered(wanted.repository)
+    table = [_repository(wanted.repository, administered)]
+    table += [*map(_approver, range(99), wanted.approvers)]
     table += [_environment(wanted.repository, wanted.staging, [])]
     table += [_branch(wanted.repository, wanted.staging, wanted.branch)]
     if wanted.production:
@@ -52,21 +56,38 @@ def rows(wanted: Wanted) -> list[Row]:
     return [*table, *_secrets(wanted)]
 
 
-def _repository(wanted: Wanted) -> Row:
-    """The repository; who is not its administrator sets up nothing."""
+def subject_of(repository: str, requests: Requests) -> str:
+    """How GitHub names the repository in its tokens.
+
+    Raises:
+        Refused: `gh` cannot tell.
+    """
+    facts = look([_repository(repository, whole), _subject(repository)], requests, {}).facts
+    if "subject" not in facts:
+        raise Refused(f"GitHub shows this login no repository {repository}")
+    return str(facts["subject"])
+
+
+def _administered(repository: str) -> Callable[[Any, Facts], Any]:
+    """Picks the repository; who is not its administrator sets up nothing."""
 
     def pick(answer: Any, facts: Facts) -> Any:
         if answer and not (answer.get("permissions") or {}).get("admin"):
             raise Refused(
-                f"setting up {wanted.repository} takes the role Admin on it: ask an administrator,"
+                f"setting up {repository} takes the role Admin on it: ask an administrator,"
                 " with what --dry-run prints"
             )
         return answer
 
+    return pick
+
+
+def _repository(repository: str, pick: Callable[[Any, Facts], Any]) -> Row:
+    """The repository, and the names that its tokens may have for it."""
     return Row(
         key="repository",
-        title=f"repository {wanted.repository}",
-        look=Call("get", f"repos/{wanted.repository}"),
+        title=f"repository {repository}",
+        look=Call("get", f"repos/{repository}"),
         pick=pick,
         learns=lambda found: {
             "by_name": f"repo:{found['full_name']}",

@@ -1,0 +1,60 @@
+"""The federated credentials that an administrator is asked for, by whom pipelines sign in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential_body
+from amlkit.provision.pipelines.github import subject_of
+from amlkit.provision.pipelines.names import environments, repository, variables
+from amlkit.provision.pipelines.requests import Requests
+from amlkit.provision.placeholders import fact
+from amlkit.provision.records import Refused, Resource, Right, az
+
+
+def requested_credentials(root: Path, requests: Requests) -> tuple[list[Resource], dict[str, str]]:
+    """A credential for each place that signs in, and what could be found out for them.
+
+    How GitHub names the repository in its tokens `gh` tells, where there is one; how Azure DevOps
+    names a service connection is known once that is made.
+
+    Raises:
+        Refused: the pipelines' own files name no environments.
+    """
+    if not (root / ".github" / "workflows").is_dir():
+        names = variables(root)
+        connection = names.get("serviceConnection") or names["variableGroup"]
+        known_by, title = f"azure-devops-{connection}", f"the service connection {connection}"
+        return [_credential(known_by, title, fact("issuer"), fact("subject"))], {}
+    known, hub = {}, "github"
+    try:
+        hub = repository(root, "").name
+        known = {"subject": subject_of(hub, requests)}
+    except Refused:
+        pass  # its place is shown, with where it is told
+    return [
+        _credential(
+            f"github-{hub}-{name}",
+            f"the environment {name} of {hub}",
+            GITHUB_ISSUER,
+            f"{fact('subject')}:environment:{name}",
+        )
+        for name in environments(root)
+    ], known
+
+
+def _credential(name: str, title: str, issuer: str, subject: str) -> Resource:
+    """One of them, as `az ad app` makes it."""
+    words = ("ad", "app", "federated-credential", "create", "--id", fact("client_id"))
+    return Resource(
+        key=f"federated_credential {name}",
+        title=f"federated credential for {title}",
+        mode="create",
+        looks=(),
+        make=(
+            az(*words, "--parameters", "@-", body=credential_body(name, title, issuer, subject)),
+        ),
+        inside="service_principal",
+        right=Right("an owner of the application, or Application Administrator"),
+        reason="the pipelines sign in by it, without a secret",
+    )
