@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,9 @@ def test_a_wheel_of_the_same_name_and_another_content_is_another_environment(
     assert second["version"] != first["version"]
     sent = standin.journal.find(method="PUT", host=r"\.blob\.", path_regex=r"\.whl", since=mark)
     assert len({entry.path for entry in sent}) == 1
-    named = [pip for pip in pips(registered(project, "wheels")) if "house_rules" in pip]
+    found = registered(project, "wheels")
+    assert re.search(r":\d{8}\.v\d+$", found["image"]), "of a date that config.yml names"
+    named = [pip for pip in pips(found) if "house_rules" in pip]
     assert len(named) == 1
     assert sent[0].path.rsplit("/", 1)[1] in named[0]
 
