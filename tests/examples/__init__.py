@@ -1,0 +1,1 @@
+"""What examples/ shows, run as its pages say."""
