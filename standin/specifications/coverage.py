@@ -17,6 +17,7 @@ SAMPLES = {
     "graph": "graph.microsoft.com",
     "devops": "dev.azure.com",
     "github": "api.github.com",
+    "inference": "e.westeurope.inference.ml.azure.com",
 }
 #: How an answer is backed, the strongest first.
 BACKINGS = {
@@ -29,6 +30,7 @@ BACKINGS = {
 SOFTWARE = {
     "blob": "real software: Azurite",
     "azurecontainer": "real software: azureml-inference-server-http",
+    "inference": "real software: azureml-inference-server-http",
     "standin": "no part of Azure: the control door",
 }
 NOTHING = "nothing published: the SDK's source only"
@@ -61,11 +63,9 @@ def backings(router: Router) -> dict[int, set[str]]:
 
 def backing_of(route: Route, kinds: set[str]) -> str:
     """How a route is backed, in words."""
-    for mark, words in SOFTWARE.items():
-        if mark in route.rule.host:
-            return words
     strongest = [words for kind, words in BACKINGS.items() if kind in kinds]
-    return strongest[0] if strongest else NOTHING
+    software = [words for mark, words in SOFTWARE.items() if mark in route.rule.host]
+    return [*strongest, *software, NOTHING][0]
 
 
 def table(router: Router) -> str:

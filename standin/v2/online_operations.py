@@ -74,12 +74,14 @@ class EndpointOperations:
         thread.start()
         return made
 
-    def address(self, request: Request, operation: Operation, what: str = "Status") -> str:
-        """Where an operation, or with "Results" what it ends with, is asked for."""
+    def address(
+        self, request: Request, operation: Operation, what: str = "mfeOperationsStatus"
+    ) -> str:
+        """Where an operation, or with "mfeOperationResults" what it ends with, is asked for."""
         account = self.azure.account
         place = _PLACE.format(subscription=account.subscription_id, location=account.location)
         version = request.query.get("api-version") or ""
-        path = f"{place}/mfeOperations{what}/{operation.name}?api-version={version}"
+        path = f"{place}/{what}/{operation.name}?api-version={version}"
         return f"https://management.azure.com{path}"
 
     def headers(self, request: Request, operation: Operation) -> dict[str, str]:
@@ -95,7 +97,7 @@ class EndpointOperations:
         """The answer of what leaves no resource: 202, and where to ask."""
         headers = self.headers(request, operation)
         headers |= {
-            "Location": self.address(request, operation, "Results"),
+            "Location": self.address(request, operation, "mfeOperationResults"),
             "Content-Type": "application/json; charset=utf-8",
         }
         return Answer(202, b"null", headers)
