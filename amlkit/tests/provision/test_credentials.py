@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,29 @@ def test_another_environment_has_a_group_of_its_own(settings: Settings, state: S
     assert [group["name"] for group in cloud.groups.values()] == [
         f"{settings.azure.bootstrap.variable_group}-prod"
     ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "group"),
+    [((), "ours"), (("--env", "prod"), "ours-live"), (("--env", "test"), "ours-test")],
+)
+def test_the_group_is_the_one_that_the_pipelines_read(
+    flags: tuple[str, ...], group: str, settings: Settings, state: State, tmp_path: Path
+) -> None:
+    names = {
+        "variableGroup": "ours",
+        "productionVariableGroup": "ours-live",
+        "stagingEnvironment": "a",
+        "productionEnvironment": "b",
+        "mainBranch": "refs/heads/main",
+    }
+    lines = [f"- {{name: {name}, value: {value}}}" for name, value in names.items()]
+    (tmp_path / "pipelines").mkdir()
+    text = "\n".join(["variables:", *lines])
+    (tmp_path / "pipelines" / "variables.yml").write_text(text, encoding="utf-8")
+    cloud = Cloud()
+    renew(cloud, replace(settings, root=tmp_path), state, *flags)
+    assert [one["name"] for one in cloud.groups.values()] == [group]
 
 
 def test_the_old_secret_goes_and_what_others_keep_stays(settings: Settings, state: State) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,28 @@ def test_all_are_secrets_of_the_environment(settings: Settings, state: State, lo
     for words, value in asked:
         assert words[3:] == ["--repo", "contoso/house", "--env", f"{slug}-prod"]
         assert value not in words
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment"),
+    [((), "ours-staging"), (("--env", "prod"), "live"), (("--env", "test"), "ours-test")],
+)
+def test_the_environment_is_the_one_that_the_workflow_names(
+    flags: tuple[str, ...],
+    environment: str,
+    settings: Settings,
+    state: State,
+    log: Path,
+    tmp_path: Path,
+) -> None:
+    workflow = tmp_path / ".github/workflows/train-and-deploy.yml"
+    workflow.parent.mkdir(parents=True)
+    jobs = {"staging": "{name: ours-staging}", "production": "live"}
+    lines = [f"  {name}: {{environment: {one}}}" for name, one in jobs.items()]
+    workflow.write_text("\n".join(["jobs:", *lines]), encoding="utf-8")
+    found = replace(settings, root=tmp_path)
+    record = run(opened(Cloud(), found, state, "--to", "github", *flags))
+    assert record["place"] == f"github contoso/house {environment}"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from amlkit.provision.pipelines import azure_devops
-from amlkit.provision.pipelines.names import Repository, repository, variables
+from amlkit.provision.pipelines import azure_devops, github
+from amlkit.provision.pipelines.names import WORKFLOW, Repository, repository, variables
+from amlkit.provision.pipelines.names import workflow_branch as branch_of
 from amlkit.provision.pipelines.table import Call
 from amlkit.provision.placeholders import fact
 from amlkit.provision.records import Refused
@@ -119,3 +120,29 @@ def test_each_row_hangs_on_rows_before_it_alone(federation: bool, on_github: boo
         keys.add(row.key)
         facts |= row.learns(learnt)
     assert any(key.startswith("approval") for key in keys)
+
+
+@pytest.mark.parametrize("branch", ["main", "trunk"])
+def test_a_default_branch_that_the_workflow_does_not_name_is_told(
+    branch: str, tmp_path: Path
+) -> None:
+    """Renamed, it would train and deploy no more, with nothing said: wildfly-operator#224."""
+    path = tmp_path / WORKFLOW
+    path.parent.mkdir(parents=True)
+    path.write_text(f"on:\n  push:\n    branches: [{branch}]\n", encoding="utf-8")
+    wanted = github.Wanted("contoso/churn", "s", "p", branch_of(tmp_path), [], False, {})
+    rows = {row.key: row for row in github.rows(wanted)}
+    [policy] = [row for key, row in rows.items() if key == "branch p"]
+    assert policy.make and policy.make.body == {"name": branch}
+    row = rows["default_branch"]
+    assert row.optional and "`branches-ignore` in ci.yml" in row.advice
+    assert row.pick({"default_branch": branch}, {})
+    assert row.pick({"default_branch": "other"}, {}) is None
+
+
+def test_a_workflow_without_a_branch_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / WORKFLOW
+    path.parent.mkdir(parents=True)
+    path.write_text("on: [push]\n", encoding="utf-8")
+    with pytest.raises(Refused, match="names no branch"):
+        branch_of(tmp_path)

@@ -11,6 +11,7 @@ from amlkit.provision.commands import know_principal
 from amlkit.provision.context import Context, require_subscription
 from amlkit.provision.devops import VariableGroup
 from amlkit.provision.github import GitHub
+from amlkit.provision.pipelines.names import named_environment, named_group
 from amlkit.provision.records import Refused
 from amlkit.provision.rotation import Rotation
 from amlkit.say import say
@@ -74,11 +75,8 @@ def run(context: Context) -> dict[str, Any]:
 
 def _to_azure_devops(context: Context) -> dict[str, Any]:
     """Into the variable group that the pipelines name."""
-    args, name = context.args, context.settings.azure.bootstrap.variable_group
-    if not name:
-        raise Refused("config.yml names no variable group (azure.bootstrap.variable_group)", code=2)
-    if args.env:
-        name = f"{name}-{args.env}"
+    args, settings = context.args, context.settings
+    name = named_group(settings.root, args.env or "", settings.azure.bootstrap.variable_group)
     group = VariableGroup(context.az, args.organization, args.project, name)
     values = {PIPELINE_NAMES[key]: value for key, value in azure_values(context).items()}
     record = _rotate(
@@ -95,19 +93,13 @@ def _to_azure_devops(context: Context) -> dict[str, Any]:
 
 def _to_github(context: Context) -> dict[str, Any]:
     """Into the secrets and variables of a repository."""
-    hub = GitHub(context.args.repo, _environment(context))
+    args, settings = context.args, context.settings
+    name = named_environment(settings.root, args.env or "", settings.azure.bootstrap.variable_group)
+    hub = GitHub(args.repo, name)
     values = azure_values(context)
     record = _rotate(context, hub.place, lambda secret: hub.store(values, {SECRET: secret}))
     context.say(f"{hub.place}: a new secret until {record['expires']} ({hub.url})")
     return {"place": hub.place, "url": hub.url, **record}
-
-
-def _environment(context: Context) -> str:
-    """The deployment environment whose secrets the workflows read."""
-    slug = context.settings.azure.bootstrap.variable_group
-    if not slug:
-        raise Refused("config.yml names no azure.bootstrap.variable_group", code=2)
-    return f"{slug}-{context.args.env or 'staging'}"
 
 
 def _to_terminal(context: Context) -> dict[str, Any]:

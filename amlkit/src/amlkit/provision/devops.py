@@ -115,7 +115,7 @@ class VariableGroup:
         if group.get("type", "Vsts") != "Vsts":
             raise Refused(
                 f"the variable group {self.name} takes its values from a Key Vault: put the secret"
-                " there, or name another group (azure.bootstrap.variable_group in config.yml)"
+                " there, or name another group (variableGroup in pipelines/variables.yml)"
             )
         return group
 

@@ -11,7 +11,12 @@ from amlkit.provision.credentials import azure_values
 from amlkit.provision.devops import organization_name
 from amlkit.provision.pipelines import azure_devops, github
 from amlkit.provision.pipelines.engine import Plan, look, make
-from amlkit.provision.pipelines.names import environments, repository, variables
+from amlkit.provision.pipelines.names import (
+    environments,
+    repository,
+    variables,
+    workflow_branch,
+)
 from amlkit.provision.pipelines.requests import Requests
 from amlkit.provision.pipelines.table import Row
 from amlkit.provision.records import Refused
@@ -145,7 +150,7 @@ def _github(context: Context) -> tuple[list[Row], dict[str, Any], str]:
         repository=found.name,
         staging=staging,
         production="" if args.staging_only else production,
-        branch="main",
+        branch=workflow_branch(root),
         approvers=args.approver,
         federation=federation,
         values=values,

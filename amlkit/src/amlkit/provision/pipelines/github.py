@@ -42,7 +42,7 @@ class Wanted:
 def rows(wanted: Wanted) -> list[Row]:
     """The table."""
     administered = _administered(wanted.repository)
-    table = [_repository(wanted.repository, administered)]
+    table = [_repository(wanted.repository, administered), _default_branch(wanted)]
     table += [*map(_approver, range(99), wanted.approvers)]
     table += [_environment(wanted.repository, wanted.staging, [])]
     table += [_branch(wanted.repository, wanted.staging, wanted.branch)]
@@ -96,6 +96,23 @@ def _repository(repository: str, pick: Callable[[Any, Facts], Any]) -> Row:
             ),
         },
         advice="GitHub shows this login no such repository: `gh auth status` tells who asks",
+    )
+
+
+def _default_branch(wanted: Wanted) -> Row:
+    """The branch of the workflow is the default one: the schedule runs for that alone."""
+
+    def pick(answer: Any, facts: Facts) -> Any:
+        return answer if answer and answer["default_branch"] == wanted.branch else None
+
+    return Row(
+        key="default_branch",
+        title=f"default branch {wanted.branch}",
+        look=Call("get", f"repos/{wanted.repository}"),
+        pick=pick,
+        advice="the weekly run is for the default branch alone: where that is another, give it as"
+        " `branches` of push in train-and-deploy.yml and `branches-ignore` in ci.yml",
+        optional=True,
     )
 
 

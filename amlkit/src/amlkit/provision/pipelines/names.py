@@ -21,6 +21,7 @@ _GITHUB = re.compile(
     r"(?P<name>[^/]+/[^/]+?)(?:\.git)?/?"
 )
 
+WORKFLOW = ".github/workflows/train-and-deploy.yml"
 # The pipeline of the stages, and those that are run by hand.
 FILES = {"root": "azure-pipelines.yml"} | {
     name: f"pipelines/{name}.yml"
@@ -67,18 +68,77 @@ def environments(root: Path) -> tuple[str, str]:
     """
     import yaml
 
-    path = root / ".github" / "workflows" / "train-and-deploy.yml"
+    path = root / WORKFLOW
     try:
         jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
         given = [jobs[name]["environment"] for name in ("staging", "production")]
         staging, production = (str(e["name"] if isinstance(e, dict) else e) for e in given)
     except (OSError, UnicodeDecodeError, KeyError, TypeError, yaml.YAMLError):
         raise Refused(
-            ".github/workflows/train-and-deploy.yml names no environments for its jobs staging and"
-            " production",
+            f"{WORKFLOW} names no environments for its jobs staging and production",
             code=2,
         ) from None
     return staging, production
+
+
+def workflow_branch(root: Path) -> str:
+    """The branch whose pushes the GitHub workflow runs for.
+
+    Raises:
+        Refused: it does not name one.
+    """
+    import yaml
+
+    try:
+        found = yaml.safe_load((root / WORKFLOW).read_text(encoding="utf-8"))
+        # YAML 1.1 reads the key `on` as true.
+        return str(found[True]["push"]["branches"][0])
+    except (OSError, UnicodeDecodeError, LookupError, TypeError, yaml.YAMLError):
+        raise Refused(f"{WORKFLOW} names no branch whose pushes it runs for", code=2) from None
+
+
+def named_group(root: Path, env: str, otherwise: str) -> str:
+    """The variable group that the pipelines read: pipelines/variables.yml says it.
+
+    Args:
+        root: the repository's folder.
+        env: `--env`; empty: staging's. One that has no group there has staging's and its name.
+        otherwise: azure.bootstrap.variable_group, where there are no such pipelines.
+
+    Raises:
+        Refused: the file cannot be read; neither names a group.
+    """
+    if (root / "pipelines" / "variables.yml").is_file():
+        found = variables(root)
+        if env == "prod":
+            return found["productionVariableGroup"]
+        otherwise = found["variableGroup"]
+    if not otherwise:
+        raise Refused(
+            "nothing names the variable group: neither pipelines/variables.yml (variableGroup) nor"
+            " config.yml (azure.bootstrap.variable_group)",
+            code=2,
+        )
+    return f"{otherwise}-{env}" if env else otherwise
+
+
+def named_environment(root: Path, env: str, otherwise: str) -> str:
+    """The environment on GitHub whose secrets the workflows read: train-and-deploy.yml says it.
+
+    As `named_group`; `otherwise` is what its name begins with.
+    """
+    if (root / WORKFLOW).is_file():
+        staging, production = environments(root)
+        if env in ("", "prod"):
+            return production if env else staging
+        otherwise = staging.removesuffix("-staging")
+    if not otherwise:
+        raise Refused(
+            f"nothing names the environment: neither {WORKFLOW} nor config.yml"
+            " (azure.bootstrap.variable_group)",
+            code=2,
+        )
+    return f"{otherwise}-{env or 'staging'}"
 
 
 def repository(root: Path, given: str) -> Repository:
