@@ -11,7 +11,7 @@ from runners import azure_commands, github_commands
 
 from amlkit.ci import Guard
 from amlkit.ci.azure_pipelines import AzurePipelines
-from amlkit.ci.github_actions import GitHubActions, escaped_property
+from amlkit.ci.github_actions import GitHubActions
 from amlkit.ci.harmless import harmless
 
 # (text, where it was described)
@@ -100,5 +100,3 @@ def test_what_is_escaped_is_read_back(text: str) -> None:
     stream = io.StringIO(newline="")
     GitHubActions({}, stream).error(text)
     assert github_commands(stream.getvalue())[0].data == harmless(text)
-    line = f"::error title={escaped_property(text)},line=1::x"
-    assert github_commands(line)[0].properties.get("title", "") == text.rstrip("\0") or not text

@@ -94,8 +94,3 @@ def cut(text: str, room: int) -> str:
 def escaped(value: str) -> str:
     """A message as a command's data holds it."""
     return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def escaped_property(value: str) -> str:
-    """A value as a command's property holds it: `file=`, `title=`."""
-    return escaped(value).replace(":", "%3A").replace(",", "%2C")
