@@ -6,7 +6,8 @@ The request is that of `azureml/_execution/_commands.py` in azureml-core.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from threading import Thread
+from typing import TYPE_CHECKING, Protocol
 
 from . import job_inputs
 from .environments import content_of
@@ -21,12 +22,21 @@ if TYPE_CHECKING:
 BASE = "/execution/v1.0{workspace}/experiments/{experiment}"
 
 
+class Running(Protocol):
+    """What is under way for a run: one job, or one that runs others."""
+
+    thread: Thread
+
+    def cancel(self, patience: float = 5.0) -> None:
+        """Ask it to end."""
+
+
 class Jobs:
     """The execution service and the jobs it has begun."""
 
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, Running] = {}
 
     def owns(self, run: Run) -> bool:
         """Whether a run is executed here, so that its status is not a client's to set."""
@@ -71,7 +81,7 @@ class Jobs:
             "target": definition.get("target"),
         }
         run.status = "Starting"
-        job = self.jobs[run.id] = Job(self.azure, run, body.get("SnapshotId") or "")
+        self.jobs[run.id] = job = Job(self.azure, run, body.get("SnapshotId") or "")
         job.thread.start()
         return {"runId": run.id}
 

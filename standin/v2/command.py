@@ -155,16 +155,9 @@ def definition(azure: Azure, given: Json) -> Json:
 
 def body(azure: Azure, given: Json, run: str) -> Json:
     """The properties of a command job that only it has."""
-    resources = given.get("resources") or {}
     return {
-        "resources": {
-            "instanceCount": resources.get("instanceCount") or 1,
-            "instanceType": resources.get("instanceType"),
-            "properties": resources.get("properties"),
-            "shmSize": resources.get("shmSize") or "2g",
-            "dockerArgs": resources.get("dockerArgs"),
-        },
-        "queueSettings": {"jobTier": None, **(given.get("queueSettings") or {})},
+        "resources": resources_body(given),
+        "queueSettings": {"jobTier": None, "priority": None, **(given.get("queueSettings") or {})},
         "codeId": given.get("codeId"),
         "command": given["command"],
         "environmentId": given["environmentId"],
@@ -178,18 +171,35 @@ def body(azure: Azure, given: Json, run: str) -> Json:
     }
 
 
-def inputs_body(given: Json) -> Json:
+def resources_body(given: Json) -> Json:
+    """What a command asks to run on, as it is answered."""
+    resources = given.get("resources") or {}
+    return {
+        "instanceCount": int(resources.get("instanceCount") or 1),
+        "instanceType": resources.get("instanceType"),
+        "properties": resources.get("properties"),
+        "shmSize": resources.get("shmSize") or "2g",
+        "dockerArgs": resources.get("dockerArgs"),
+        "dockerArgsList": resources.get("dockerArgsList"),
+        "maxInstanceCount": resources.get("maxInstanceCount"),
+        "locations": resources.get("locations"),
+    }
+
+
+def inputs_body(given: Json, mode: str | None = None) -> Json:
     """The inputs as they are answered."""
     made = {}
     for name, one in (given.get("inputs") or {}).items():
         literal = one.get("jobInputType") == "literal"
-        made[name] = {"description": None, **({} if literal else {"mode": None}), **one}
+        plain = {} if literal else {"mode": mode, "pathOnCompute": None}
+        made[name] = {"description": None, **plain, **one}
     return made
 
 
 def outputs_body(given: Json, run: str) -> Json:
     """The outputs as they are answered, with the default one."""
-    plain: Json = {"description": None, "uri": None, "assetName": None, "assetVersion": None}
+    fields = ("description", "uri", "assetName", "assetVersion", "pathOnCompute")
+    plain: Json = dict.fromkeys((*fields, "autoDeleteSetting"))
     made = {
         name: {**plain, "mode": "ReadWriteMount", "jobOutputType": "uri_folder", **one}
         for name, one in (given.get("outputs") or {}).items()

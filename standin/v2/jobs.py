@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 from ..account import Principal
 from ..routing import ARM, Answer, AzureError, Json, Request, route
 from ..runs import ENDED, Run
-from . import command
+from . import command, pipeline, sweep
 from .assets import TYPE, page
 from .command import CommandRun
+from .pipeline import Pipeline
+from .sweep import Sweep
 from .system import system_data
 
 if TYPE_CHECKING:
@@ -58,6 +60,18 @@ class JobResources:
         kind = str(given.get("jobType"))
         if not NAME.match(name):
             raise AzureError(400, "UserError", f"Job name '{name}' is invalid.")
+        if kind == "Sweep":
+            sweep.check(self.azure, given)
+            record = self.record(name, given, who, parent)
+            record.run.more |= {"runType": "hyperdrive", "primaryMetricName": _metric(given)}
+            Sweep(self.azure, record).start()
+            return record
+        if kind == "Pipeline":
+            pipeline.check(self.azure, given)
+            record = self.record(name, given, who, parent)
+            record.run.more["runType"] = "azureml.PipelineRun"
+            Pipeline(self.azure, record).start()
+            return record
         if kind != "Command":
             raise AzureError(501, "StandInUnhandled", f"Jobs of type {kind} are not played")
         command.check(self.azure, given)
@@ -145,11 +159,12 @@ class JobResources:
         }
 
     def _own(self, record: Record) -> Json:
-        """What only a job of its kind has; a pipeline job's is what it was recorded with."""
-        given = record.given
-        if given["jobType"] == "Pipeline":
-            return {key: given.get(key) for key in ("settings", "inputs", "outputs", "jobs")}
-        return command.body(self.azure, given, record.name)
+        """The properties that only jobs of its kind have."""
+        if record.given["jobType"] == "Sweep":
+            return sweep.body(record.given, record.name)
+        if record.given["jobType"] == "Pipeline":
+            return pipeline.body(record.given)
+        return command.body(self.azure, record.given, record.name)
 
     # Answers.
 
@@ -229,6 +244,10 @@ class JobResources:
         if run is None or run.status in ENDED:
             return Answer(200)
         return self._accepted(operation)
+
+
+def _metric(given: Json) -> str:
+    return str((given.get("objective") or {}).get("primaryMetric"))
 
 
 def _of_run(run: Run) -> Record:

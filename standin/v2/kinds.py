@@ -135,3 +135,4 @@ KINDS = {
         ),
     )
 }
+            next=timed,

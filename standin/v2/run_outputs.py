@@ -37,6 +37,12 @@ class RunOutputs:
         self._outputs.setdefault(run, {})[output.name] = {"assetId": asset, "type": kind}
 
     def of(self, run: str) -> Json:
+    def hand_up(self, above: str, name: str, run: str, output: str) -> None:
+        """An output of a step is one of its pipeline, under a name of its own."""
+        known = self.of(run).get(output)
+        if known is not None:
+            self._outputs.setdefault(above, {})[name] = known
+
         """The outputs of a run: its assets by their names."""
         return dict(self._outputs.get(run) or {})
 

@@ -13,11 +13,12 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ..account import timestamp
+from ..artifacts import CONTAINER
 from ..environments import Version, content_of
 from ..routing import AzureError, Json
 from .assets import Container, Entry
 from .kinds import KINDS
-from .locations import datastore_uri, locate
+from .locations import Location, datastore_uri, locate
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -42,10 +43,16 @@ class SharedAssets:
                 at = locate(self.azure, uri)
                 if not any(at.names()):
                     raise AzureError(400, "UserError", f"No artifacts were found at {uri}.")
-                path = at.path.strip("/")
-                place = datastore_uri(self.azure, "workspaceartifactstore", path)
-                return given | {"modelUri": place, "jobName": found[1]}
+                return given | {"modelUri": self._place(at), "jobName": found[1]}
+        if plural == "components":
+            return given | {"componentSpec": _component(given.get("componentSpec"), name, version)}
         return given
+
+    def _place(self, at: Location) -> str:
+        """A location as the long URI of one of the workspace's own datastores."""
+        artifacts = at.container == CONTAINER
+        store = "workspaceartifactstore" if artifacts else "workspaceblobstore"
+        return datastore_uri(self.azure, store, at.path.strip("/"))
 
     def take_in(self, plural: str) -> None:
         """Let v2 see what v1 has made, changed and deleted since."""
@@ -189,6 +196,14 @@ class SharedAssets:
         if plural == "environments":
             known = self.azure.environments.versions.get(name, [])
             known[:] = [one for one in known if one.version != version]
+
+
+def _component(given: Json | None, name: str, version: str) -> Json:
+    """A component's specification as the service keeps it (recorded)."""
+    spec = {key: value for key, value in (given or {}).items() if key != "_source"}
+    if spec.get("type") == "command":
+        spec["resources"] = {"instance_count": "1", **(spec.get("resources") or {})}
+    return {"is_deterministic": "True", **spec, "name": name, "version": version}
 
 
 def _new_container(name: str, created: float = 0.0) -> Container:
