@@ -6,6 +6,7 @@ and Microsoft.MachineLearningServices (workspaces).
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from .account import Principal, timestamp
@@ -39,6 +40,28 @@ REGIONS = (
     ("northeurope", "North Europe", "Europe"),
     ("eastus", "East US", "US"),
 )
+# What versions of the API from 2024-10-01-preview on say of a workspace beside, as recorded
+# (online_services test_online_endpoint_e2e of azure-ai-ml).
+_NEWER: Json = {
+    "EnableSoftwareBillOfMaterials": False,
+    "allowRoleAssignmentOnRG": True,
+    "enableDataIsolation": False,
+    "enableServiceSideCMKEncryption": False,
+    "ipAllowlist": [],
+    "managedNetwork": {
+        "changeableIsolationModes": ["AllowInternetOutbound", "AllowOnlyApprovedOutbound"],
+        "isolationMode": "Disabled",
+        "enableNetworkMonitor": False,
+        "enableFirewallLog": False,
+    },
+    "networkAcls": {
+        "defaultAction": "Allow",
+        "bypass": "",
+        "ipRules": [],
+        "resourceAccessRules": [],
+    },
+    "serverlessComputeSettings": None,
+}
 
 
 class Arm:
@@ -164,7 +187,7 @@ class Arm:
                 "imageBuildCompute": account.image_build_compute,
                 "publicNetworkAccess": "Enabled" if account.public_network_access else "Disabled",
                 "v1LegacyMode": account.v1_legacy_mode,
-                "systemDatastoresAuthMode": "accessKey",
+                "systemDatastoresAuthMode": "accesskey",
                 "privateEndpointConnections": [],
             },
             "systemData": {
@@ -181,7 +204,11 @@ class Arm:
     @route("GET", API, "/rp/workspaces{workspace}")
     def workspace(self, request: Request) -> Json:
         """The workspace. 404 ResourceNotFound or ResourceGroupNotFound, 403 without a role."""
-        return self.workspace_body()
+        body = self.workspace_body()
+        if request.query.get("api-version", "") >= "2024-10":
+            body["properties"] |= copy.deepcopy(_NEWER)
+            del body["properties"]["sasGetterUri"]
+        return body
 
     @route("PATCH", ARM, "{workspace}", needs="workspace")
     def update(self, request: Request) -> Json:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .account import timestamp
 from .odata import page
 from .routing import API, AzureError, Json, Request, route
+from .run_definition import answered
 from .runs import ORIGIN, Run, Runs
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ class History:
             "properties": dict(found.properties),
             "inputDatasets": found.inputs,
             "outputDatasets": [],
-            "runDefinition": found.definition,
+            "runDefinition": answered(found.definition),
             "logFiles": logs,
         }
 

@@ -18,6 +18,8 @@ CODES = {
     "TransientError",
     "RequestThrottled",
 }
+# Below a workspace its management front end answers, which says more of itself.
+_FRONTEND = re.compile(r"/Microsoft\.MachineLearningServices/workspaces/[^/]+/(?!computes)\w", re.I)
 
 
 def refusal(host: str, path: str, error: AzureError) -> Answer:
@@ -42,6 +44,8 @@ def refusal(host: str, path: str, error: AzureError) -> Answer:
             plain |= {"details": [plain | {"target": error.target}]}
         if error.details:
             plain |= {"details": error.details}
+        if error.code in CODES and _FRONTEND.search(path):
+            plain = {"details": [], **plain, "additionalInfo": _additional()}
         return Answer(error.status, {"error": plain}, headers)
     if re.fullmatch(GRAPH, host):
         return Answer(error.status, _graph(error), headers)
@@ -55,6 +59,19 @@ def refusal(host: str, path: str, error: AzureError) -> Answer:
         flat = plain | {"statusCode": error.status, "details": []}
         return Answer(error.status, flat, headers)
     return Answer(error.status, _data_plane(error), headers)
+
+
+def _additional() -> list[Json]:
+    """Source: refusals in the recordings of azure-ai-ml, such as model test_crud_file."""
+    correlation = {"operation": uuid.uuid4().hex, "request": uuid.uuid4().hex[:16]}
+    said: Json = {
+        "ComponentName": "managementfrontend",
+        "Correlation": correlation,
+        "Environment": "westeurope",
+        "Location": "westeurope",
+        "Time": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
+    }
+    return [{"type": kind, "info": {"value": value}} for kind, value in said.items()]
 
 
 def _entra(error: AzureError) -> Json:

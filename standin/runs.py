@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from .account import Principal, timestamp
@@ -19,6 +20,15 @@ ENDED = ("Completed", "Failed", "Canceled")
 #: The rule that azureml-core's `Experiment` checks before it asks.
 EXPERIMENT_NAME = re.compile(r"^[a-zA-Z0-9_.-]{1,256}$")
 ORIGIN = "ExperimentRun"
+# What run history answers as null unless there is something to say.
+_NULL = (
+    "cancelationReason", "completeUri", "compute", "computeRequest", "createdFrom",
+    "currentAttemptId", "currentComputeTime", "description", "diagnosticsUri",
+    "effectiveStartTimeUtc", "inputs", "jobSpecification", "lastStartTimeUtc", "name", "outputs",
+    "parentRunUuid", "primaryMetricName", "queueingInfo", "retainForLifetimeOfWorkspace",
+    "runDefinition", "runType", "runTypeV2", "scheduleId", "scriptName", "target", "token",
+    "tokenExpiryTimeUtc",
+)  # fmt: skip
 
 
 @dataclass
@@ -42,6 +52,20 @@ class Experiment:
             "archivedTime": self.archived,
             "tags": dict(self.tags),
         }
+
+
+def _user(who: Principal | None) -> Json:
+    """Who did something, as run history answers it."""
+    return {
+        "userObjectId": who.object_id if who else None,
+        "userPuId": None,
+        "userIdp": None,
+        "userAltSecId": None,
+        "userIss": None,
+        "userTenantId": None,
+        "userName": who.name if who else None,
+        "upn": None,
+    }
 
 
 @dataclass
@@ -74,35 +98,52 @@ class Run:
         """The artifact container of the run's files."""
         return f"dcid.{self.id}"
 
+    @property
+    def duration(self) -> str | None:
+        """How long it ran, as .NET writes a span of time."""
+        if not self.started or not self.ended:
+            return None
+        spent = datetime.fromisoformat(self.ended) - datetime.fromisoformat(self.started)
+        return f"0{spent}" if len(str(spent).split(":")[0]) == 1 else str(spent)
+
     def dto(self) -> Json:
-        """The run as run history answers it: the keys of `RunDto` in azureml-core."""
-        creator = self.creator
+        """The run as run history answers it: every field, as recorded (see `run_definition`)."""
+        by, root = _user(self.creator), self.root or self.id
+        changed = self.ended or self.started or timestamp(self.created)
         return {
+            **dict.fromkeys(_NULL),
             "displayName": self.id,
             "hidden": False,
-            "name": None,
-            "description": None,
+            "revision": 1,
+            "statusRevision": 1,
+            "actionUris": {},
+            "uniqueChildRunComputeTargets": [],
+            "settings": {},
+            "services": {},
+            "outputDatasets": [],
             **self.more,
             "runNumber": self.number,
-            "rootRunId": self.root or self.id,
+            "rootRunId": root,
             "experimentId": self.experiment.id,
             "createdUtc": timestamp(self.created),
-            "createdBy": {
-                "userObjectId": creator.object_id if creator else None,
-                "userName": creator.name if creator else None,
-            },
-            "userId": creator.object_id if creator else None,
+            "createdBy": by,
+            "lastModifiedBy": by,
+            "lastModifiedUtc": changed,
+            "userId": by["userObjectId"],
             "runId": self.id,
             "runUuid": self.uuid,
+            "rootRunUuid": self.uuid if root == self.id else None,
             "parentRunId": self.parent,
             "status": self.status,
             "startTimeUtc": self.started,
             "endTimeUtc": self.ended,
+            "duration": self.duration,
+            "computeDuration": self.duration,
             "dataContainerId": self.container,
             "tags": dict(self.tags),
             "properties": dict(self.properties),
             "parameters": dict(self.params),
-            "runDefinition": self.definition,
+            "inputDatasets": list(self.inputs),
             "cancelUri": self.cancel_uri,
             "error": self.error,
             "warnings": list(self.warnings),

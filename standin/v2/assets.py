@@ -237,19 +237,23 @@ class Assets:
 
     @of_kinds("GET", "/{name}/versions")
     def list_versions(self, request: Request, name: str) -> Json:
-        """The versions of a name, newest first, in pages."""
-        kind = kind_of(request)
-        found = self.containers(kind).get(name)
+        """The versions of a name, newest first, in pages. 404 for a model of no version."""
+        kind, known = kind_of(request), self.containers(kind_of(request))
+        names = [name] if name in known else []
+        if "hash" in request.query:  # of code: the same content, whatever its name (recorded)
+            names = list(known)
+        elif not names and kind.plural == "models":  # recorded; of the other kinds nothing is
+            raise kind.missed(name)
         entries = [
-            one
-            for one in (found.versions.values() if found else ())
+            (holder, one)
+            for holder in names
+            for one in known[holder].versions.values()
             if _viewed(request, one.properties)
+            and ("hash" not in request.query or _hashed(one, request.query))
         ]
-        if "hash" in request.query:  # of code: the same content is not uploaded again
-            entries = [one for one in entries if _hashed(one, request.query)]
         order = (request.query.get("$orderBy") or "createdtime desc").lower()
-        entries.sort(key=lambda one: one.created, reverse="asc" not in order.split())
-        return page(request, [self._version_body(kind, name, one) for one in entries])
+        entries.sort(key=lambda pair: pair[1].created, reverse="asc" not in order.split())
+        return page(request, [self._version_body(kind, *pair) for pair in entries])
 
     @of_kinds("GET", "")
     def list_containers(self, request: Request) -> Json:

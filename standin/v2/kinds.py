@@ -82,7 +82,10 @@ def _environment(given: Json) -> Json:
 
 _COMMON: Json = {"description": None, "tags": {}, "properties": {}, "isArchived": False}
 _ASSET: Json = {**_COMMON, "isAnonymous": False}
-_STAGED: Json = {**_ASSET, "stage": None, "provisioningState": "Succeeded"}
+# What the previews add that the client asks for; code is asked for by a version without (recorded).
+_PREVIEW: Json = {**_ASSET, "autoDeleteSetting": None}
+_STAGED: Json = {**_PREVIEW, "stage": None, "provisioningState": "Succeeded"}
+_OWNED: Json = {"intellectualProperty": None}
 
 KINDS = {
     kind.plural: kind
@@ -92,6 +95,7 @@ KINDS = {
             ("image", "condaFile", "build", "osType"),
             {
                 **_STAGED,
+                **_OWNED,
                 "environmentType": "UserCreated",
                 "osType": "Linux",
                 "autoRebuild": "Disabled",
@@ -112,7 +116,7 @@ KINDS = {
         Kind(
             "data",
             ("dataUri", "dataType"),
-            _ASSET,
+            {**_PREVIEW, **_OWNED, "stage": None},
             "Data version {name}:{version} (dataContainerName:version) not found.",
             "A data version with this name and version already exists. If you are trying to "
             "create a new data version, use a different name or version. If you are trying to "
@@ -122,7 +126,7 @@ KINDS = {
         Kind(
             "models",
             ("modelUri", "modelType"),
-            {**_STAGED, "modelType": "custom_model", "flavors": {}, "jobName": None},
+            {**_STAGED, **_OWNED, "modelType": "custom_model", "flavors": {}, "jobName": None},
             "Model container with name: {name} not found.",
             "Asset paths cannot be updated.",
         ),
@@ -132,7 +136,7 @@ KINDS = {
             _STAGED,
             "Not found component {name}:{version}.",
             "Component {name} with version {version} already exists and cannot be changed.",
+            next=timed,
         ),
     )
 }
-            next=timed,

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..routing import API, AzureError, Json, Request, route
+from ..run_definition import answered
 from .bindings import MODELS, Output
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ class RunOutputs:
         kind = _TYPES[output.kind] if output.kind in MODELS else output.kind
         self._outputs.setdefault(run, {})[output.name] = {"assetId": asset, "type": kind}
 
-    def of(self, run: str) -> Json:
     def hand_up(self, above: str, name: str, run: str, output: str) -> None:
         """An output of a step is one of its pipeline, under a name of its own."""
         known = self.of(run).get(output)
         if known is not None:
             self._outputs.setdefault(above, {})[name] = known
 
+    def of(self, run: str) -> Json:
         """The outputs of a run: its assets by their names."""
         return dict(self._outputs.get(run) or {})
 
@@ -57,7 +58,7 @@ class RunOutputs:
         run = self.azure.runs.get(str(request.json().get("runId")))
         return {
             "runMetadata": run.dto() | {"outputs": self.of(run.id)},
-            "runDefinition": run.definition,
+            "runDefinition": answered(run.definition),
             "jobSpecification": None,
             "systemSettings": None,
         }

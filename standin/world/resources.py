@@ -54,8 +54,9 @@ class Resources:
         )
 
     def find(self, request: Request, path: str, verb: str = "read") -> Resource:
-        """A resource that the caller may read, or `verb`. AzureError 403, 404."""
+        """A resource that the caller may read, or `verb`. AzureError 403, 404; 501: not played."""
         _, _, subscription, _, group = path.split("/")[:5]
+        self.maker(type_of(path))  # what is not played is not there: 404 would say so
         self.account.check_subscription(subscription)
         self.azure.access.check(request, f"{type_of(path)}/{verb}", path)
         self.account.check_group(subscription, group)
@@ -85,22 +86,27 @@ class Resources:
             )
         self.azure.providers.check(type_of(path).split("/")[0])
 
-    def make(self, request: Request, path: str, body: Json) -> Resource:
-        """Make a resource of a type that is played, or change it. AzureError as it refuses."""
+    def maker(self, kind: str) -> Maker:
+        """What makes resources of a type. AzureError 501 where none does."""
         makers: dict[str, Maker] = {
             STORAGE.lower(): self.azure.storage_accounts.make,
             WORKSPACE.lower(): self.azure.workspaces.make,
             VAULT.lower(): self.azure.vaults.make,
             **dict.fromkeys(PLAIN, self._plain),
         }
-        path, kind = self._as_named(path), type_of(path)
         if kind.lower() not in makers:
             raise AzureError(501, "StandInUnhandled", f"The stand-in does not play {kind}")
+        return makers[kind.lower()]
+
+    def make(self, request: Request, path: str, body: Json) -> Resource:
+        """Make a resource of a type that is played, or change it. AzureError as it refuses."""
+        path, kind = self._as_named(path), type_of(path)
+        maker = self.maker(kind)
         self.may_make(request, path)
         if denied := self.azure.policies.refusal(path, kind, body):
             raise denied
         with self.account.lock:
-            return makers[kind.lower()](request, path, body)
+            return maker(request, path, body)
 
     def _plain(self, request: Request, path: str, body: Json) -> Resource:
         known = self.world.get(path)
