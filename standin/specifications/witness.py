@@ -31,6 +31,10 @@ class Seen:
     body: object
 
 
+# azureml-core asks for sizes of machines by a version that the specifications here no longer have.
+OLDER = ("/vmSizes", "api-version=2020-02-02")
+
+
 class Witness:
     """What was seen: `violations` by call, how many answers of a handler conformed or are open.
 
@@ -48,6 +52,9 @@ class Witness:
         if entry.fault or entry.refused or not entry.route:
             return
         body = _body(answer.body)
+        if entry.path.endswith(OLDER[0]) and OLDER[1] in entry.query:
+            self.uncovered[entry.route] += 1
+            return
         found = check(entry.method, entry.host, entry.path, {}, answer.status, None, body)
         if found is None:
             self.uncovered[entry.route] += 1

@@ -64,6 +64,19 @@ def test_it_is_made_as_config_yml_says(registered: AzureProject, standin: StandI
     assert not standin.journal.find(method="PUT", path_regex="/computes/", since=mark)
 
 
+def test_machines_that_the_region_no_longer_has_are_named_before_a_job_waits(
+    registered: AzureProject, standin: StandIn
+) -> None:
+    """Neither made, nor waited for on a target that has them: Azure/azureml-examples #2456."""
+    standin.add_compute("old", "STANDARD_NC6")
+    for name, size in (("new", "Standard_NC6"), ("old", "Standard_DS3_v2")):
+        flags = target(name, "azure.compute.create=true", f"azure.compute.size={size}")
+        answer = registered.drive("model", "--force", *flags)
+        assert answer.code == 2, answer.said
+        assert "NC6 (any more)" in answer.record["error"]
+        assert "such as Standard_NC6s_v3" in answer.record["error"]
+
+
 def test_who_may_not_make_it_is_told_the_role(registered: AzureProject, standin: StandIn) -> None:
     held = set(standin.account.roles)
     standin.account.set_roles(["AzureML Data Scientist", "Storage Blob Data Contributor"])

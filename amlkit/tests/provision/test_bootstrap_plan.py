@@ -63,6 +63,14 @@ def test_all_problems_are_said_at_once_and_nothing_is_made(az: DoubleOfAz, opene
     assert not context.state.path.exists()
 
 
+def test_a_size_that_the_region_has_no_longer_is_told_with_one_that_it_has(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    with pytest.raises(Refused, match=r"no machines Standard_DS3_v1 .*it has STANDARD_DS3_V2:"):
+        commands.apply(opened(("azure.compute.size", "Standard_DS3_v1")))
+    assert az.commands == []
+
+
 def forbidding(*words: str) -> Callable[[tuple[str, ...]], None]:
     """What refuses the commands that have one of these words in an argument."""
 

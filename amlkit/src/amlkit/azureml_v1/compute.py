@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from amlkit.azure.compute import check_may_create
+from amlkit.azure.compute import check_may_create, check_size
 from amlkit.azure.errors import status_of, words_of
 from amlkit.azureml_v1.connection import Connection
 from amlkit.records import WorkError
@@ -32,11 +33,14 @@ def ensure(connection: Connection) -> Any:
     """
     from azureml.core.compute import AmlCompute, ComputeTarget
 
-    found = find(connection)
+    found, wanted = find(connection), connection.settings.azure.compute
+    if found is None:
+        check_may_create(connection.settings)
+    size = wanted.size if found is None else str(getattr(found, "vm_size", None) or "")
+    known = partial(AmlCompute.supported_vmsizes, connection.workspace)
+    check_size(connection.settings, size, lambda: [each["name"] for each in known()])
     if found is not None:
         return found
-    check_may_create(connection.settings)
-    wanted = connection.settings.azure.compute
     connection.say(
         f"creating compute target {wanted.name}: {wanted.size}, up to {wanted.max_nodes}"
     )

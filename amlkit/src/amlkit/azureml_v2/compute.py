@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amlkit.azure.compute import check_may_create
+from amlkit.azure.compute import check_may_create, check_size
 from amlkit.azureml_v2.connection import Connection, if_there
 from amlkit.records import WorkError
 
@@ -29,9 +29,15 @@ def ensure(connection: Connection) -> str:
     )
 
     wanted = connection.settings.azure.compute
-    if not wanted.name or find(connection) is not None:
+    found = find(connection) if wanted.name else None
+    if wanted.name and found is None:
+        check_may_create(connection.settings)
+    size = wanted.size if found is None else str(getattr(found, "size", None) or "")
+    if wanted.name:
+        sizes = connection.client.compute.list_sizes
+        check_size(connection.settings, size, lambda: [str(each.name) for each in sizes()])
+    if found is not None or not wanted.name:
         return wanted.name
-    check_may_create(connection.settings)
     connection.say(
         f"creating compute target {wanted.name}: {wanted.size}, up to {wanted.max_nodes}"
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlkit.azure.compute import nearest
 from amlkit.provision.az import AzFailure
 from amlkit.provision.context import Context
 from amlkit.provision.engine import deployment, setting_of
@@ -242,9 +243,11 @@ def _quota(settings: Settings, names: Names, reader: Reader) -> list[str]:
         (each for each in sizes["value"] if each["name"].lower() == compute.size.lower()), None
     )
     if size is None:
+        near = nearest(compute.size, [each["name"] for each in sizes["value"]])
         return [
-            f"cluster {names.compute}: {names.location} has no machines {compute.size}; choose"
-            " another size or region in config.yml (azure.compute.size, azure.location)"
+            f"cluster {names.compute}: {names.location} has no machines {compute.size} (any more);"
+            f" it has {', '.join(near)}: choose a size or another region in config.yml"
+            " (azure.compute.size, azure.location)"
         ]
     usages = reader.read(arm_get(f"{place}/usages", VERSIONS[WORKSPACE]), {})
     for each in usages["value"]:
