@@ -152,8 +152,6 @@ class JobResources:
                 "notificationSetting": given.get("notificationSetting"),
                 "parentJobName": run.parent,
                 "secretsConfiguration": None,
-                "parentJobName": run.parent,
-                "secretsConfiguration": None,
                 "jobType": given["jobType"],
                 **self._own(record),
             },
