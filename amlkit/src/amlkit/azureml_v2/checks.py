@@ -15,12 +15,13 @@ _RUNS = re.compile(r"(?:^|[\s;&|])python[\d.]*\s+(?:-[uOIBEsS]+\s+)*(?:-m\s+([\w
 
 
 def problems(job: Any, root: Path) -> Iterator[str]:
-    """What is wrong with an SDK `CommandJob`, in words.
+    """What is wrong with an SDK `Command`, in words.
 
     Args:
         job: what the owner's function returns.
         root: the repository; relative paths are from there.
     """
+    job = job._to_job()
     yield from _unbound(job)
     yield from _counts(job)
     code = local_folder(job.code, root) if job.code else None

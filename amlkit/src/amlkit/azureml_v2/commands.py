@@ -11,7 +11,7 @@ from amlkit.records import Job, WorkError
 
 
 def command_job(job: Job, inputs: Mapping[str, Any], target: str, environment: str) -> Any:
-    """A job as `CommandJob`.
+    """A job as `Command`.
 
     Args:
         job: any command.
@@ -28,7 +28,7 @@ def command_job(job: Job, inputs: Mapping[str, Any], target: str, environment: s
     named = {name for word in job.command for name in INPUT.findall(word)}
     if lacking := sorted(named - set(inputs)):
         raise WorkError(f"the job's command names the input {lacking[0]!r}, which is not given")
-    made = command(
+    return command(
         code=str(job.code),
         command=" ".join(
             word if INPUT.fullmatch(word) else shlex.quote(word) for word in job.command
@@ -41,13 +41,11 @@ def command_job(job: Job, inputs: Mapping[str, Any], target: str, environment: s
         instance_count=resources.instance_count,
         shm_size=resources.shm_size or None,
     )
-    return made._to_job()
 
 
 def set_kinds(made: Any, kinds: Mapping[str, str]) -> None:
-    """Gives a job's inputs the kinds of their assets: a table may be one file."""
-    known = {address: kind for kind, address in kinds.items()}
-    for given in (made.inputs or {}).values():
-        kind = known.get(str(getattr(given, "path", "")))
+    """Gives a job's inputs the kinds of their assets, by their ids: a table may be one file."""
+    for given in made._job_inputs.values():
+        kind = kinds.get(str(getattr(given, "path", "")))
         if kind is not None:
             given.type = kind

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from amlkit.azure.connection import SharedConnection
@@ -53,3 +55,10 @@ def if_there(ask: Callable[[], Any]) -> Any:
         return ask()
     except ResourceNotFoundError:
         return None
+
+
+@contextlib.contextmanager
+def silently() -> Iterator[None]:
+    """What the SDK prints on stderr while it uploads goes nowhere; errors are raised as ever."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield

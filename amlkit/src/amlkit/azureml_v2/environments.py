@@ -15,7 +15,7 @@ from amlkit.azure.environments import SharedEnvironments
 from amlkit.azure.parts import environment_function
 from amlkit.azure.wheels import CONTAINER, ORIGIN, content_name
 from amlkit.azureml_v2 import datastores, shapes
-from amlkit.azureml_v2.connection import Connection, if_there
+from amlkit.azureml_v2.connection import Connection, if_there, silently
 from amlkit.calls import EnvironmentParts
 from amlkit.content import file_hash
 from amlkit.records import Environment, EnvironmentDefinition, WorkError
@@ -34,7 +34,8 @@ class AzureEnvironments(SharedEnvironments):
         if known is None:
             environment = self.made(definition)
             environment.version = version
-            made = self.connection.client.environments.create_or_update(environment)
+            with silently():
+                made = self.connection.client.environments.create_or_update(environment)
             self.connection.kept(("environment", definition.name, version), lambda: made)
             self.connection.say(f"environment {definition.name}:{version} registered")
         return Environment(definition.name, version, created=known is None, differences=None)

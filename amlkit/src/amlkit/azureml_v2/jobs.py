@@ -15,7 +15,7 @@ from amlkit.azure.connection import on_azure, quiet
 from amlkit.azure.jobs import OUTPUTS, SharedJobs
 from amlkit.azure.parts import job_parts, without_champion
 from amlkit.azureml_v2 import checks, commands, compute, datastores, shapes
-from amlkit.azureml_v2.connection import Connection, if_there
+from amlkit.azureml_v2.connection import Connection, if_there, silently
 from amlkit.azureml_v2.data import AzureData
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.log import RunLog
@@ -94,7 +94,7 @@ class AzureJobs(SharedJobs):
         target = compute.ensure(self.connection)
         addresses = {name: address for name, (_, address) in inputs.items()}
         made = self._made(self._sized(job), str(job.code), addresses, environment, target)
-        commands.set_kinds(made, dict(inputs.values()))
+        commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
         now = datetime.now(UTC)
         made.name = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
         made.display_name = made.display_name or made.name
@@ -102,7 +102,8 @@ class AzureJobs(SharedJobs):
         tags = self.tags_of(job, now.isoformat(timespec="milliseconds"))
         key = {f"{IDENTITY}{job.identity}": job.code_version} if job.identity else {}
         made.tags = {**(made.tags or {}), **tags, **key}
-        sent = self.connection.client.jobs.create_or_update(made)
+        with silently():
+            sent = self.connection.client.jobs.create_or_update(made)
         self._started.add(sent.name)
         return _record(self.connection.kept(("job", sent.name), lambda: sent))
 
@@ -163,7 +164,7 @@ class AzureJobs(SharedJobs):
         environment: str,
         target: str | None = None,
     ) -> Any:
-        """The SDK's `CommandJob` of a job, checked for what the SDK lets through.
+        """The SDK's `Command` of a job, checked for what the SDK lets through.
 
         Raises:
             WorkError: it cannot work; names the owner's function and its file.
@@ -214,7 +215,8 @@ class AzureJobs(SharedJobs):
 
 
 def _status(job: Any) -> str:
-    return STATES.get(str(job.status), str(job.status))
+    said = str(getattr(job.status, "value", job.status))
+    return STATES.get(said, said)
 
 
 def _record(job: Any) -> Run:

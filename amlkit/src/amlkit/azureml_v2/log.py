@@ -16,6 +16,12 @@ class RunLog(SharedLog):
     ) -> None:
         super().__init__(on_log)
         self.artifacts, self.name = artifacts, ""
+        self.folders = ["user_logs/"]
+
+    def catch_up(self) -> None:
+        """See `SharedLog.catch_up`: where the runtime of before wrote, it is found as well."""
+        self.folders.append("azureml-logs/")
+        self.read()
 
     def more(self) -> bytes:
         """See `SharedLog.more`."""
@@ -23,10 +29,9 @@ class RunLog(SharedLog):
 
         container, prefix = self.artifacts()
         if not self.name:
-            folders = ("user_logs/", "azureml-logs/")
             found = (
                 blob.name[len(prefix) + 1 :]
-                for folder in folders
+                for folder in self.folders
                 for blob in container.list_blobs(name_starts_with=f"{prefix}/{folder}")
             )
             self.name = log_among(found)

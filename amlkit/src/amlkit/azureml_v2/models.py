@@ -11,7 +11,7 @@ from amlkit.azure.connection import on_azure
 from amlkit.azure.errors import status_of
 from amlkit.azure.models import MODEL_PATH, SharedModels, in_order, short
 from amlkit.azureml_v2 import datastores
-from amlkit.azureml_v2.connection import Connection, if_there
+from amlkit.azureml_v2.connection import Connection, if_there, silently
 from amlkit.records import Model, Run, WorkError
 
 KIND = "custom_model"
@@ -93,7 +93,8 @@ class AzureModels(SharedModels):
         from azure.ai.ml.exceptions import AssetPathException
 
         try:
-            return self.connection.client.models.create_or_update(asset)
+            with silently():
+                return self.connection.client.models.create_or_update(asset)
         except AssetPathException:
             return None
         except Exception as error:

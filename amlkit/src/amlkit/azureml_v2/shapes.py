@@ -34,8 +34,8 @@ def environment_shape(
 
 
 def job_shape(made: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """An SDK `CommandJob` as JSON; `names` stand for paths of this machine."""
-    shape = without(made._to_dict(), (*_WORDS, *_PLACE))
+    """An SDK `Command` as JSON; `names` stand for paths of this machine."""
+    shape = without(made._to_job()._to_dict(), (*_WORDS, *_PLACE))
     shape["resources"] = without(shape.get("resources") or {}, ("instance_type", "properties"))
     return dict(plain(shape, names or {}))
 
@@ -60,17 +60,17 @@ def environment_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
 
 
 def job_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
-    """The owner's `training_job(job)`, as the `CommandJob` that is sent.
+    """The owner's `training_job(job)`: the `Command` that is sent.
 
     Raises:
         WorkError: it returns no command.
     """
-    from azure.ai.ml.entities import Command, CommandJob
+    from azure.ai.ml.entities import Command
 
     made = function(parts)
-    if not isinstance(made, Command | CommandJob):
+    if not isinstance(made, Command):
         raise refused(function, root, made, "what azure.ai.ml.command(…) returns")
-    return made._to_job() if isinstance(made, Command) else made
+    return made
 
 
 def local_folder(path: Any, root: Path) -> Path | None:
