@@ -195,7 +195,9 @@ class JobResources:
             record = self.records.get(run.id) or _of_run(run)
             hidden = bool(run.more.get("hidden"))
             shown = view == "All" or hidden == (view == "ArchivedOnly")
-            tag = query.get("tag")
+            tag, schedule = query.get("tag"), query.get("scheduleId")
+            if schedule not in (None, run.more.get("scheduleId")):
+                continue
             if run.parent or not shown or not self.azure.listed(run.created):
                 continue
             if query.get("jobType") in (None, record.given["jobType"]) and (

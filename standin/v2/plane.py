@@ -16,6 +16,7 @@ from .online_operations import EndpointOperations
 from .router import OnlineRouter
 from .run_outputs import RunOutputs
 from .shared import SharedAssets
+from .schedules import Schedules
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class ControlPlane:
         self.run_outputs = RunOutputs(azure)
         self.jobs = JobResources(azure)
         self.operations = EndpointOperations(azure)
+        self.schedules = Schedules(azure)
         self.online_endpoints = OnlineEndpoints(azure)
         self.online_deployments = OnlineDeployments(azure)
         self.online_metrics = OnlineMetrics(azure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import time
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from standin import StandIn
 from standin.routing import AzureError
-from standin.v2 import pipeline, search_space, sweep
+from standin.v2 import pipeline, search_space, sweep, triggers
+from standin.v2.kinds import KINDS
+from standin.v2.schedules import Schedule
 from tests.azure.client_v2 import ClientV2
 from tests.azure.test_v2_plane import v2_python as v2_python  # a fixture
 
@@ -40,6 +43,7 @@ urllib.request.urlopen(urllib.request.Request(
 
 SCRIPT = """
 from azure.ai.ml import dsl
+from azure.ai.ml.entities import CronTrigger, JobSchedule
 from azure.ai.ml.sweep import Choice
 for name, text in scripts.items():
     write(f"src/{name}.py", text)
@@ -93,7 +97,20 @@ tried.set_limits(max_total_trials=3, max_concurrent_trials=2, timeout=300)
 tried.experiment_name = "steps"
 tried = ml.jobs.create_or_update(tried)
 
-seen = {"component": [prepare.name, prepare.version]}
+nightly = JobSchedule(name="nightly", trigger=CronTrigger(expression="0 2 * * *", time_zone="UTC"),
+    create_job=whole(rows=rows, lr="${{name}}"))
+made = ml.schedules.begin_create_or_update(nightly).result()
+begun = ml.schedules.trigger("nightly")
+seen = {"schedule": [made.name, made.is_enabled, made.trigger.expression]}
+early = refused(lambda: ml.schedules.begin_delete("nightly"))[0]
+ml.schedules.begin_disable("nightly").result()
+time.sleep(0.3)
+seen["disabled"] = [early, len(list(ml.schedules.list())), len(list(
+    ml.schedules.list(list_view_type="DisabledOnly")))]
+ml.schedules.begin_delete("nightly").result()
+seen["deleted"] = refused(lambda: ml.schedules.get("nightly"))[0]
+
+seen["component"] = [prepare.name, prepare.version]
 seen["pipeline"] = [ended(pipe).status, ended(pipe).type]
 seen["steps"] = children(pipe)
 for name in ("model", "other"):
@@ -104,12 +121,15 @@ seen["model"] = ml.models.create_or_update(Model(name="steps", path=path)).job_n
 ml.jobs.download(pipe.name, download_path="log")
 seen["log"] = open("log/artifacts/logs/azureml/executionlogs.txt").read()
 seen["bad"] = [ended(bad).status, children(bad)]
+seen["scheduled"] = [begun.job_name.rpartition("-")[0], ended(ml.jobs.get(begun.job_name)).status]
+ml.jobs.download(begun.job_name, download_path="nightly", output_name="model")
+seen["named"] = begun.job_name in open("nightly/named-outputs/model/model.txt").read()
 done = ended(tried)
 seen["sweep"] = [done.status, done.properties["best_child_run_id"] == f"{tried.name}_1",
     float(done.properties["score"]), done.type]
 seen["trials"] = len(list(ml.jobs.list(parent_job_name=tried.name)))
 seen["best"] = ml.jobs.get(f"{tried.name}_1").tags
-print(json.dumps(seen))
+print("\\n" + json.dumps(seen))
 """
 
 
@@ -151,12 +171,89 @@ def test_a_sweep_names_its_best_trial(seen: dict[str, Any]) -> None:
     assert seen["best"] == {"hyperparameters": '{"alpha": 0.2}'}
 
 
+def test_a_schedule_begins_jobs(seen: dict[str, Any]) -> None:
+    """Triggered by hand; its job is named after it. Only a disabled one is deleted."""
+    assert seen["schedule"] == ["nightly", True, "0 2 * * *"]
+    assert seen["scheduled"] == ["nightly", "Completed"] and seen["named"]
+    assert (seen["disabled"], seen["deleted"]) == ([400, 0, 1], 404)
+
+
+def test_the_clock_begins_what_is_due(standin: StandIn) -> None:
+    """Once a minute, at the minute that the trigger says."""
+    _make_slow(standin)
+    schedules, moment = standin.azure.v2.schedules, _at("2030-01-07T02:00")
+    node = {"type": "command", "componentId": "azureml:slow:1"}
+    job = {"jobType": "Pipeline", "jobs": {"a": node}, "outputs": {}}
+    trigger = {"triggerType": "Cron", "expression": "0 2 * * 1"}
+    given = {"action": {"actionType": "CreateJob", "jobDefinition": job}, "trigger": trigger}
+    schedules.schedules["clock"] = Schedule("clock", given, standin.account.service_principal)
+    try:
+        assert schedules.tick(moment + datetime.timedelta(minutes=1)) == []
+        assert schedules.tick(moment) == ["clock-20300107T020000Z"]
+    finally:
+        del schedules.schedules["clock"]
+        standin.azure.v2.jobs.cancel(standin.azure.v2.jobs.find("clock-20300107T020000Z"))
+
+
+def _at(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("trigger", "fires", "not_then"),
+    [
+        ({"expression": "*/15 * * * *"}, "2030-01-01T10:45", "2030-01-01T10:46"),
+        ({"expression": "0 9 1 * 1"}, "2030-01-07T09:00", "2030-01-08T09:00"),
+        ({"expression": "0 9 1 * 1"}, "2030-02-01T09:00", "2030-02-02T09:00"),
+        ({"expression": "30 8 * * 0"}, "2030-01-06T08:30", "2030-01-07T08:30"),
+        (
+            {"expression": "0 8 * * *", "timeZone": "W. Europe Standard Time"},
+            "2030-07-01T06:00",
+            "2030-07-01T08:00",
+        ),
+        ({"frequency": "Hour", "interval": 2}, "2030-01-01T02:00", "2030-01-01T03:00"),
+        ({"frequency": "Month", "interval": 1}, "2030-03-01T00:00", "2030-03-02T00:00"),
+        (
+            {"frequency": "week", "interval": 2, "schedule": {"hours": [6], "minutes": [0, 30],
+             "weekDays": ["Tuesday"]}},
+            "2030-01-15T06:30",
+            "2030-01-08T06:30",
+        ),
+        ({"frequency": "day", "interval": 1, "endTime": "2030-01-03"},
+         "2030-01-02T00:00", "2030-01-03T00:00"),
+    ],
+)  # fmt: skip
+def test_a_trigger_is_due(trigger: dict[str, Any], fires: str, not_then: str) -> None:
+    """Cron in its zone, summer time too; recurrences from their start on."""
+    kind = "Cron" if "expression" in trigger else "Recurrence"
+    given = {"triggerType": kind, "startTime": "2030-01-01T00:00:00", **trigger}
+    triggers.check(given)
+    assert triggers.due(given, _at(fires), _at("2029-01-01"))
+    assert not triggers.due(given, _at(not_then), _at("2029-01-01"))
+    assert not triggers.due(given, _at("2029-12-31T02:00"), _at("2029-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("trigger", "status"),
+    [
+        ({"triggerType": "Cron", "expression": "* * *"}, 400),
+        ({"triggerType": "Cron", "expression": "61 * * * *"}, 400),
+        ({"triggerType": "Recurrence", "frequency": "year", "interval": 1}, 400),
+        ({"triggerType": "Cron", "expression": "* * * * *", "timeZone": "Mars"}, 501),
+        ({"triggerType": "Cron", "expression": "* * * * *", "startTime": "soon"}, 400),
+    ],
+)
+def test_a_trigger_that_cannot_be_is_refused(trigger: dict[str, Any], status: int) -> None:
+    """Before the schedule is kept."""
+    with pytest.raises(AzureError) as refused:
+        triggers.check(trigger)
+    assert refused.value.status == status
+
+
 def test_a_pipeline_in_pieces_is_canceled(standin: StandIn) -> None:
     """Its step ends with it, and no other begins."""
     azure = standin.azure
-    spec = {"type": "command", "command": "sleep 60", "environment": "azureml:AzureML-none@latest"}
-    kept = azure.v2.shared.checked("components", "slow", "1", {"componentSpec": spec})
-    azure.v2.assets.put(_kind(), "slow", "1", kept, None)
+    _make_slow(standin)
     node = {"type": "command", "componentId": "azureml:slow:1"}
     given = {"jobType": "Pipeline", "jobs": {"a": node, "b": node}, "outputs": {}}
     record = azure.v2.jobs.submit("slow-pipeline", given, standin.account.service_principal)
@@ -167,10 +264,12 @@ def test_a_pipeline_in_pieces_is_canceled(standin: StandIn) -> None:
     assert [one.status for one in children] == ["Canceled", "Canceled"]
 
 
-def _kind() -> Any:
-    from standin.v2.kinds import KINDS
-
-    return KINDS["components"]
+def _make_slow(standin: StandIn) -> None:
+    """A component that sleeps."""
+    spec = {"type": "command", "command": "sleep 60", "environment": "azureml:AzureML-none@latest"}
+    v2 = standin.azure.v2
+    kept = v2.shared.checked("components", "slow", "1", {"componentSpec": spec})
+    v2.assets.put(KINDS["components"], "slow", "1", kept, None)
 
 
 def _until(true: Any) -> None:
