@@ -163,7 +163,7 @@ def test_what_was_made_is_removed_though_it_is_left_alone_by_now(
 def test_destroy_leaves_a_group_that_holds_something_else(az: DoubleOfAz, opened: Open) -> None:
     context = opened()
     commands.apply(context)
-    path = context.names.resource("Microsoft.Web/sites", "theirs")
+    path = f"{context.names.group_id}/providers/Microsoft.Web/sites/theirs"
     az.made[path] = {"id": path, "type": "Microsoft.Web/sites"}
     teardown.LIST_LAG, lag = 0, teardown.LIST_LAG
     try:

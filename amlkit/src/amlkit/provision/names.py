@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from amlkit.provision.facts import INSIGHTS, LOGS, STORAGE, VAULT, WORKSPACE
@@ -32,7 +32,17 @@ class Names:
     compute: str
     service_principal: str
     key: str  # tells this target from any other; of the same length always
-    given_tags: Mapping[str, str] = field(default_factory=dict)
+    given_tags: Mapping[str, str]
+    # Their paths, from the subscription's on.
+    scope: str
+    group_id: str
+    storage_id: str
+    container_id: str
+    vault_id: str
+    logs_id: str
+    insights_id: str
+    workspace_id: str
+    compute_id: str
 
     @property
     def tags(self) -> dict[str, str]:
@@ -70,55 +80,6 @@ class Names:
         name = f"{words}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
         return (name, *(f"{name}-{number}" for number in range(1, 6)))
 
-    @property
-    def scope(self) -> str:
-        """The subscription's own path."""
-        return f"/subscriptions/{self.subscription}"
-
-    @property
-    def group_id(self) -> str:
-        """The resource group's path."""
-        return f"{self.scope}/resourceGroups/{self.resource_group}"
-
-    @property
-    def storage_id(self) -> str:
-        """The storage account's path."""
-        return self.resource(STORAGE, self.storage_account)
-
-    @property
-    def container_id(self) -> str:
-        """The container's path."""
-        return f"{self.storage_id}/blobServices/default/containers/{self.container}"
-
-    @property
-    def vault_id(self) -> str:
-        """The Key Vault's path."""
-        return self.resource(VAULT, self.key_vault)
-
-    @property
-    def logs_id(self) -> str:
-        """The path of the Log Analytics."""
-        return self.resource(LOGS, self.log_analytics)
-
-    @property
-    def insights_id(self) -> str:
-        """The path of the Application Insights."""
-        return self.resource(INSIGHTS, self.app_insights)
-
-    @property
-    def workspace_id(self) -> str:
-        """The workspace's path."""
-        return self.resource(WORKSPACE, self.workspace)
-
-    @property
-    def compute_id(self) -> str:
-        """The cluster's path."""
-        return f"{self.workspace_id}/computes/{self.compute}"
-
-    def resource(self, kind: str, name: str) -> str:
-        """The path of a resource in the group."""
-        return f"{self.group_id}/providers/{kind}/{name}"
-
 
 def names_of(settings: Settings) -> Names:
     """The names that the settings mean; derived ones are the same on every machine."""
@@ -128,18 +89,36 @@ def names_of(settings: Settings) -> Names:
     words = re.sub(r"[^a-z0-9]+", "-", azure.workspace_name.lower()).strip("-")
     words = words.removeprefix("mlw-")
     solid = words.replace("-", "")
+    storage = given.storage_account_name or f"st{solid[:14]}{key}"
+    vault = given.key_vault_name or f"kv-{solid[:12]}-{key}"
+    logs = given.log_analytics_name or f"log-{words[:40].rstrip('-')}-{key}"
+    insights = given.app_insights_name or f"appi-{words[:40].rstrip('-')}-{key}"
+    subscription = azure.subscription_id or UNKNOWN_SUBSCRIPTION
+    scope = f"/subscriptions/{subscription}"
+    group = f"{scope}/resourceGroups/{azure.resource_group}"
+    workspace = f"{group}/providers/{WORKSPACE}/{azure.workspace_name}"
+    account = f"{group}/providers/{STORAGE}/{storage}"
     return Names(
-        subscription=azure.subscription_id or UNKNOWN_SUBSCRIPTION,
+        subscription=subscription,
         resource_group=azure.resource_group,
         location=azure.location,
-        storage_account=given.storage_account_name or f"st{solid[:14]}{key}",
+        storage_account=storage,
         container=given.container_name,
-        key_vault=given.key_vault_name or f"kv-{solid[:12]}-{key}",
-        log_analytics=given.log_analytics_name or f"log-{words[:40].rstrip('-')}-{key}",
-        app_insights=given.app_insights_name or f"appi-{words[:40].rstrip('-')}-{key}",
+        key_vault=vault,
+        log_analytics=logs,
+        app_insights=insights,
         workspace=azure.workspace_name,
         compute=azure.compute.name,
         service_principal=azure.service_principal_name,
         key=key,
         given_tags=given.tags,
+        scope=scope,
+        group_id=group,
+        storage_id=account,
+        container_id=f"{account}/blobServices/default/containers/{given.container_name}",
+        vault_id=f"{group}/providers/{VAULT}/{vault}",
+        logs_id=f"{group}/providers/{LOGS}/{logs}",
+        insights_id=f"{group}/providers/{INSIGHTS}/{insights}",
+        workspace_id=workspace,
+        compute_id=f"{workspace}/computes/{azure.compute.name}",
     )
