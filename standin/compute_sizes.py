@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SIZE = re.compile(r"^STANDARD_[A-Z]{1,3}\d+[A-Z\d-]*(_[A-Z\d]+)*$", re.I)
 
-# Name, family, cores, gigabytes of memory, GPUs.
-_SIZES = (
+#: Name, family, cores, gigabytes of memory, GPUs.
+SIZES = (
     ("Standard_D2_v2", "standardDv2Family", 2, 7.0, 0),
     ("Standard_DS2_v2", "standardDSv2Family", 2, 7.0, 0),
     ("Standard_DS3_v2", "standardDSv2Family", 4, 14.0, 0),
@@ -57,6 +57,6 @@ class ComputeSizes:
                     "premiumIO": "s" in name.split("_")[1].lower(),
                     "supportedComputeTypes": ["AmlCompute"],
                 }
-                for name, family, cores, memory, gpus in _SIZES
+                for name, family, cores, memory, gpus in SIZES
             ]
         }

@@ -272,6 +272,21 @@ class BatchEndpoints:
         answer = self.deployment_body(owner, one)
         return Answer(201, answer, operations.headers(request, operation))
 
+    @route("PATCH", ARM, BELOW + "/{name}", needs="service")
+    def update_deployment(self, request: Request, endpoint: str, name: str) -> Json:
+        """Changes the tags and the description. 404, 409."""
+        owner, one, body = self.find(endpoint), self.deployment(endpoint, name), request.json()
+        if busy(one):
+            raise rules.busy(name)
+        one.tags = dict(body.get("tags") or one.tags)
+        one.properties |= {
+            key: value
+            for key, value in (body.get("properties") or {}).items()
+            if key == "description"
+        }
+        one.changer, one.changed = request.principal, time.time()
+        return self.deployment_body(owner, one)
+
     @route("DELETE", ARM, BELOW + "/{name}", needs="service")
     def delete_deployment(self, request: Request, endpoint: str, name: str) -> Answer:
         """Begins to delete a deployment; 204 without one. 404, 409."""

@@ -18,6 +18,7 @@ from . import online_rules as rules
 from .assets import TYPE, page
 from .online_containers import NOT_YET, DeploymentFailed, ServingContainer
 from .online_endpoints import PATH, Endpoint
+from .online_quota import check as check_quota
 from .system import system_data
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ class Deployment:
     def seconds(self) -> float:
         """How long a request may last."""
         return rules.seconds(self._setting("requestTimeout"))
+
+    def drain(self) -> None:
+        """Lets the requests under way end: none of those lasts longer than its timeout."""
+        end = time.monotonic() + self.seconds
+        while self.pending and time.monotonic() < end:
+            time.sleep(0.05)
 
     def remove(self) -> None:
         """Ends what was started for it."""
@@ -141,6 +148,9 @@ class OnlineDeployments:
         sku: Json = body.get("sku") or {}
         rules.check_deployment(given, sku)
         self._check_assets(given)
+        before_it = owner.deployments.get(name)
+        held = int(before_it.sku.get("capacity") or 0) if before_it else 0
+        check_quota(self.azure, given["instanceType"], int(sku["capacity"]), held)
         with self.azure.v2.online_endpoints.lock:
             if owner.state == "Deleting":
                 raise rules.busy(endpoint)
@@ -201,6 +211,7 @@ class OnlineDeployments:
         one.container = made
         self._settle(one)
         if old is not None:
+            one.drain()
             old.remove()
         return None
 
@@ -212,6 +223,8 @@ class OnlineDeployments:
             raise rules.busy(name)
         sku = one.sku | {"capacity": (body.get("sku") or one.sku).get("capacity")}
         rules.check_deployment(one.properties, sku)
+        size, held = str(one.properties["instanceType"]), int(one.sku["capacity"])
+        check_quota(self.azure, size, int(sku["capacity"]), held)
         one.sku = sku
         if body.get("tags") is not None:
             one.tags = dict(body["tags"])
@@ -238,6 +251,7 @@ class OnlineDeployments:
             one.state = "Deleting"
 
         def work() -> None:
+            one.drain()
             one.remove()
             del owner.deployments[name]
 
@@ -282,6 +296,7 @@ def _kept(given: Json) -> Json:
         "readinessProbe": given.get("readinessProbe"),
         "instanceType": given.get("instanceType"),
         "model": given.get("model"),
+        "privateNetworkConnection": False,
         "egressPublicNetworkAccess": given.get("egressPublicNetworkAccess") or "Enabled",
         "endpointComputeType": "Managed",
     }

@@ -249,6 +249,7 @@ class OnlineEndpoints:
 
         def work() -> None:
             for deployment in list(endpoint.deployments.values()):
+                deployment.drain()
                 deployment.remove()
             self.azure.account.principals.pop(endpoint.identity.get("principalId", ""), None)
             with self.lock:

@@ -125,7 +125,7 @@ def check_deployment(properties: Json, sku: Json) -> None:
         raise not_played(f"online deployments of the kind {kind}")
     if not (properties.get("codeConfiguration") or {}).get("scoringScript"):
         raise not_played("a deployment without a scoring script (MLflow, a container of its own)")
-    for key in ("dataCollector", "modelMountPath"):
+    for key in ("dataCollector", "modelMountPath", "privateNetworkConnection"):
         if properties.get(key):
             raise not_played(f"'{key}' of a deployment")
     if not SIZE.match(properties.get("instanceType") or ""):

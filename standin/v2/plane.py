@@ -9,14 +9,15 @@ from .batch_endpoints import BatchEndpoints
 from .batch_jobs import BatchJobs
 from .datastores import DatastoreResources
 from .jobs import JobResources
+from .online_autoscale import Autoscale
 from .online_deployments import OnlineDeployments
 from .online_endpoints import OnlineEndpoints
 from .online_metrics import OnlineMetrics
 from .online_operations import EndpointOperations
 from .router import OnlineRouter
 from .run_outputs import RunOutputs
-from .shared import SharedAssets
 from .schedules import Schedules
+from .shared import SharedAssets
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ class ControlPlane:
         self.datastores = DatastoreResources(azure)
         self.run_outputs = RunOutputs(azure)
         self.jobs = JobResources(azure)
-        self.operations = EndpointOperations(azure)
         self.schedules = Schedules(azure)
+        self.operations = EndpointOperations(azure)
         self.online_endpoints = OnlineEndpoints(azure)
         self.online_deployments = OnlineDeployments(azure)
         self.online_metrics = OnlineMetrics(azure)
         self.online_router = OnlineRouter(azure)
+        self.autoscale = Autoscale(azure)
         self.batch_endpoints = BatchEndpoints(azure)
         self.batch_jobs = BatchJobs(azure)
 

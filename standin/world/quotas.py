@@ -21,7 +21,8 @@ FAMILIES = {
     "standardFSv2Family": "Standard FSv2 Family vCPUs",
     "standardNCSv3Family": "Standard NCSv3 Family vCPUs",
 }
-_CORES = 100
+#: The quota of a family where a test sets no other.
+CORES = 100
 
 
 class Quotas:
@@ -33,7 +34,7 @@ class Quotas:
         self.world = azure.world
 
     def _limit(self, family: str) -> int:
-        return self.world.core_limits.get(family, _CORES)
+        return self.world.core_limits.get(family, CORES)
 
     @route("GET", ARM, _PLACE.replace("{provider}", "Microsoft.Compute"))
     def of_compute(self, request: Request, subscription: str, location: str) -> Json:
