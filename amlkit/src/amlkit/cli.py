@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the settings or arguments are wrong, 13
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import sys
@@ -246,8 +247,11 @@ def _context(
         settings.require_azure()
         use_azure_interpreter(root, sdk=settings.azure.sdk)
 
+    shown = sys.stdout  # a verb of Azure's swallows what the SDK prints, and would a log's lines
+
     def tell(line: str) -> None:
-        say(line, error=args.json)
+        with contextlib.redirect_stdout(shown):
+            say(line, error=args.json)
 
     def note(line: str) -> None:
         say(line, error=True)

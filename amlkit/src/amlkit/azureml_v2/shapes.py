@@ -36,7 +36,8 @@ def environment_shape(
 def job_shape(made: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
     """An SDK `Command` as JSON; `names` stand for paths of this machine."""
     shape = without(made._to_job()._to_dict(), (*_WORDS, *_PLACE))
-    shape["resources"] = without(shape.get("resources") or {}, ("instance_type", "properties"))
+    resources = without(shape.get("resources") or {}, ("instance_type", "properties"))
+    shape["resources"] = {"instance_count": 1, **resources}
     return dict(plain(shape, names or {}))
 
 

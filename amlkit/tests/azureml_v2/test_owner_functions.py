@@ -1,0 +1,311 @@
+"""What the owner's functions return with SDK v2: asked for by name, written down, checked.
+
+These run where SDK v2 is installed, with no network; the functions are the template's own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import SAMPLE, write_drivers, write_wheel
+
+pytest.importorskip("azure.ai.ml", reason="SDK v2 has an environment of its own")
+
+from amlkit.azure.wheels import content_name
+from amlkit.azureml_v2.connection import Connection
+from amlkit.azureml_v2.environments import AzureEnvironments
+from amlkit.azureml_v2.jobs import AzureJobs
+from amlkit.calls import Calls, EnvironmentParts, JobParts
+from amlkit.flow.training import training_command
+from amlkit.records import (
+    DataAsset,
+    Environment,
+    EnvironmentDefinition,
+    Job,
+    Model,
+    WorkError,
+)
+from amlkit.settings import load_settings
+
+
+class Repository:
+    """A repository with locks, a wheel and the template's functions, asked for shapes."""
+
+    def __init__(self, root: Path, calls: Calls) -> None:
+        self.root, self.calls = root, calls
+        (root / "src" / "sample_model").mkdir(parents=True)
+        (root / "src" / "sample_model" / "train.py").touch()
+        (root / "config.yml").write_bytes((SAMPLE / "config.yml").read_bytes())
+        self.amlkit = write_wheel(root / "wheels")
+        version = self.amlkit.name.split("-")[1]
+        for lock in ("train", "serve", "train-azure", "serve-azure"):
+            text = f"numpy==2.3.2\namlkit=={version}\n"
+            (root / f"requirements-{lock}.txt").write_text(text, encoding="utf-8")
+        self.set: list[tuple[str, Any, str]] = [("azure.sdk", "v2", "--set")]
+
+    def connection(self) -> Connection:
+        """One that is never opened."""
+        settings = load_settings(self.root, overrides=self.set, environ={})
+        return Connection(settings, lambda line: None, self.root / "azure")
+
+    def environments(self, **calls: Any) -> AzureEnvironments:
+        """With some of the owner's functions replaced."""
+        return AzureEnvironments(self.connection(), dataclasses.replace(self.calls, **calls))
+
+    def definition(self) -> EnvironmentDefinition:
+        """The training environment's, with all wheels of the folder."""
+        found = tuple(sorted((self.root / "wheels").glob("*.whl")))
+        return EnvironmentDefinition("train", self.root / "requirements-train.txt", found)
+
+    def version(self, function: Callable[[EnvironmentParts], Any] | None = None) -> str:
+        """The training environment's version, of the template's function or another."""
+        more = {"environment": function} if function else {}
+        return self.environments(**more).version(self.definition())
+
+    def job_shape(
+        self, function: Callable[[JobParts], Any] | None = None, champion: str = ""
+    ) -> str:
+        """A job's shape, of the template's function or another."""
+        data = DataAsset("penguins", "0123456789ab", "Sex", 10, "x")
+        model = Model("m", champion, "azureml:m:1") if champion else None
+        job = Job(
+            experiment="e",
+            code=self.root / "not made yet",
+            code_version="c",
+            command=training_command("sample_model", data, {"seed": 0}, model),
+            inputs={"data": data, **({"champion": model} if model else {})},
+            environment=Environment("train", "1", False),
+            variables={"PYTHONHASHSEED": "0"},
+            definition=function or self.calls.training_job,
+        )
+        jobs: Any = AzureJobs
+        return str(jobs(self.connection(), None, self.environments()).shape(job))
+
+    def wrong(self, **changes: Any) -> str:
+        """What is said of the template's job with something changed in its `command(…)`."""
+        from azure.ai.ml import command
+
+        def training_job(job: JobParts) -> Any:
+            return command(
+                **{
+                    "code": job.code,
+                    "command": f"python -m {job.module} ${{{{inputs.data}}}}",
+                    "inputs": {},
+                    "environment": job.environment,
+                    **changes,
+                }
+            )
+
+        with pytest.raises(WorkError) as refused:
+            self.job_shape(training_job)
+        return str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
+    """The functions of the template's drivers for SDK v2, which import each other by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(write_drivers(tmp_path_factory.mktemp("drivers"), "v2")))
+        environment, model = map(importlib.import_module, ("environment", "model"))
+    return Calls(environment.environment, training_job=model.training_job)
+
+
+@pytest.fixture()
+def repository(tmp_path: Path, calls: Calls) -> Repository:
+    return Repository(tmp_path / "a project", calls)
+
+
+# Environments.
+
+
+def changed(repository: Repository, change: Callable[[Any], None]) -> Callable[[Any], Any]:
+    """The template's `environment`, changed by its owner."""
+    function = repository.calls.environment
+    assert function is not None
+
+    def environment(parts: EnvironmentParts) -> Any:
+        made = function(parts)
+        change(made)
+        return made
+
+    return environment
+
+
+def test_an_environment_is_what_its_function_returns(repository: Repository) -> None:
+    version = repository.version()
+    said = changed(repository, lambda made: made.tags.update(said="of no account"))
+    assert repository.version(said) == version
+    for change in (
+        lambda made: made.conda_file["dependencies"].append("libgomp=14.2"),
+        lambda made: setattr(made, "image", "contoso.azurecr.io/base:1"),
+    ):
+        assert repository.version(changed(repository, change)) != version
+
+
+def test_what_a_build_context_holds_is_its_content(repository: Repository) -> None:
+    from azure.ai.ml.entities import BuildContext
+    from azure.ai.ml.entities import Environment as SdkEnvironment
+
+    context = repository.root / "docker"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM ubuntu:24.04\n", encoding="utf-8")
+
+    def environment(parts: EnvironmentParts) -> Any:
+        return SdkEnvironment(name=parts.name, build=BuildContext(path=str(context)))
+
+    version = repository.version(environment)
+    (context / "packages.txt").write_text("numpy==2.3.2\n", encoding="utf-8")
+    assert repository.version(environment) != version
+
+
+def test_a_ready_made_image_needs_no_lock_and_no_wheel(repository: Repository) -> None:
+    repository.set.append(("azure.environment.training_image", "contoso.azurecr.io/t:1", "--set"))
+    version = repository.version()
+    (repository.root / "requirements-train-azure.txt").unlink()
+    write_wheel(repository.root / "wheels", {"amlkit/tabular/features.py": b"# changed"})
+    assert repository.version() == version
+    assert repository.environments().made(repository.definition()).image.endswith("/t:1")
+
+
+def test_addresses_instead_of_names_change_nothing_else(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(function: Callable[[EnvironmentParts], Any]) -> Any:
+        environments = repository.environments(environment=function)
+        monkeypatch.setattr(environments, "send", lambda w: f"https://x.blob/{content_name(w)}")
+        return environments.made(repository.definition())
+
+    function = repository.calls.environment
+    assert function is not None
+    pip = made(function).conda_file["dependencies"][-1]["pip"]
+    assert pip == ["numpy==2.3.2", f"https://x.blob/{content_name(repository.amlkit)}"]
+
+    def other(parts: EnvironmentParts) -> Any:
+        found = function(parts)
+        if parts.wheels[0].startswith("https://"):
+            found.image = "another"
+        return found
+
+    with pytest.raises(WorkError, match="addresses than when it is given their names"):
+        made(other)
+
+
+def test_another_kind_another_name_and_chance_are_refused(repository: Repository) -> None:
+    def named(parts: EnvironmentParts) -> Any:
+        return changed(repository, lambda made: setattr(made, "name", "mine"))(parts)
+
+    def at_random(made: Any) -> None:
+        made.image = str(random.random())
+
+    with pytest.raises(WorkError, match=r"environment\(\) in .* something else each time"):
+        repository.version(changed(repository, at_random))
+    with pytest.raises(WorkError, match=r"must return an azure\.ai\.ml\.entities\.Environment"):
+        repository.version(lambda parts: parts.name)
+    with pytest.raises(WorkError, match=r"named 'mine': name it parts\.name"):
+        repository.version(named)
+    with pytest.raises(WorkError, match=r"must return what azure\.ai\.ml\.command"):
+        repository.job_shape(lambda job: job.module)
+
+
+# Jobs.
+
+
+def made_by(repository: Repository, change: Callable[[Any, JobParts], None]) -> Any:
+    """The template's `training_job`, changed by its owner."""
+    function = repository.calls.training_job
+    assert function is not None
+
+    def training_job(job: JobParts) -> Any:
+        made = function(job)
+        change(made, job)
+        return made
+
+    return training_job
+
+
+def test_a_job_is_what_its_function_returns(repository: Repository) -> None:
+    from azure.ai.ml import MpiDistribution
+    from azure.ai.ml.entities import JobResourceConfiguration
+
+    def named(made: Any, job: JobParts) -> None:
+        made.display_name, made.tags, made.compute = "mine", {"a": "b"}, "gpu-cluster"
+        made.resources = JobResourceConfiguration(instance_type="Standard_E4s_v3")
+
+    shape = repository.job_shape()
+    assert repository.job_shape(made_by(repository, named)) == shape
+    changes: list[Callable[[Any, JobParts], None]] = [
+        lambda made, job: setattr(made, "environment", "azureml:another:1"),
+        lambda made, job: made.environment_variables.update(OMP_NUM_THREADS="1"),
+        lambda made, job: setattr(made, "distribution", MpiDistribution()),
+        lambda made, job: setattr(made, "command", made.command + " --more"),
+    ]
+    assert [repository.job_shape(made_by(repository, change)) == shape for change in changes] == [
+        False
+    ] * len(changes)
+
+
+def test_the_champion_s_part_counts_but_no_champion_does(repository: Repository) -> None:
+    shape = repository.job_shape()
+    assert repository.job_shape(champion="1") == repository.job_shape(champion="2") == shape
+
+    def more(made: Any, job: JobParts) -> None:
+        made.command += " --compare-more" if job.champion else ""
+
+    assert repository.job_shape(made_by(repository, more)) != shape
+
+
+def test_the_resources_are_those_of_the_settings(repository: Repository) -> None:
+    seen: list[JobParts] = []
+    shape = repository.job_shape()
+    repository.set += [
+        ("azure.resources.instance_count", 2, "--set"),
+        ("azure.resources.instance_type", "Standard_E4s_v3", "--set"),
+    ]
+    assert repository.job_shape(made_by(repository, lambda made, job: seen.append(job))) != shape
+    assert (seen[0].resources.instance_count, seen[0].resources.instance_type) == (
+        2,
+        "Standard_E4s_v3",
+    )
+
+
+def test_what_the_sdk_lets_through_is_told_before_anything_is_sent(
+    repository: Repository,
+) -> None:
+    from azure.ai.ml import MpiDistribution
+
+    there = {"command": "python -m sample_model.train"}
+    for words, changes in {
+        "the command names ${{inputs.data}}, and the job's inputs are: none": {},
+        "the module sample_model.fit, which is not in code=src": {
+            "command": "python -u -m sample_model.fit"
+        },
+        "the command runs fit.py, which is not in code=src": {"command": "cd . && python fit.py"},
+        "instance_count=-1 must be 1 or more": {**there, "instance_count": -1},
+        "process_count_per_instance=0 must be 1 or more": {
+            **there,
+            "distribution": MpiDistribution(process_count_per_instance=0),
+        },
+        "code='nowhere': there is no such folder": {**there, "code": "nowhere"},
+    }.items():
+        said = repository.wrong(**changes)
+        assert said.startswith("training_job() in "), said
+        assert "test_owner_functions.py: " in said
+        assert words in said, said
+
+
+def test_what_may_come_with_the_environment_is_not_looked_for(repository: Repository) -> None:
+    from azure.ai.ml import command
+
+    for line in ("python -m torch.distributed.run x", "python ${{inputs.script}}", "bash run.sh"):
+        repository.job_shape(
+            lambda job, line=line: command(
+                code=job.code, command=line, inputs={"script": "x.py"}, environment=job.environment
+            )
+        )
