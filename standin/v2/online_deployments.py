@@ -258,7 +258,7 @@ class OnlineDeployments:
         operations = self.azure.v2.operations
         return operations.accepted(request, operations.begin("od", work))
 
-    @route("POST", ARM, BELOW + "/{name}/getLogs", needs="read")
+    @route("POST", ARM, BELOW + "/{name}/getLogs", needs="service")
     def logs(self, request: Request, endpoint: str, name: str) -> Json:
         """The end of a container's log. AzureError 400, 404."""
         one, body = self.find(endpoint, name), request.json()
