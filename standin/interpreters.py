@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,7 +225,7 @@ class Interpreters:
             capture_output=True,
             text=True,
             env={**environment, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"},
-            cwd=self.cache if self.cache.exists() else None,
+            cwd=tempfile.gettempdir(),  # the settings of a project around us are not the job's
             check=False,
         )
         words = ran.stderr.strip()
