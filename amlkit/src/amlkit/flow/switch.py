@@ -10,7 +10,7 @@ from typing import Any
 from amlkit.flow.server_log import read_log, show_log, with_cause
 from amlkit.flow.serving import model_of
 from amlkit.flow.smoke import smoke_test
-from amlkit.flow.traffic import Switch, delete_retired
+from amlkit.flow.traffic import Switch, delete_retired, is_kept_no_more
 from amlkit.records import Deployment, DeploymentDefinition, Endpoint, WorkError
 from amlkit.settings.azure import Traffic
 from amlkit.workspace import Say, Workspace
@@ -53,12 +53,13 @@ def deploy(
         how: how the new one gets the traffic where it can be shared; None: all of it at once.
     """
     name, model, package = definition.endpoint, definition.model, definition.package
-    endpoints = workspace.endpoints
+    endpoints, reason = workspace.endpoints, f"{model.name}:{model.version} serves already"
+    now = endpoints.get(name)
+    if now and _serves_alone(now, definition, how):
+        return Outcome(now, False, False, reason)
     with endpoints.hold(name):
         before = endpoints.get(name)
-        serves = before.serving if before and before.status == "Ready" else None
-        if before and serves and serves.identity == definition.identity:
-            reason = f"{model.name}:{model.version} serves already"
+        if before and _serves(before, definition):
             outcome = Outcome(_without_candidate(workspace, before, say), False, False, reason)
         else:
             try:
@@ -86,6 +87,21 @@ def deploy(
                 ],
             )
     return outcome
+
+
+def _serves(endpoint: Endpoint, definition: DeploymentDefinition) -> bool:
+    """Whether the very same serves already."""
+    now = endpoint.serving if endpoint.status == "Ready" else None
+    return now is not None and now.identity == definition.identity
+
+
+def _serves_alone(
+    endpoint: Endpoint, definition: DeploymentDefinition, how: Traffic | None
+) -> bool:
+    """Whether it serves already, and nothing is left to be taken away or marked otherwise."""
+    late = how is not None and is_kept_no_more(endpoint, how)
+    left = endpoint.candidate or endpoint.withdrawn or late
+    return _serves(endpoint, definition) and not left
 
 
 def roll_back(
