@@ -14,7 +14,7 @@ from standin import StandIn
 from tests.azure.changes import changes
 from tests.conftest import ROOT, BakedProject, environment
 
-PLACES = ("local", "v1")
+PLACES = ("local", "v1", "v2")
 # A model that learns in a moment, and may be told to fail, to take its time, to be bad.
 PACKAGE = ROOT / "amlkit" / "tests" / "other_model"
 GATE = "    rule: {primary_metric: accuracy, thresholds: {accuracy: 0.1}}\n"
@@ -59,7 +59,7 @@ class Place:
     def drive(self, driver: str, *flags: str) -> Answer:
         """A driver with `--json`, to its end."""
         process = self.start(driver, *flags)
-        out, err = process.communicate(timeout=600)
+        out, err = process.communicate(timeout=300)
         return Answer(process.returncode, json.loads(out), err)
 
     def done(self, driver: str, *flags: str) -> dict[str, Any]:
