@@ -15,14 +15,13 @@ from ..job import Job
 from ..job_inputs import Inputs
 from ..routing import AzureError, Json
 from ..runs import ENDED, Run
-from . import bindings
+from . import bindings, curated, dockerfile
 from .locations import locate
 from .shared import environment_content
 
 if TYPE_CHECKING:
     from ..standin import Azure
 
-_CURATED = re.compile(r"azureml://registries/azureml/environments/([^/]+)/(?:versions|labels)/(.+)")
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 
 
@@ -131,16 +130,15 @@ def compute_name(compute: str | None) -> str:
 
 def environment(azure: Azure, environment_id: str) -> Json:
     """The definition of a job's environment, as v1's image builder reads it."""
-    curated = _CURATED.fullmatch(environment_id)
-    if curated is not None or re.search(r"^azureml:AzureML-", environment_id):
-        name = curated[1] if curated else environment_id.split(":")[1].split("@")[0]
-        image = f"mcr.microsoft.com/azureml/curated/{name.removeprefix('AzureML-').lower()}"
-        python = {"userManagedDependencies": True, "interpreterPath": "python"}
-        content = {"docker": {"baseImage": image}, "python": python}
-        return {"name": name, "version": curated[2] if curated else "latest", **content}
+    known = curated.named(environment_id)
+    if known is not None:
+        return curated.definition(*known)
     name, entry = azure.v2.assets.find(environment_id, "environments")
-    content = environment_content(azure, entry.properties)
-    return {**content, "name": name, "version": entry.name}
+    content = {**environment_content(azure, entry.properties), "name": name, "version": entry.name}
+    if build := entry.properties.get("build"):
+        text = content["docker"]["baseDockerfile"]
+        return dockerfile.with_packages(content, text, locate(azure, str(build["contextUri"])))
+    return content
 
 
 def definition(azure: Azure, given: Json) -> Json:

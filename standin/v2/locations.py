@@ -43,6 +43,16 @@ class Location:
             if not stem or name == stem or name.startswith(stem + "/"):
                 yield name
 
+    def name_of(self, file: str) -> str:
+        """The blob of a file's name, wherever it lies below; "" without one."""
+        found = (one for one in self.names() if one.rpartition("/")[2] == file)
+        return next(found, "")
+
+    def find(self, file: str) -> bytes | None:
+        """The content of a file of that name, wherever it lies below."""
+        name = self.name_of(file)
+        return self.blobs.get(self.container, name) if name else None
+
     def is_file(self) -> bool:
         """Whether it is one blob."""
         stem = self.path.strip("/")
@@ -80,13 +90,30 @@ def locate(azure: Azure, uri: str) -> Location:
         return output_of(azure, job, output, path or "")
     if found := _WASBS.fullmatch(uri):
         container, host, path = found.groups()
-        return Location(azure.storage_accounts.blobs_of(host), container, path)
+        return _stored(azure, host.lower(), container, path)
     if found := _BLOB.fullmatch(uri):
         host, container, path = found.groups()
-        return Location(azure.storage_accounts.blobs_of(host.lower()), container, path)
+        return _stored(azure, host.lower(), container, path)
     if re.match(r"https?://", uri):
-        raise AzureError(501, "StandInUnhandled", f"The stand-in does not read {uri}")
+        return _public(azure, uri)
     raise AzureError(400, "UserError", f"'{uri}' is not a valid URI of a datastore or of storage.")
+
+
+def _stored(azure: Azure, host: str, container: str, path: str) -> Location:
+    if not azure.storage_accounts.plays(host):
+        return _public(azure, f"https://{host}/{container}/{path}")
+    return Location(azure.storage_accounts.blobs_of(host), container, path)
+
+
+def _public(azure: Azure, url: str) -> Location:
+    """What lies at a public address, if a test put it there. AzureError 501 for another one."""
+    found = azure.v2.public.get(url)
+    if found is None:
+        raise AzureError(501, "StandInUnhandled", f"The stand-in does not read {url}")
+    name = re.sub(r"^https?://", "", url)
+    azure.blobs.make_container("public")
+    azure.blobs.put("public", name, found.read_bytes())
+    return Location(azure.blobs, "public", name)
 
 
 def output_of(azure: Azure, job: str, output: str, path: str) -> Location:

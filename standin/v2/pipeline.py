@@ -59,8 +59,8 @@ def static(azure: Azure, given: Json, node: Json) -> Json:
     return {
         "jobType": "Command",
         "command": spec["command"],
-        "environmentId": str(spec.get("environment") or ""),
-        "codeId": spec.get("code"),
+        "environmentId": _bare(spec.get("environment")),
+        "codeId": _bare(spec.get("code")),
         "computeId": node.get("computeId") or default,
         "environmentVariables": variables,
         "resources": resources,
@@ -69,6 +69,11 @@ def static(azure: Azure, given: Json, node: Json) -> Json:
         "displayName": node.get("display_name") or node.get("name"),
         "componentId": node["componentId"],
     }
+
+
+def _bare(asset: object) -> str:
+    """`azureml:/subscriptions/…` as the ARM id that it is."""
+    return re.sub(r"^azureml:(?=/subscriptions/)", "", str(asset or ""))
 
 
 def _camel(given: Json) -> Json:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import curated
 from .assets import Assets
 from .batch_endpoints import BatchEndpoints
 from .batch_jobs import BatchJobs
@@ -28,6 +30,8 @@ class ControlPlane:
     """What azure-ai-ml asks below a workspace: `azure.v2`, one attribute for each part."""
 
     def __init__(self, azure: Azure) -> None:
+        azure.images.ready.update(curated.images())
+        self.public: dict[str, Path] = {}  # what lies at addresses outside, for jobs to read
         self.shared = SharedAssets(azure)
         self.assets = Assets(azure)
         self.uploads = Uploads(azure)
@@ -46,7 +50,7 @@ class ControlPlane:
 
     def parts(self) -> list[object]:
         """All parts, for the router."""
-        return list(vars(self).values())
+        return [one for one in vars(self).values() if one is not self.public]
 
     def taken_names(self) -> set[str]:
         """The names of the workspace's endpoints, which no other in the region may have."""

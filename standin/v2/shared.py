@@ -16,6 +16,7 @@ from ..account import timestamp
 from ..artifacts import CONTAINER
 from ..environments import Version, content_of
 from ..routing import AzureError, Json
+from . import curated
 from .assets import Container, Entry
 from .kinds import KINDS
 from .locations import Location, datastore_uri, locate
@@ -64,6 +65,9 @@ class SharedAssets:
             for model in list(self.azure.models.models.values()):
                 seen[model["name"], str(model["version"])] = self._of_model(model)
         else:
+            for name in curated.PACKAGES:
+                properties: Json = {"image": curated.image(name), "environmentType": "Curated"}
+                seen[f"AzureML-{name}", curated.VERSION] = (properties, 1.0)
             for versions in list(self.azure.environments.versions.values()):
                 for one in versions:
                     seen[one.name, one.version] = _of_environment(one)

@@ -10,9 +10,10 @@ import pytest
 from standin import StandIn
 from standin.account import Principal
 from standin.routing import AzureError
-from standin.v2 import command
+from standin.v2 import command, curated, dockerfile
 from standin.v2.bindings import Bound
 from standin.v2.kinds import KINDS
+from standin.v2.locations import locate
 from tests.azure.client import Client
 from tests.azure.client_v2 import ClientV2
 from tests.conftest import Bake
@@ -233,6 +234,52 @@ def test_what_cannot_be_honoured_is_refused(
 def test_a_command_gets_its_values(text: str, became: str) -> None:
     """An optional section goes with an input that is not given."""
     assert Bound({"x": "1"}, outputs={"o": "/o"}, space={"lr": "0.1"}).resolve(text) == became
+
+
+def test_a_dockerfile_installs_what_it_says(standin: StandIn) -> None:
+    """Packages, requirement files and wheels of the context; other steps are not run."""
+    put = standin.blobs.put
+    put("azureml", "context/requirements.txt", b"six==1.16.0 \\\n  --hash=sha256:0\n# no\n-i x\n")
+    put("azureml", "context/wheels/own-1.0-py3-none-any.whl", b"wheel")
+    text = """
+    FROM python:3.11
+    COPY . /tmp/build
+    RUN apt-get install -y gcc && python -m pip install --no-cache-dir -i https://x 'a[b]>=1' \\
+        c==2
+    RUN conda run -n y pip install -r requirements.txt ./own-1.0-py3-none-any.whl
+    """
+    context = locate(standin.azure, f"https://{standin.blobs.host}/azureml/context")
+    wheel = standin.blobs.url("azureml", "context/wheels/own-1.0-py3-none-any.whl")
+    assert dockerfile.pip_lines(text, context) == ["a[b]>=1", "c==2", "six==1.16.0", wheel]
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ("azureml://registries/azureml/environments/sklearn-1.5/labels/latest", "sklearn-1.5"),
+        ("azureml:AzureML-sklearn-1.5@latest", "AzureML-sklearn-1.5"),
+        ("/subscriptions/x/environments/AzureML-sklearn-1.5/versions/1", "AzureML-sklearn-1.5"),
+        ("azureml:mine:1", None),
+    ],
+)
+def test_a_curated_environment_is_known(environment: str, name: str | None) -> None:
+    """By the registry's name and by the workspace's."""
+    found = curated.named(environment)
+    assert (found[0] if found else None) == name
+    if name:
+        assert "scikit-learn~=1.5.0" in curated.images()[curated.image(name)]
+
+
+def test_what_lies_outside_is_refused(standin: StandIn, tmp_path: Path) -> None:
+    """Until a test puts it there: no address outside is ever asked for."""
+    url = "https://azuremlexamples.blob.core.windows.net/datasets/iris.csv"
+    with pytest.raises(AzureError, match="does not read") as refused:
+        locate(standin.azure, url)
+    assert refused.value.status == 501
+    (tmp_path / "iris.csv").write_bytes(b"rows")
+    standin.azure.v2.public[url] = tmp_path / "iris.csv"
+    short = "wasbs://datasets@azuremlexamples.blob.core.windows.net/iris.csv"
+    assert locate(standin.azure, short).download(tmp_path / "got").read_bytes() == b"rows"
 
 
 def test_numbers_follow_numbers() -> None:
