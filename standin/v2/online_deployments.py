@@ -45,6 +45,7 @@ class Deployment:
     state: str = "Creating"
     container: ServingContainer | None = None
     latest: ServingContainer | None = None
+    running: Json = field(default_factory=dict)  # the properties that `container` was started with
     pending: int = 0  # requests under way
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,6 +67,12 @@ class Deployment:
     def seconds(self) -> float:
         """How long a request may last."""
         return rules.seconds(self._setting("requestTimeout"))
+
+    def outdated(self) -> bool:
+        """Whether what serves, if anything does, is another thing than the properties say."""
+        return self.container is None or any(
+            self.running.get(key) != self.properties.get(key) for key in RUNS
+        )
 
     def drain(self) -> None:
         """Lets the requests under way end: none of those lasts longer than its timeout."""
@@ -164,14 +171,11 @@ class OnlineDeployments:
                 raise rules.busy(name)
             else:
                 one = known
-            before, one.state = one.properties, "Updating"
+            one.state = "Updating"
         one.tags, one.sku = body.get("tags") or {}, {"capacity": sku["capacity"]}
         one.changer, one.changed = request.principal, time.time()
         one.properties = _kept(given)
-        anew = one.container is None or any(
-            before.get(key) != one.properties.get(key) for key in RUNS
-        )
-        work = (lambda: self._deploy(one)) if anew else (lambda: self._settle(one))
+        work = (lambda: self._deploy(one)) if one.outdated() else (lambda: self._settle(one))
         operations = self.azure.v2.operations
         operation = operations.begin("od", work)
         address = operations.address(request, operation)
@@ -208,7 +212,7 @@ class OnlineDeployments:
         except Exception:
             one.state = "Failed"
             raise
-        one.container = made
+        one.container, one.running = made, one.properties
         self._settle(one)
         if old is not None:
             one.drain()

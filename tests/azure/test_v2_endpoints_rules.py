@@ -16,6 +16,7 @@ import pytest
 from standin import StandIn
 from standin.routing import AzureError, Request
 from standin.v2 import online_quota as quota
+from standin.v2.online_containers import ServingContainer
 from standin.v2.online_deployments import Deployment
 
 ARM = "https://management.azure.com"
@@ -181,3 +182,14 @@ def test_what_is_removed_lets_its_requests_end(deployment: Deployment) -> None:
     begin = time.monotonic()
     deployment.drain()
     assert 0.9 < time.monotonic() - begin < 1.5
+
+
+def test_only_another_thing_to_run_is_started(standin: StandIn, deployment: Deployment) -> None:
+    """Not for a number of instances; for a change that failed to start, when it is asked again."""
+    assert deployment.outdated()
+    deployment.container = ServingContainer(standin.azure)
+    deployment.running = dict(deployment.properties)
+    deployment.properties = deployment.properties | {"description": "said"}
+    assert not deployment.outdated()
+    deployment.properties = deployment.properties | {"model": "another"}  # and it did not start
+    assert deployment.outdated()
