@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import FOLDER, environment
 
@@ -155,3 +156,58 @@ def test_an_update_takes_another_provider_and_back(cruft: Cruft) -> None:
         assert own.exists()
         assert not list(cruft.project.rglob("*.rej"))
         cruft.commit(cruft.project, provider)
+
+
+def change_sdk(cruft: Cruft, sdk: str) -> str:
+    """The one command that docs/azure.md names; the files in conflict."""
+    words = ("update", "--skip-apply-ask", "--variables-to-update")
+    cruft.cruft(*words, json.dumps({"azureml_sdk": sdk}), folder=cruft.project)
+    assert not list(cruft.project.rglob("*.rej"))
+    return cruft.run("git", "diff", "--name-only", "--diff-filter=U", folder=cruft.project)
+
+
+def test_an_update_takes_the_other_sdk_and_back(cruft: Cruft) -> None:
+    """Each way the repository is what it would be if it had been rendered so, and edits stay."""
+    package = cruft.project / "src" / "seals" / "features.py"
+    cruft.replace(package, '"""', '"""Mine. ')
+    cruft.replace(cruft.project / "config.yml", "roc_auc: 0.6", "roc_auc: 0.7")
+    cruft.replace(cruft.project / "config.yml", "max_nodes: 2", "max_nodes: 9")
+    cruft.commit(cruft.project, "edits")
+    mine = cruft.cruft("diff", folder=cruft.project)
+    start = cruft.run("git", "rev-parse", "HEAD", folder=cruft.project).strip()
+    for sdk, other in (("v2", "v1"), ("v1", "v2")):
+        assert change_sdk(cruft, sdk) == ""
+        config = yaml.safe_load((cruft.project / "config.yml").read_text(encoding="utf-8"))
+        assert (config["azure"]["sdk"], config["training"]["seed"]) == (sdk, 7)
+        assert config["azure"]["compute"]["max_nodes"] == 9
+        assert ("service" in config["azure"], "online" in config["azure"]) == (
+            sdk == "v1",
+            sdk == "v2",
+        )
+        driver = (cruft.project / "src" / "model.py").read_text(encoding="utf-8")
+        words = {"v1": "azureml.core", "v2": "azure.ai.ml"}
+        assert words[sdk] in driver and words[other] not in driver
+        assert (cruft.project / "requirements-serve-azure.txt").exists() == (sdk == "v1")
+        assert '"""Mine. ' in package.read_text(encoding="utf-8")
+        assert not list(cruft.project.rglob("*unchosen*"))
+        assert sorted(changed(cruft.cruft("diff", folder=cruft.project))) == sorted(changed(mine))
+        cruft.commit(cruft.project, sdk)
+    names = cruft.run("git", "diff", "--name-only", start, folder=cruft.project).split()
+    assert names in ([], [".cruft.json"]), "there and back is where it started"
+
+
+def changed(difference: str) -> list[str]:
+    """The lines of a difference, without where they stand."""
+    return [line for line in difference.splitlines() if line[:1] in "+-" and line[:3] != "+++"]
+
+
+def test_an_edit_of_what_the_other_sdk_has_not_is_a_conflict_in_its_file(cruft: Cruft) -> None:
+    """Nothing of the owner's is lost, and everything else is brought over."""
+    cruft.replace(cruft.project / "src" / "model.py", "job.module, ", 'job.module, "-v", ')
+    cruft.replace(cruft.project / "config.yml", "cpu_cores: 1", "cpu_cores: 4")
+    cruft.commit(cruft.project, "edits of v1")
+    assert change_sdk(cruft, "v2").split() == ["config.yml", "src/model.py"]
+    for name, own in (("src/model.py", 'job.module, "-v", '), ("config.yml", "cpu_cores: 4")):
+        text = (cruft.project / name).read_text(encoding="utf-8")
+        assert own in text and text.count("<<<<<<<") == 1, text
+    assert "azure.ai.ml" in (cruft.project / "src" / "deploy.py").read_text(encoding="utf-8")
