@@ -122,6 +122,16 @@ def test_the_locks_hold_what_amlkit_asks_for() -> None:
     assert unmet(ROOT / FOLDER, current_wheel()) == []
 
 
+def test_an_extra_that_amlkit_does_not_have_is_named(tmp_path: Path) -> None:
+    """Installers say a warning at most, and install nothing of it."""
+    (tmp_path / "requirements-azure.in").write_text("amlkit[azureml-v3]\n")
+    packages = ("filelock", "packaging", "pathspec", "pyyaml", "tqdm", "wheel")
+    (tmp_path / "requirements-azure.txt").write_text("".join(f"{p}==99\n" for p in packages))
+    assert unmet(tmp_path, current_wheel()) == [
+        "requirements-azure.txt: amlkit[azureml-v3] is asked for, amlkit has no such extra"
+    ]
+
+
 def test_amlkit_is_pinned_once() -> None:
     """The `.in` files name its extras alone."""
     sources = sorted((ROOT / FOLDER).glob("requirements-*.in"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FOLDER, ROOT
-from tools.locks import rendered
+from tools.locks import lock, rendered
 
 LOCKS = {
     "v1": ("azure", "dev", "serve-azure", "serve", "train-azure", "train"),
@@ -93,6 +93,30 @@ def test_lock_keeps_what_is_locked_and_renews_all_when_asked(sdk: str, tmp_path:
         assert words(first).endswith(f"requirements-{name}.in -o requirements-{name}.txt")
         assert "--upgrade" not in first[0]
         assert [word for word in second[0] if word != "--upgrade"] == first[0]
+
+
+@pytest.mark.parametrize("sdk", LOCKS)
+def test_the_template_is_locked_under_the_names_that_are_rendered(
+    sdk: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own names hold a condition, which no lock may name; what uv writes comes back to them."""
+    template = tmp_path / "template"
+    (template / "wheels").mkdir(parents=True)
+    for path in (ROOT / FOLDER).glob("requirements-*"):
+        (template / path.name).write_text("old\n")
+    for name in ("Makefile", "constraints.txt"):
+        shutil.copyfile(ROOT / FOLDER / name, template / name)
+    uv = tmp_path / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(f"#!{sys.executable}\nimport sys\nopen(sys.argv[-1], 'w').write(sys.argv[-3])\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(uv.parent), prepend=os.pathsep)
+    monkeypatch.delenv("MAKEFLAGS", raising=False)
+    lock(sdk, template)
+    for path in template.glob("requirements-*.txt"):
+        name = rendered(path.name, sdk)
+        locked = f"requirements-{name[13:-4]}.in" if name else "old\n"
+        assert path.read_text() == locked, path.name
 
 
 def test_each_environment_is_made_from_its_lock(repository: Repository) -> None:

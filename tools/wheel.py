@@ -172,12 +172,15 @@ def unmet(project: Path, wheel: Path) -> list[str]:
     """
     with ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        asked = message_from_bytes(archive.read(name)).get_all("Requires-Dist", [])
+        said = message_from_bytes(archive.read(name))
+    asked, offered = said.get_all("Requires-Dist", []), said.get_all("Provides-Extra", [])
     lines = []
     for lock in sorted(project.glob("requirements-*.txt")):
         entries = re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"))
         locked = {canonicalize_name(name): version for name, version in entries}
         extras, waiting = set[str](), list(_extras(lock.with_suffix(".in")))
+        for extra in set(waiting) - set(offered):
+            lines.append(f"{lock.name}: amlkit[{extra}] is asked for, amlkit has no such extra")
         while waiting:
             extras.add(extra := waiting.pop())
             for requirement in map(Requirement, asked):
