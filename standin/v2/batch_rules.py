@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..routing import AzureError, Json
+from .command import environment
 from .online_rules import invalid, not_played, seconds
 
 if TYPE_CHECKING:
@@ -63,16 +64,16 @@ def check_deployment(azure: Azure, given: Json) -> None:
     code: Json = given.get("codeConfiguration") or {}
     if not code.get("scoringScript"):
         raise not_played("a batch deployment without a scoring script")
-    named = [(given.get("environmentId"), "environments"), (code.get("codeId"), "codes")]
-    if model := given.get("model"):
-        if model.get("referenceType") != "Id":
-            raise not_played(f"models by the reference type {model.get('referenceType')}")
-        named.append((model.get("assetId"), "models"))
-    for path, plural in named:
-        try:
-            azure.v2.assets.find(str(path or ""), plural)
-        except AzureError as error:
-            raise AzureError(400, "BadRequest", error.message) from None
+    model: Json = given.get("model") or {}
+    if model and model.get("referenceType") != "Id":
+        raise not_played(f"models by the reference type {model.get('referenceType')}")
+    try:
+        environment(azure, str(given.get("environmentId") or ""))
+        azure.v2.assets.find(str(code.get("codeId") or ""), "codes")
+        if model:
+            azure.v2.assets.find(str(model.get("assetId") or ""), "models")
+    except AzureError as error:
+        raise AzureError(400, "BadRequest", error.message) from None
     for key, least in _LEAST.items():
         if not isinstance(given[key], int) or given[key] < least:
             raise invalid(f"{key} must be at least {least}: {given[key]}.")

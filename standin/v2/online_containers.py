@@ -17,9 +17,9 @@ from ..images import CONTAINER, ImageFailed, key_of
 from ..inference import Container, ContainerCrashed
 from ..interpreters import is_swap
 from ..routing import AzureError, Json
+from .command import environment
 from .locations import Location, locate
 from .online_rules import PROBE, seconds
-from .shared import environment_content
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -96,9 +96,7 @@ class ServingContainer(Container):
         return python, [line for line in swapped if is_swap(line)]
 
     def _definition(self, properties: Json) -> Json:
-        name, entry = self.azure.v2.assets.find(properties["environmentId"], "environments")
-        content = environment_content(self.azure, entry.properties)
-        return {"name": name, "version": entry.name, **content}
+        return environment(self.azure, properties["environmentId"])
 
     def _download(self, properties: Json) -> str:
         """Model and code, as the storage initializer brings them; what AZUREML_MODEL_DIR is."""

@@ -16,6 +16,7 @@ from ..account import Principal
 from ..routing import ARM, Answer, AzureError, Json, Request, route
 from . import online_rules as rules
 from .assets import TYPE, page
+from .command import environment
 from .online_containers import NOT_YET, DeploymentFailed, ServingContainer
 from .online_endpoints import PATH, Endpoint
 from .online_quota import check as check_quota
@@ -184,16 +185,14 @@ class OnlineDeployments:
 
     def _check_assets(self, given: Json) -> None:
         """AzureError 400 unless what a deployment is made of is there."""
-        assets = self.azure.v2.assets
-        code = given["codeConfiguration"].get("codeId")
-        named = ((given.get("environmentId"), "environments"), (code, "codes"))
-        for path, plural in (*named, (given.get("model"), "models")):
-            if not path and plural == "models":
-                continue
-            try:
-                assets.find(str(path or ""), plural)
-            except AzureError as error:
-                raise AzureError(400, "BadRequest", error.message) from None
+        assets, code = self.azure.v2.assets, given["codeConfiguration"].get("codeId")
+        try:
+            environment(self.azure, str(given.get("environmentId") or ""))
+            assets.find(str(code or ""), "codes")
+            if given.get("model"):
+                assets.find(str(given["model"]), "models")
+        except AzureError as error:
+            raise AzureError(400, "BadRequest", error.message) from None
 
     def _settle(self, one: Deployment) -> None:
         one.state, one.changed = "Succeeded", time.time()

@@ -39,6 +39,9 @@ from azure.ai.ml.entities import (
 NAME, endpoints, deployments = "plane-online", ml.online_endpoints, ml.online_deployments
 environment = ml.environments.create_or_update(Environment(
     name="online", image=IMAGE, conda_file=conda("azureml-inference-server-http==1.5.1")))
+write("context/Dockerfile", f"FROM {IMAGE}\\nRUN pip install azureml-inference-server-http==1.5.1")
+built = ml.environments.create_or_update(
+    Environment(name="online-built", build=BuildContext(path="context")))
 write("code/score.py", read_score)
 write("bad/score.py", "import nowhere")
 models = []
@@ -48,7 +51,8 @@ for version in "12":
 
 def deployment(name, model, code="code", count=1):
     return ManagedOnlineDeployment(
-        name=name, endpoint_name=NAME, model=model, environment=environment,
+        name=name, endpoint_name=NAME, model=model,
+        environment=built if name == "green" else environment,
         code_configuration=CodeConfiguration(code=code, scoring_script="score.py"),
         instance_type="Standard_DS3_v2", instance_count=count,
         request_settings=OnlineRequestSettings(request_timeout_ms=3000),
