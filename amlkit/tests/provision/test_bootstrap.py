@@ -31,6 +31,20 @@ def test_apply_makes_everything_once(az: DoubleOfAz, opened: Open) -> None:
     assert second["az_calls"] <= 8
 
 
+@pytest.mark.parametrize("federated", [True, False])
+@pytest.mark.parametrize("hub", [True, False])
+def test_what_comes_next_is_said_for_whoever_runs_the_pipelines(
+    hub: bool, federated: bool, opened: Open, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if hub:
+        (tmp_path / ".github" / "workflows").mkdir(parents=True)
+    commands.apply(opened(*[("azure.auth", "workload-identity")] * federated))
+    command = "pipelines" if federated else "credentials"
+    where = "github" if hub else "azure-devops --organization ORGANIZATION --project PROJECT"
+    said = capsys.readouterr().err
+    assert f"python infra/bootstrap.py {command} --to {where}\n" in said
+
+
 def test_parents_are_made_before_what_is_in_them(az: DoubleOfAz, opened: Open) -> None:
     commands.apply(opened())
     commands_ = [" ".join(words) for words in az.commands]

@@ -6,7 +6,7 @@ import pytest
 from bootstrap_double import DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
-from amlkit.provision import commands, teardown
+from amlkit.provision import commands, removal, teardown
 from amlkit.provision.az import AzFailure
 from amlkit.provision.context import Context
 from amlkit.provision.failures import Kind
@@ -119,6 +119,21 @@ def test_what_was_not_found_to_be_purged_is_not_said_to_be(
     assert late == []
 
 
+def test_who_may_not_purge_a_vault_removes_the_rest(az: DoubleOfAz, opened: Open) -> None:
+    """It takes rights on the subscription, which a group's owner has not."""
+    commands.apply(opened())
+
+    def refuse(arguments: tuple[str, ...]) -> None:
+        if arguments[:2] == ("keyvault", "purge") or "/deletedVaults/" in " ".join(arguments):
+            raise AzFailure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+
+    az.before = refuse
+    done = teardown.destroy(opened(purge=True))
+    assert az.made == {}
+    [kept] = done["kept_by_azure"]
+    assert "takes rights on the subscription" in kept["what"] and "keyvault purge" in kept["purge"]
+
+
 @pytest.mark.parametrize("deleted", [True, False])
 def test_a_vault_is_brought_back_where_one_was_deleted_and_else_made(
     deleted: bool, az: DoubleOfAz, opened: Open
@@ -160,16 +175,15 @@ def test_what_was_made_is_removed_though_it_is_left_alone_by_now(
     assert az.made == {}
 
 
-def test_destroy_leaves_a_group_that_holds_something_else(az: DoubleOfAz, opened: Open) -> None:
+def test_destroy_leaves_a_group_that_holds_something_else(
+    az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     context = opened()
     commands.apply(context)
     path = f"{context.names.group_id}/providers/Microsoft.Web/sites/theirs"
     az.made[path] = {"id": path, "type": "Microsoft.Web/sites"}
-    teardown.LIST_LAG, lag = 0, teardown.LIST_LAG
-    try:
-        done = teardown.destroy(opened())
-    finally:
-        teardown.LIST_LAG = lag
+    monkeypatch.setattr(removal, "LIST_LAG", 0)
+    done = teardown.destroy(opened())
     assert done["left"] == [path]
     assert set(az.made) == {context.names.group_id, path}
 

@@ -18,7 +18,6 @@ from amlkit.provision.display import (
 )
 from amlkit.provision.engine import Engine
 from amlkit.provision.pipelines.requested import requested_credentials
-from amlkit.provision.pipelines.requests import Requests
 from amlkit.provision.preflight import Preflight, deleted_vault, preflight
 from amlkit.provision.records import EXTENSION, Refused, Resource
 from amlkit.provision.resources import resources
@@ -98,7 +97,7 @@ def plan(context: Context) -> dict[str, Any]:
 def _ask_for_credentials(context: Context) -> dict[str, str]:
     """Has the request ask for federated credentials; what could be found out for them."""
     try:
-        credentials, known = requested_credentials(context.settings.root, Requests(context.az))
+        credentials, known = requested_credentials(context)
     except Refused as refused:
         context.say(f"federated credentials are not asked for: {refused}")
         return {}
@@ -268,9 +267,13 @@ def _next(context: Context, facts: dict[str, str]) -> list[str]:
             f" {context.names.storage_account}; docs/azure.md says how the workspace gets to it"
         )
     if facts.get("principal_id"):
-        words = ["python", "infra/bootstrap.py", "credentials", "--to", "azure-devops"]
-        words += ["--organization", "ORGANIZATION", "--project", "PROJECT"]
+        federated = azure.auth == "workload-identity"
+        hub = context.on_github
+        words = ["python", "infra/bootstrap.py", "pipelines" if federated else "credentials"]
+        words += ["--to", "github" if hub else "azure-devops"]
+        words += [] if hub else ["--organization", "ORGANIZATION", "--project", "PROJECT"]
         words += ["--env", args.env] if args.env else []
         words += [word for text in args.set for word in ("--set", text)]
-        lines.append(f"next: give the pipelines their secrets: {shell_line(*words)}")
+        what = "let the pipelines in" if federated else "give the pipelines their secrets"
+        lines.append(f"next: {what}: {shell_line(*words)}")
     return lines

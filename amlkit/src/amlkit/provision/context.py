@@ -40,6 +40,11 @@ class Context:
         return [step for step in self.plan if step.mode != "skip"]
 
     @property
+    def on_github(self) -> bool:
+        """Whether the pipelines are GitHub's, rather than Azure DevOps'."""
+        return (self.settings.root / ".github" / "workflows").is_dir()
+
+    @property
     def facts(self) -> dict[str, str]:
         """What is known before anything is looked at."""
         given, known = self.settings.azure.client_id, self.state.facts

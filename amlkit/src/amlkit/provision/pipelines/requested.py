@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from amlkit.provision.context import Context
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential_body
 from amlkit.provision.pipelines.github import subject_of
 from amlkit.provision.pipelines.names import environments, repository, variables
@@ -12,7 +11,7 @@ from amlkit.provision.placeholders import fact
 from amlkit.provision.records import Refused, Resource, Right, az
 
 
-def requested_credentials(root: Path, requests: Requests) -> tuple[list[Resource], dict[str, str]]:
+def requested_credentials(context: Context) -> tuple[list[Resource], dict[str, str]]:
     """A credential for each place that signs in, and what could be found out for them.
 
     How GitHub names the repository in its tokens `gh` tells, where there is one; how Azure DevOps
@@ -21,7 +20,8 @@ def requested_credentials(root: Path, requests: Requests) -> tuple[list[Resource
     Raises:
         Refused: the pipelines' own files name no environments.
     """
-    if not (root / ".github" / "workflows").is_dir():
+    root = context.settings.root
+    if not context.on_github:
         names = variables(root)
         connection = names.get("serviceConnection") or names["variableGroup"]
         known_by, title = f"azure-devops-{connection}", f"the service connection {connection}"
@@ -29,7 +29,7 @@ def requested_credentials(root: Path, requests: Requests) -> tuple[list[Resource
     known, hub = {}, "github"
     try:
         hub = repository(root, "").name
-        known = {"subject": subject_of(hub, requests)}
+        known = {"subject": subject_of(hub, Requests(context.az))}
     except Refused:
         pass  # its place is shown, with where it is told
     return [
