@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.pipelines.runner.line import Line
 from tests.pipelines.runner.results import Run
 from tests.pipelines.runner.service import Service
 from tests.pipelines.runner.variables import Secret
+from tests.pipelines.runner.watching import Watch
 
 POOL = "pool: {vmImage: ubuntu-24.04}\n"
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -627,6 +629,15 @@ def test_runs_that_wait_for_a_lock(service: Any, behavior: str, second: str) -> 
     assert [line.finish(run).result for run in runs] == ["Succeeded", second, "Succeeded"]
 
 
+def test_a_pipeline_of_jobs_says_how_its_lock_is_waited_for(service: Any) -> None:
+    jobs = TWICE.partition("  jobs:\n")[2]
+    made = service(f"lockBehavior: sequential\njobs:\n{jobs}", locks={"prod"})
+    line = Line(made)
+    runs = [line.begin(), line.begin(), line.begin()]
+    assert [line.advance(run) for run in runs] == ["holds __default", *["waits __default"] * 2]
+    assert [line.finish(run).result for run in runs] == ["Succeeded"] * 3
+
+
 def test_without_a_lock_nobody_waits(service: Any) -> None:
     line = Line(service(TWICE.replace("BEHAVIOR", "runLatest")))
     runs = [line.begin() for _ in range(2)]
@@ -741,3 +752,24 @@ jobs:
     results = [step.result for step in run.steps]
     assert results == ["Succeeded", "Skipped", "Succeeded", "Failed"]
     assert "did not match" in run.stages["__default"].reason
+
+
+def test_a_secret_in_an_argument_or_in_another_variable_is_seen() -> None:
+    secret = "s3cr3t-value"
+    waits = ["bash", "-c", "read -t 1"]
+    started: list[tuple[list[str], dict[str, str]]] = [
+        (waits, {"SPN_PASSWORD": secret}),  # as a driver's step has it
+        (["sleep", "1"], {"SPN_PASSWORD": secret}),
+        (waits, {"LOGIN": f"user:{secret}"}),
+        ([*waits, secret], {}),
+    ]
+    with Watch({secret}) as watch:
+        path = os.environ["PATH"]
+        processes = [
+            subprocess.Popen(words, env={"PATH": path, **variables}, stdin=subprocess.PIPE)
+            for words, variables in started
+        ]
+        for process in processes:
+            process.wait()
+    assert {"bash", "sleep"} <= watch.seen
+    assert watch.found == {"SPN_PASSWORD of sleep", "LOGIN of bash", "argv of bash"}

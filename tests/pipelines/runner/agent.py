@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # Folders that a job finds empty, whatever was there before.
 EMPTIED = ("Agent.TempDirectory", "Build.StagingDirectory", "Common.TestResultsDirectory")
 # Of no interest when files are searched for secrets: other people's packages.
-PACKAGES = {".venv", ".venv-azure", ".uv-cache", ".tools", "python"}
+PACKAGES = {".venv", ".venv-azure", "site-packages", ".uv-cache", ".tools", "python"}
 
 
 class Agent:

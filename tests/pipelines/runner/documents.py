@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,20 @@ def load(root: Path, name: str) -> Table:
     if not path.is_file():
         raise PipelineError(f"{name}: no such file")
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node = _composed(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise PipelineError(f"{name}: {error}") from None
     document = _Builder(name).build(node)
     if not isinstance(document, Table):
         raise PipelineError(f"{name}: not a mapping")
     return document
+
+
+@lru_cache(maxsize=256)
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a text, which are only read: the same templates are asked for all the time."""
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    return node
 
 
 class _Builder:

@@ -12,7 +12,7 @@ from .values import to_string
 
 PIPELINE = (
     *("name", "trigger", "pr", "schedules", "parameters", "variables", "pool", "stages", "jobs"),
-    "steps",
+    *("steps", "lockBehavior"),
 )
 STAGE = (
     *("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "pool"),
@@ -129,20 +129,20 @@ def read(document: Mapping[str, Any]) -> Pipeline:
     stages: list[Stage] = []
     for item in raw:
         before = (stages[-1].name,) if stages else ()
-        stages.append(_stage(item, before, pool))
+        stages.append(_stage(item, before, pool, document.get("lockBehavior", LOCKS[0])))
     _unique([stage.name for stage in stages], "stage", where(document))
     return Pipeline(
         tuple(stages), _variables(document.get("variables")), to_string(document.get("name"))
     )
 
 
-def _stage(item: Mapping[str, Any], before: tuple[str, ...], pool: Any) -> Stage:
+def _stage(item: Mapping[str, Any], before: tuple[str, ...], pool: Any, lock: Any) -> Stage:
     _keys(item, STAGE, "a stage")
     jobs = tuple(_job(job, item.get("pool", pool)) for job in item.get("jobs", []))
     if not jobs:
         raise PipelineError(f"{where(item)}: stage {item.get('stage')!r} has no jobs")
     _unique([job.name for job in jobs], "job", where(item))
-    lock = to_string(item.get("lockBehavior", LOCKS[0]))
+    lock = to_string(item.get("lockBehavior", lock))
     if lock not in LOCKS:
         raise PipelineError(f"{where(item)}: lockBehavior {lock!r} is none of {', '.join(LOCKS)}")
     return Stage(
