@@ -14,6 +14,7 @@ import pytest
 from uv import find_uv_bin
 
 from standin import StandIn
+from standin.issuers import GITHUB
 from tests.azure.conftest import no_faults_left as no_faults_left
 from tests.azure.conftest import sdk_python as sdk_python
 from tests.azure.conftest import sdk_venv as sdk_venv
@@ -25,6 +26,7 @@ from tests.pipelines.chains.advisories import Advisories
 from tests.pipelines.chains.organisation import Organisation, machine, python311
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.variables import leaks
+from tests.pipelines.runner.watching import Watch
 
 CHECKED = "    - uses: ./.github/actions/setup\n"
 
@@ -35,8 +37,19 @@ class Team(Organisation):
 
     runner: Runner = None  # type: ignore[assignment]  # beside the fields of Azure DevOps
 
-    def act(self, workflow: str, event: str, *, production: bool = True, **how: Any) -> Run:
-        """Run a workflow with the six secrets; they may stand in nothing that was said or kept."""
+    def act(
+        self,
+        workflow: str,
+        event: str,
+        *,
+        production: bool = True,
+        federated: bool = False,
+        **how: Any,
+    ) -> Run:
+        """Run a workflow with the six secrets, which may stand in nothing that is said or kept.
+
+        Federated: without a secret, and with the token of a job in staging's environment.
+        """
         account = self.standin.account
         secrets = {
             "TENANT_ID": account.tenant_id,
@@ -47,16 +60,32 @@ class Team(Organisation):
             "SUBSCRIPTION_ID": account.subscription_id,
         }
         variables = {"PRODUCTION": "on" if production else "off"}
-        run = self.runner.run(workflow, event, secrets=secrets, variables=variables, **how)
-        self.no_secret_in(run)
+        secret = secrets["SPN_PASSWORD"]
+        if federated:
+            del secrets["SPN_PASSWORD"]
+            variables["AZURE_AUTH"] = "workload-identity"
+            how["token"] = self.token()
+            secret = how["token"]["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
+        with Watch({secret}) as watch:
+            run = self.runner.run(workflow, event, secrets=secrets, variables=variables, **how)
+        assert watch.found == set()
+        self.no_secret_in(run, secret)
         return run
 
-    def no_secret_in(self, run: Run) -> None:
-        """The secret is not in the log, nor in anything that the runner keeps."""
+    def token(self) -> dict[str, str]:
+        """The variables of a job in staging's environment, whose tokens Entra trusts."""
+        subject = f"repo:contoso/{self.slug}:environment:{self.slug}-staging"
+        azure, client = self.standin.azure, self.standin.account.client_id
+        azure.federated.add(client, GITHUB, subject)
+        step = azure.issuers.github_step(subject)
+        return {name: text for name, text in step.items() if name != "GITHUB_ACTIONS"}
+
+    def no_secret_in(self, run: Run, secret: str) -> None:
+        """A secret is not in the log, nor in anything that the runner keeps."""
         kept = [path for path in run.artifacts.parent.rglob("*") if path.is_file()]
         texts = [("the log", run.log.encode())]
         texts += [(str(path), path.read_bytes()) for path in kept]
-        assert leaks(texts, {self.standin.account.client_secret}) == []
+        assert leaks(texts, {secret}) == []
 
     def by_hand(self, what: str, *, production: bool = True, **inputs: Any) -> Run:
         """What *Run workflow* starts."""

@@ -9,11 +9,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 HERE = Path(__file__).parent
 USES = re.compile(r"uses: ([\w-]+/([\w-]+)@[0-9a-f]{40})")
@@ -64,9 +68,22 @@ class Runner:
         *,
         secrets: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
+        token: Mapping[str, str] | None = None,
         cancel_at: str = "",
+        cancel_when: Callable[[], bool] | None = None,
     ) -> Run:
-        """Run a workflow for an event, to its end, or until its log holds a text."""
+        """Run a workflow for an event, to its end.
+
+        Args:
+            workflow: its file in `.github/workflows`.
+            event: what starts it.
+            payload: of the event.
+            secrets: of the environments.
+            variables: of the repository.
+            token: the variables of a job that may ask for an OIDC token.
+            cancel_at: a text in the log at which someone cancels the run.
+            cancel_when: the same, once it says so.
+        """
         home = self.folder / f"run-{len(self.runs) + 1}"
         artifacts = home / "artifacts"
         artifacts.mkdir(parents=True)
@@ -84,7 +101,8 @@ class Runner:
             command += ["--env", f"{name}={env[name]}"]  # the steps'; act asks for news of itself
             env[name] = "http://127.0.0.1:9"
         begun = time.monotonic()
-        said = self._act(command, shown, env, secrets or {}, cancel_at)
+        files = {"--secret-file": secrets or {}, "--env-file": token or {}}
+        said = self._act(command, shown, env, files, cancel_at, cancel_when)
         run = _read(*said, artifacts, time.monotonic() - begun)
         self.runs.append(run)
         return run
@@ -114,33 +132,67 @@ class Runner:
         command: list[str],
         folder: Path,
         env: Mapping[str, str],
-        secrets: Mapping[str, str],
+        files: Mapping[str, Mapping[str, str]],
         cancel_at: str,
+        cancel_when: Callable[[], bool] | None,
     ) -> tuple[int, str]:
-        """Run act; secrets reach it by a pipe: not by argv, files or the variables of all steps."""
-        reading, writing = os.pipe()
-        os.write(writing, "".join(f"{k}={v}\n" for k, v in secrets.items()).encode())
-        os.close(writing)
+        """Run act; secrets reach it by pipes: not by argv, files or the variables of all steps."""
         said = []
-        with subprocess.Popen(
-            [*command, "--secret-file", f"/dev/fd/{reading}"],
-            cwd=folder,
-            env=dict(env),
-            pass_fds=[reading],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-        ) as act:
-            os.close(reading)
+        with ExitStack() as pipes:
+            ends = {flag: _pipe(values, pipes) for flag, values in files.items()}
+            given = [word for flag, end in ends.items() for word in (flag, f"/dev/fd/{end}")]
+            act = subprocess.Popen(
+                [*command, *given],
+                cwd=folder,
+                env=dict(env),
+                pass_fds=list(ends.values()),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+            )
+        over = threading.Event()
+        if cancel_when:
+            watched = (act, cancel_when, over)
+            threading.Thread(target=_cancel_when, args=watched, daemon=True).start()
+        with act:
             assert act.stdout
             for line in act.stdout:
                 said.append(line)
                 if cancel_at and cancel_at in line:
                     cancel_at = ""
-                    act.send_signal(signal.SIGINT)
+                    _cancel(act)
+        over.set()
         shutil.rmtree(folder, ignore_errors=True)
         return act.returncode, "".join(said)
+
+
+def _pipe(values: Mapping[str, str], pipes: ExitStack) -> int:
+    """The end of a pipe from which variables are read; it is closed here with `pipes`."""
+    reading, writing = os.pipe()
+    pipes.callback(os.close, reading)
+    os.write(writing, "".join(f"{name}={value}\n" for name, value in values.items()).encode())
+    os.close(writing)
+    return reading
+
+
+def _cancel_when(
+    act: subprocess.Popen[str], is_it: Callable[[], bool], over: threading.Event
+) -> None:
+    while not over.wait(0.05):
+        if is_it():
+            _cancel(act)
+            return
+
+
+def _cancel(act: subprocess.Popen[str]) -> None:
+    """What GitHub's runner does: it interrupts the step, and ends all that is left of its tree."""
+    with suppress(psutil.Error):
+        below = psutil.Process(act.pid).children(recursive=True)
+        act.send_signal(signal.SIGINT)
+        for process in psutil.wait_procs(below, 1)[1]:
+            with suppress(psutil.Error):
+                process.kill()
 
 
 def _read(code: int, said: str, artifacts: Path, seconds: float) -> Run:

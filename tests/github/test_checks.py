@@ -138,12 +138,60 @@ def test_rights_are_the_least(project: BakedProject) -> None:
         assert "secrets." not in json.dumps(job.get("env", {}))
 
 
+def test_how_to_sign_in_is_asked_where_an_environment_has_its_say(project: BakedProject) -> None:
+    """A variable of an environment is known to steps alone: actions/runner#2472."""
+    workflow = project.yaml(FLOW)
+    drivers = 0
+    for place in (workflow, *workflow["jobs"].values()):
+        assert "AZURE_AUTH" not in place.get("env", {})
+    for step in (step for job in workflow["jobs"].values() for step in job.get("steps", [])):
+        if "python src/" in step.get("run", ""):
+            drivers += 1
+            assert step["env"]["AZURE_AUTH"] == "${{ vars.AZURE_AUTH }}"
+            assert '${AZURE_AUTH:+--set "azure.auth=$AZURE_AUTH"}' in step["run"]
+    assert drivers == 7
+
+
+def test_only_what_production_lacks_may_stay_unknown(project: BakedProject) -> None:
+    """Staging goes on without: any other step that fails fails its job."""
+    tolerated = [step.get("id") for step in steps(project) if step.get("continue-on-error")]
+    assert tolerated == ["production"]
+
+
 def test_the_training_step_has_the_six_in_sight(project: BakedProject) -> None:
     text = project.text(FLOW)
     step = text[text.index("Run AML Experiment and Register Model") :]
     step = step[: step.index("    - name:")]
     assert "run: >-\n        python src/model.py" in step
     assert re.findall(r"^        (\w+): \${{.*secrets\.\1", step, re.MULTILINE) == SIX
+
+
+def test_a_job_that_is_run_again_keeps_its_own_report(project: BakedProject) -> None:
+    """An artifact of the same name fails it: apache/datafusion-comet#3723."""
+    kept = [step for step in steps(project) if "upload-artifact" in step.get("uses", "")]
+    assert [step["with"]["name"] for step in kept] == ["training-${{ github.run_attempt }}"]
+
+
+def test_every_way_to_main_reports_the_check(project: BakedProject) -> None:
+    """A rule that requires it would wait for ever: pull requests of documents, a merge queue."""
+    on = project.yaml(".github/workflows/ci.yml")[True]  # so YAML 1.1 reads the key `on`
+    assert on["pull_request"] is None
+    assert on["merge_group"] is None
+    assert on["push"]["branches-ignore"] == ["main", "gh-readonly-queue/**"]
+    # With secrets and the code of a fork there would be no border between them.
+    assert not {"pull_request_target", "workflow_run"} & {
+        event for name in files(project) for event in project.yaml(name).get(True, {})
+    }
+
+
+def test_the_branch_of_the_workflow_is_said_once_in_each(project: BakedProject) -> None:
+    """Renamed, it is changed there; `bootstrap.py pipelines --to github` takes it from there."""
+    push = project.yaml(FLOW)[True]["push"]
+    ignored = project.yaml(".github/workflows/ci.yml")[True]["push"]["branches-ignore"]
+    assert push["branches"] == ignored[:1] == ["main"]
+    for name in files(project):
+        code = [line.partition("#")[0] for line in project.text(name).splitlines()]
+        assert sum(bool(re.search(r"\bmain\b", line)) for line in code) <= 1, name
 
 
 def test_a_change_of_documents_starts_nothing(project: BakedProject) -> None:

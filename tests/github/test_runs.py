@@ -12,6 +12,7 @@ from tests.github.conftest import Team
 from tests.github.engine import Run
 
 FLOW = "train-and-deploy.yml"
+MADE = "Transitioning"  # what is being deployed
 # Begins and goes on as commands of shells and runners do.
 HOSTILE = (
     "::set-output name=x::true ##vso[task.complete] "
@@ -26,9 +27,13 @@ def first(team: Team, checked: None) -> Run:
 
 
 def test_a_pull_request_runs_ci_with_no_secret_and_no_azure(team: Team) -> None:
-    """All of CI as written, its packages installed anew; few of the unit tests."""
+    """CI as written, its packages installed anew; few of the unit tests, little of the sample.
+
+    All drivers run on GitHub below, and all of the sample's way in `tests/pipelines`.
+    """
     team.keep_tests("features")
-    team.push("few tests")
+    team.edit(".github/workflows/ci.yml", "in data environment model deploy; do", "in data; do")
+    team.push("few tests, little of the sample")
     mark = team.standin.journal.mark()
     runner = team.runner
     usual = dict(runner.environment)
@@ -96,7 +101,7 @@ def test_a_failing_ci_or_training_is_followed_by_nothing(team: Team, first: Run)
 @pytest.mark.parametrize(
     ("at", "ran"),
     [
-        ("Run Main test -f README.md", {"check"}),
+        ("Run Main sleep 9", {"check"}),
         ("Run Main Register the data", {"check", "train"}),
         ("Run Main What is due in staging", {"check", "train"}),
     ],
@@ -104,11 +109,52 @@ def test_a_failing_ci_or_training_is_followed_by_nothing(team: Team, first: Run)
 def test_what_is_canceled_is_followed_by_nothing(
     at: str, ran: set[str], team: Team, first: Run
 ) -> None:
+    slow = ran == {"check"}
+    if slow:  # a step that lasts until it is interrupted
+        team.edit(".github/workflows/ci.yml", "test -f README.md", "sleep 9")
+        team.push("a slow CI")
     mark = team.standin.journal.mark()
     run = team.act(FLOW, "push", cancel_at=at)
+    if slow:
+        team.undo()
     assert run.code == 1, run.log
     assert set(run.jobs) <= ran, run.log
     assert team.changes(mark) == []
+
+
+@pytest.fixture(scope="module")
+def due(team: Team, first: Run) -> None:
+    """From here on both endpoints are to be deployed to: what serves is defined otherwise."""
+    team.edit("config.yml", "    memory_gb: 2\n", "    memory_gb: 3\n")
+    team.push("more memory")
+
+
+@pytest.mark.parametrize(("job", "federated"), [("staging", False), ("production", True)])
+def test_a_deployment_that_is_canceled_midway_leaves_what_serves(
+    job: str, federated: bool, team: Team, due: None
+) -> None:
+    """While the new one is made beside it; what staging was left with, the second run mends.
+
+    That the first cannot ask what production lacks holds up production alone. The second has no
+    secret: it signs in by the tokens of its jobs.
+    """
+    flags = ("--env", "prod") if job == "production" else ()
+    before = team.serving(*flags)
+    if job == "staging":  # which is asked about first
+        team.standin.fault(path="/services$", method="GET", status=403, after=1)
+
+    def being_made() -> bool:
+        services = [*team.standin.azure.services.services.values()]
+        made = [one.name for one in services if one.state == MADE]
+        return any(("-prod" in name) == (job == "production") for name in made)
+
+    run = team.act(FLOW, "schedule", cancel_when=being_made, federated=federated)
+    assert run.code == 1, run.log
+    assert (run.output("train", "production", "due") == "true") == (job == "production")
+    assert list(run.jobs)[-1] == job
+    assert set(run.jobs.values()) == {"success", "failure"}
+    assert team.serving(*flags) == before
+    assert team.serving()[0] == team.serving("--env", "prod")[0] == "1"
 
 
 def test_what_is_typed_by_hand_commands_nobody(team: Team, first: Run, tmp_path: Path) -> None:
