@@ -113,7 +113,7 @@ class Sweep:
             while True:
                 waiting = faults[len(outcomes) :]
                 killers = [fault for fault in waiting if fault.kind == "kill"]
-                ended += self.run(cloud, partial(_any_struck, killers))
+                ended += self.run(cloud, partial(any_struck, killers))
                 if len(ended) % 2:
                     as_another_clone(cloud)
                 struck = [fault for fault in waiting if fault.hits]
@@ -175,7 +175,7 @@ def bad_manners(ended: Sequence[Done]) -> str:
     return ""
 
 
-def _any_struck(faults: Sequence[Fault]) -> bool:
+def any_struck(faults: Sequence[Fault]) -> bool:
     """Whether one of these struck."""
     return any(fault.hits for fault in faults)
 
