@@ -8,6 +8,7 @@ nodes: their number counts in how many processes score at a time.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import uuid
 from pathlib import Path
@@ -108,7 +109,9 @@ class BatchJobs:
         self, endpoint: Endpoint, deployment: Deployment, given: Json, who: Principal
     ) -> Json:
         """Two runs, of which the child is executed; the job as it is answered."""
-        settings = _settings(deployment.properties, given)
+        place, file = _place(given)
+        named = {"outputFileName": file} if file else {}
+        settings = _settings(deployment.properties, given | named)
         source = _input(self.azure, given)
         jobs = self.azure.v2.jobs
         name = f"batchjob-{uuid.uuid4()}"
@@ -133,7 +136,7 @@ class BatchJobs:
         }
         above = {**said, "jobType": "Pipeline", "tags": tags, "properties": properties}
         above |= {"settings": {}, "inputs": {}, "outputs": {}, "jobs": {}}
-        child = self._child(deployment, settings, source, said, _place(given))
+        child = self._child(deployment, source, said, place)
         command.check(self.azure, child)
         parent = jobs.record(name, above, who)
         parent.run.more["runType"] = "azureml.PipelineRun"
@@ -145,9 +148,7 @@ class BatchJobs:
         self.jobs[name] = (endpoint.name, deployment.name, body)
         return body
 
-    def _child(
-        self, deployment: Deployment, settings: Json, source: Json, said: Json, place: str
-    ) -> Json:
+    def _child(self, deployment: Deployment, source: Json, said: Json, place: str) -> Json:
         """The job that scores, as a command."""
         told, code = deployment.properties, deployment.properties["codeConfiguration"]
         return {
@@ -274,15 +275,24 @@ def _input(azure: Azure, given: Json) -> Json:
     return {"jobInputType": "uri_file" if kind == "UriFile" else "uri_folder", "uri": uri}
 
 
-def _place(given: Json) -> str:
-    """Where the output goes; empty for the default place. AzureError 501."""
+def _place(given: Json) -> tuple[str, str]:
+    """The folder that the output goes to, and the file in it; empty for what is not said.
+
+    An output of the type UriFile names both. AzureError 501.
+    """
     outputs: Json = given.get("outputData") or {}
     if len(outputs) > 1:
         raise not_played("several outputs of a batch deployment")
     for one in outputs.values():
-        return str(one.get("uri") or "")
+        uri = re.sub(r"^azureml:/(?=subscriptions/)", "azureml://", str(one.get("uri") or ""))
+        head, found, path = uri.partition("/paths/")
+        path = re.sub("/{2,}", "/", path).strip("/")
+        if one.get("jobOutputType") != "UriFile":
+            return f"{head}{found}{path}", ""
+        folder, _, file = path.rpartition("/")
+        return f"{head}{found}{folder}", file
     told: Json = given.get("outputDataset") or {}
     if not told.get("datastoreId"):
-        return ""
+        return "", ""
     store = str(told["datastoreId"]).rstrip("/").rpartition("/")[2]
-    return f"azureml://datastores/{store}/paths/{str(told.get('path') or '').strip('/')}"
+    return f"azureml://datastores/{store}/paths/{str(told.get('path') or '').strip('/')}", ""

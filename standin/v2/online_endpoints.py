@@ -147,6 +147,8 @@ class OnlineEndpoints:
         given: Json = body.get("properties") or {}
         if given.get("compute"):
             raise rules.not_played("Kubernetes online endpoints")
+        if given.get("publicNetworkAccess") == "Disabled":
+            raise rules.not_played("endpoints in a private network")
         with self.lock:
             known = self.endpoints.get(name.lower())
             endpoint = self._new(request, name, given) if known is None else known
@@ -170,7 +172,7 @@ class OnlineEndpoints:
             "description": given.get("description"),
             "properties": self._properties(request, endpoint, given, operation),
             "authMode": mode,
-            "publicNetworkAccess": given.get("publicNetworkAccess") or "Enabled",
+            "publicNetworkAccess": "Enabled",
         }
         headers = self.azure.v2.operations.headers(request, operation)
         return Answer(201, self.body(endpoint), headers)
