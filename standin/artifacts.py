@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .account import timestamp
+from .refusals import data_plane_error
 from .routing import API, Answer, AzureError, Json, Request, route
 
 if TYPE_CHECKING:
@@ -112,14 +113,10 @@ class Artifacts:
         for given in request.json().get("paths") or []:
             path = given["path"]
             if not self.create(origin, container, path):
-                errors[path] = {
-                    "error": {
-                        "code": "UserError",
-                        "message": f"Resource Conflict: ArtifactId {origin}/{container}/{path} "
-                        "already exists.",
-                        "details": [],
-                    }
-                }
+                message = (
+                    f"Resource Conflict: ArtifactId {origin}/{container}/{path} already exists."
+                )
+                errors[path] = data_plane_error(AzureError(409, "UserError", message))
                 continue
             artifacts[path] = self._artifact(origin, container, path)
             contents[path] = self._content(origin, container, path, "rcw")

@@ -107,10 +107,12 @@ class Computes:
         return {
             **given,
             "osType": given.get("osType") or "Linux",
-            "vmSize": given.get("vmSize") or "STANDARD_DS3_V2",
+            "vmSize": str(given.get("vmSize") or "STANDARD_DS3_V2").upper(),
             "vmPriority": PRIORITIES.get(str(given.get("vmPriority")).lower(), "Dedicated"),
             "subnet": given.get("subnet"),
             "isolatedNetwork": False,
+            "virtualMachineImage": None,
+            "enableBatchPrivateLink": False,
             "remoteLoginPortPublicAccess": given.get("remoteLoginPortPublicAccess") or "Enabled",
             "enableNodePublicIp": True,
             "scaleSettings": {
@@ -148,6 +150,7 @@ class Computes:
                 "description": compute.description,
                 "provisioningState": compute.state,
                 "provisioningErrors": None,
+                "provisioningWarnings": None,
                 "resourceId": None,
                 "createdOn": timestamp(compute.created or 1.0),
                 "modifiedOn": timestamp(compute.modified),

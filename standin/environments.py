@@ -15,6 +15,7 @@ from .account import timestamp
 from .images import CONTAINER, Image, Images, base_image, key_of
 from .interpreters import Recipe
 from .routing import API, Answer, AzureError, Json, Request, route
+from .run_definition import filled
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -39,7 +40,7 @@ class Version:
     @property
     def definition(self) -> Json:
         """The definition as the service answers it."""
-        return {"name": self.name, "version": self.version, **self.content}
+        return {"name": self.name, "version": self.version, **filled(self.content)}
 
 
 class Environments:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .account import timestamp
 from .odata import page
+from .refusals import data_plane_error
 from .routing import API, AzureError, Json, Request, route
 from .run_definition import answered
 from .runs import ORIGIN, Run, Runs
@@ -153,7 +154,7 @@ class History:
             try:
                 made[body["runId"]] = self._modify(request, experiment, body["runId"], body).dto()
             except AzureError as error:
-                errors[body["runId"]] = {"error": {"code": error.code, "message": error.message}}
+                errors[body["runId"]] = data_plane_error(error)
         return {"runs": made, "errors": errors}
 
     @of_experiment("GET", "/runs/{run}/details")
@@ -179,7 +180,7 @@ class History:
             "error": found.error,
             "warnings": list(found.warnings),
             "properties": dict(found.properties),
-            "inputDatasets": found.inputs,
+            "inputDatasets": found.lineage,
             "outputDatasets": [],
             "runDefinition": answered(found.definition),
             "logFiles": logs,

@@ -18,6 +18,7 @@ from .errors import AzureError
 from .images import ImageFailed
 from .interpreters import is_swap
 from .job_environment import job_environment
+from .refusals import data_plane_error
 from .routing import Json
 from .runs import ENDED, ORIGIN, Run
 
@@ -190,11 +191,9 @@ class Job:
 
 def run_error(code: str, message: str) -> Json:
     """The error of a failed run, in the keys of azureml-core's `ErrorResponse`."""
-    return {
-        "error": {"code": code, "message": message, "messageParameters": {}, "details": []},
-        "correlation": {},
-        "componentName": "execution-worker",
-    }
+    made = data_plane_error(AzureError(400, code, message))
+    made["error"]["messageParameters"] = {}
+    return made | {"componentName": "execution-worker"}
 
 
 def image_error(failure: ImageFailed) -> Json:

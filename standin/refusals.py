@@ -58,7 +58,7 @@ def refusal(host: str, path: str, error: AzureError) -> Answer:
     if path.startswith("/modelmanagement/"):
         flat = plain | {"statusCode": error.status, "details": []}
         return Answer(error.status, flat, headers)
-    return Answer(error.status, _data_plane(error), headers)
+    return Answer(error.status, data_plane_error(error), headers)
 
 
 def _additional() -> list[Json]:
@@ -118,7 +118,7 @@ def _mlflow(error: AzureError) -> Json:
     return {"error_code": code, "message": error.message}
 
 
-def _data_plane(error: AzureError) -> Json:
+def data_plane_error(error: AzureError) -> Json:
     """Source: ErrorResponse in the specifications of artifact, runHistory, datastore, …"""
     code = "UserError" if error.status < 500 else "ServiceError"
     said: Json = {"message": error.message, "details": []}

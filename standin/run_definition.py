@@ -119,6 +119,15 @@ def answered(definition: Json | None) -> Json | None:
     }
 
 
+def filled(environment: Json) -> Json:
+    """An environment whose sections have every field, as the environment service answers it."""
+    sections = {
+        name: {**fields, **(environment.get(name) or {})}
+        for name, fields in _ENVIRONMENT_SECTIONS.items()
+    }
+    return {**environment, **sections}
+
+
 def _environment(given: Json) -> Json:
     lower = {name.lower(): value for name, value in given.items()}
     return {**_fields(_ENVIRONMENT, lower), **_sections(_ENVIRONMENT_SECTIONS, lower)}

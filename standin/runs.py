@@ -99,6 +99,24 @@ class Run:
         return f"dcid.{self.id}"
 
     @property
+    def lineage(self) -> list[Json]:
+        """The datasets that it reads, with every field of each."""
+        plain: Json = {
+            "identifier": ("savedId", "registeredId", "registeredVersion"),
+            "inputDetails": ("inputName", "mechanism", "pathOnCompute"),
+        }
+        return [
+            {
+                **one,
+                **{
+                    key: {**dict.fromkeys(names), **(one.get(key) or {})}
+                    for key, names in plain.items()
+                },
+            }
+            for one in self.inputs
+        ]
+
+    @property
     def duration(self) -> str | None:
         """How long it ran, as .NET writes a span of time."""
         if not self.started or not self.ended:
@@ -143,7 +161,7 @@ class Run:
             "tags": dict(self.tags),
             "properties": dict(self.properties),
             "parameters": dict(self.params),
-            "inputDatasets": list(self.inputs),
+            "inputDatasets": self.lineage,
             "cancelUri": self.cancel_uri,
             "error": self.error,
             "warnings": list(self.warnings),

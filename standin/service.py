@@ -11,6 +11,9 @@ from .account import Principal, timestamp
 from .inference import Container
 from .routing import Json
 
+# What the service says of resources; azureml-core's general reader wants each of them.
+_RESOURCES = ("cpu", "cpuLimit", "memoryInGB", "memoryInGBLimit", "gpu")
+
 
 @dataclass
 class Service:
@@ -58,7 +61,10 @@ class Service:
             "deploymentType": "HttpRealtimeEndpoint",
             "createdBy": {"userName": self.creator.name if self.creator else None},
             "computeType": "ACI",
-            "containerResourceRequirements": self.request.get("containerResourceRequirements"),
+            "containerResourceRequirements": {
+                **dict.fromkeys(_RESOURCES),
+                **(self.request.get("containerResourceRequirements") or {}),
+            },
             "imageId": None,
             "imageDigest": None,
             "scoringUri": f"http://{self.host}/score" if healthy else None,

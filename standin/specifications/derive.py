@@ -66,12 +66,19 @@ class Package:
     def _field(self, line: ast.AnnAssign) -> dict[str, str]:
         call, target = line.value, line.target
         assert isinstance(call, ast.Call) and isinstance(target, ast.Name)
-        named = {one.arg: ast.literal_eval(one.value) for one in call.keywords if one.arg == "name"}
+        named = {
+            one.arg: ast.literal_eval(one.value)
+            for one in call.keywords
+            if one.arg in ("name", "visibility")
+        }
+        if "read" not in named.get("visibility", ["read"]):  # a secret: sent, never answered
+            return {}
         name = named.get("name", target.id)
         kind, optional = self.kind(line.annotation)
         if getattr(call.func, "id", "") == "rest_discriminator" and not kind.startswith("="):
             return {"?": name, name: "string!"}
-        return {name: kind if optional else kind + "!"}
+        empty = "?" if kind in ("integer", "number") else ""  # such numbers are null in recordings
+        return {name: kind + empty if optional else kind + "!"}
 
     def kind(self, node: ast.expr) -> tuple[str, bool]:
         """The notation of an annotation, and whether it may be left out."""
@@ -214,7 +221,8 @@ def derive(package: Package) -> dict[str, object]:
     pages = {root for root in roots if root.endswith("List") and root not in package.classes}
     types = reachable(package, (roots - pages) | {page.removesuffix("List") for page in pages})
     types |= {
-        page: {"value": f"[{page.removesuffix('List')}]!", "nextLink": "string"} for page in sorted(pages)
+        page: {"value": f"[{page.removesuffix('List')}]!", "nextLink": "string"}
+        for page in sorted(pages)
     }
     used = {name for fields in types.values() for kind in fields.values() for name in _names(kind)}
     return {

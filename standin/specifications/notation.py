@@ -3,9 +3,12 @@
 A field's type is written `string`, `integer`, `number`, `boolean`, `object`, `any`, `date-time`,
 `uuid`, `duration`, the name of a type, `[T]` a list, `{T}` a map, `=A,B` one of these words; `!` at
 its end: must be there and not be null. Without it a field may be absent or null, as the services
-write it in the recordings. A type's `+` names its base, `?` the field whose word says which of its
-subtypes a value is; `words` are enumerations by name. `read` and `always` name the fields that must
-be there (with `!`: and not be null) because clients read them, because every recording has them.
+write it in the recordings; a number may be null only where it is written `integer?`, `number?`.
+
+A type's `+` names its base, `?` the field whose word says which of its subtypes a value is; `words`
+are enumerations by name, `previews` fields that previews of the API add. `read` and `always` name
+the fields that must be there (with `!`: and not be null): because clients read them, because every
+recording has them. `learned/always.json` names more of the latter (see `learned.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import jsonschema  # type: ignore[import-untyped]
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).parent
+LEARNED = FOLDER / "learned" / "always.json"
 FORMATS = jsonschema.FormatChecker(formats=())
 _PLAIN = ("string", "integer", "number", "boolean", "object")
 
@@ -63,14 +67,19 @@ def _schema(kind: str) -> Json:
     return {"$ref": f"#/$defs/{kind}"}
 
 
-def _field(kind: str) -> Json:
-    """The schema of a field: null is let through where the field is not marked."""
-    if kind.endswith("!"):
-        return _schema(kind[:-1])
-    return {"if": {"not": {"type": "null"}}, "then": _schema(kind)}
+def _field(kind: str, always: list[str]) -> Json:
+    """The schema of a field: null is let through where it is not marked; an object has `always`."""
+    schema = _schema(kind.removesuffix("!"))
+    if always:
+        schema = {"allOf": [schema, {"required": always}]}
+    return (
+        schema
+        if kind.endswith("!") or kind in ("integer", "number")
+        else {"if": {"not": {"type": "null"}}, "then": schema}
+    )
 
 
-def _object(fields: dict[str, str], read: list[str]) -> Json:
+def _object(fields: dict[str, str], read: list[str], inside: dict[str, list[str]]) -> Json:
     """The schema of an object: no other keys, and those there that are marked or read."""
     filled = {name[:-1] for name in read if name.endswith("!")}
     kinds = {
@@ -84,7 +93,7 @@ def _object(fields: dict[str, str], read: list[str]) -> Json:
         raise ValueError(f"Read but not declared: {sorted(unknown)} of {sorted(fields)}")
     return {
         "type": "object",
-        "properties": {name: _field(kind) for name, kind in kinds.items()},
+        "properties": {name: _field(kind, inside.get(name, [])) for name, kind in kinds.items()},
         "required": sorted(needed),
         "additionalProperties": False,
     }
@@ -102,6 +111,7 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
+@cache
 def _fields(name: str) -> dict[str, dict[str, str]]:
     """All types of a file and of those that it uses: of the specification, later, the client's."""
     data = load(name)
@@ -128,6 +138,43 @@ def _read(name: str) -> dict[str, list[str]]:
         for kind, names in data.get(section, {}).items():
             read[kind] = read.get(kind, []) + names
     return read
+
+
+@cache
+def _learned() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """What recordings always have (see `learned`), by file, type and field."""
+    found: dict[str, dict[str, dict[str, list[str]]]] = {}
+    if LEARNED.exists():
+        found.update(json.loads(LEARNED.read_text(encoding="utf-8")))
+    return found
+
+
+def _whole(name: str, kind: str) -> tuple[dict[str, str], list[str]]:
+    """All fields of a type, and the names of its bases and itself."""
+    own = dict(_fields(name)[kind])
+    own.pop("?", None)
+    base = own.pop("+", None)
+    above, bases = _whole(name, base) if base else ({}, [])
+    return above | own, [*bases, kind]
+
+
+def concrete(name: str, kind: str, value: Json) -> tuple[str, dict[str, str]]:
+    """The type that a value of a kind is by its words, with its fields; none for a plain kind."""
+    known = _fields(name)
+    if kind not in known:
+        return kind, {}
+    if field := known[kind].get("?"):
+        word = str(value.get(field)).removeprefix("=")
+        for one in known:
+            fields, bases = _whole(name, one)
+            if kind in bases[:-1] and fields.get(field, "").strip("=!") == word:
+                return one, fields
+    return kind, _whole(name, kind)[0]
+
+
+def field_type(name: str, kind: str, field: str) -> str:
+    """The type of a field."""
+    return _whole(name, kind)[0][field].strip("!?")
 
 
 def _words(name: str) -> dict[str, list[str]]:
@@ -159,27 +206,18 @@ def _choice(field: str, subtypes: dict[str, str]) -> Json:
 @cache
 def definitions(name: str) -> Json:
     """The JSON schemas of all types of a file. ValueError when the file contradicts itself."""
-    fields, read = _fields(name), _read(name)
     schemas: Json = {one: {"enum": words} for one, words in _words(name).items()}
     subtypes: dict[tuple[str, str], dict[str, str]] = {}
-
-    def whole(kind: str) -> tuple[dict[str, str], list[str]]:
-        """The fields of a type with those of its bases, and those that must be there."""
-        own = dict(fields[kind])
-        base, field = own.pop("+", None), own.pop("?", None)
-        above, wanted = whole(base) if base else ({}, [])
-        if base and (chosen := above.pop("?", "")):
-            own_word = own.get(chosen, "")
-            if own_word.startswith("="):
-                subtypes.setdefault((base, chosen), {})[own_word.strip("=!")] = kind
-            above["?"] = chosen
-        merged = above | own | ({"?": field} if field else {})
-        return merged, wanted + read.get(kind, [])
-
-    for kind in fields:
-        merged, wanted = whole(kind)
-        merged.pop("?", None)
-        schemas[kind] = _object(merged, wanted)
+    learned, read = _learned().get(name, {}), _read(name)
+    for kind in _fields(name):
+        fields, bases = _whole(name, kind)
+        wanted = [one for base in bases for one in read.get(base, [])]
+        inside = learned.get(kind, {})
+        schemas[kind] = _object(fields, wanted + inside.get("", []), inside)
+        for base in bases[:-1]:
+            chosen = _fields(name)[base].get("?", "")
+            if fields.get(chosen, "").startswith("="):
+                subtypes.setdefault((base, chosen), {})[fields[chosen].strip("=!")] = kind
     for (base, field), words in subtypes.items():
         schemas[base] = _choice(field, words)
     return schemas

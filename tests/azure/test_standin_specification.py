@@ -11,6 +11,7 @@ import pytest
 from standin import StandIn
 from standin.specification import ROUTES, check, find, published
 from standin.specifications import coverage, notation
+from standin.specifications.mutations import Figures, measure, total
 from standin.specifications.witness import Witness, watched
 from tests.azure.client import Client
 
@@ -43,6 +44,7 @@ COMPUTE: dict[str, Any] = {
         "resourceId": None,
         "provisioningState": "Succeeded",
         "provisioningErrors": None,
+        "provisioningWarnings": None,
         "isAttachedCompute": False,
         "properties": {
             "vmSize": "STANDARD_NC6",
@@ -64,6 +66,7 @@ COMPUTE: dict[str, Any] = {
             "targetNodeCount": 1,
             "nodeStateCounts": {"preparingNodeCount": 0, "runningNodeCount": 0},
             "enableNodePublicIp": True,
+            "enableBatchPrivateLink": False,
         },
     },
 }
@@ -102,13 +105,19 @@ MODEL_ERROR = {
     "message": "Conflict",
     "details": [{"code": "ServiceExists", "message": "There is a service of that name."}],
 }
-DETAILS = {
+DETAILS: dict[str, Any] = {
     "runId": "r",
     "target": "c",
     "status": "Failed",
     "startTimeUtc": MOMENT,
+    "endTimeUtc": None,
+    "services": {},
     "error": ERROR,
+    "warnings": [],
     "properties": {"ContentSnapshotId": ID},
+    "inputDatasets": [],
+    "outputDatasets": [],
+    "runDefinition": None,
     "logFiles": {"user_logs/std_log.txt": "https://a.blob.core.windows.net/c/b"},
 }
 
@@ -121,6 +130,14 @@ ASSIGNMENT = {
         "principalId": ID,
         "principalType": "User",
         "scope": WORKSPACE,
+        "condition": None,
+        "conditionVersion": None,
+        "createdBy": ID,
+        "createdOn": MOMENT,
+        "delegatedManagedIdentityResourceId": None,
+        "description": None,
+        "updatedBy": ID,
+        "updatedOn": MOMENT,
     },
 }
 PASSWORD = {
@@ -458,3 +475,22 @@ def test_most_answers_given_to_the_sdk_are_covered(seen: Witness) -> None:
         "History", "Jobs", "Metrics", "MlflowTracking", "Models", "Services",
     }  # fmt: skip
     assert sum(seen.uncovered.values()) < sum(seen.conforming.values()) / 3
+
+
+def _holds(figures: Figures) -> None:
+    """What the check is to notice of answers whose keys are broken one at a time."""
+    assert figures.share("renamed") > 0.95 and figures.share("retyped") > 0.95
+    assert figures.share("removed") > 0.8
+
+
+def test_broken_answers_are_noticed(seen: Witness) -> None:
+    """A fixed sample of the keys of all answers to the SDK: taken away, renamed, retyped."""
+    figures = total(measure(seen.answers.values(), every=20))
+    assert figures.broken["retyped"] > 100
+    _holds(figures)
+
+
+@pytest.mark.sweep
+def test_every_broken_answer_is_noticed(seen: Witness) -> None:
+    """Every key of all answers to the SDK; `python -m standin.specifications.mutations` prints."""
+    _holds(total(measure(seen.answers.values())))
