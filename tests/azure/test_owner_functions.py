@@ -1,23 +1,27 @@
-"""amlkit's own tests of the owner's functions, where the SDK is: they need no stand-in."""
+"""amlkit's own tests of the owner's functions, where an SDK is: they need no stand-in."""
 
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
-from tests.conftest import ROOT, environment
+import pytest
+
+from tests.conftest import ROOT, Bake, environment
+from tests.environments import install
 
 
-def test_amlkits_tests_hold_with_the_sdk(sdk_venv: Path) -> None:
+@pytest.mark.parametrize("sdk", ["v1", "v2"])
+def test_amlkits_tests_hold_with_the_sdk(sdk: str, bake: Bake) -> None:
+    python = install(bake() if sdk == "v1" else bake(azureml_sdk=sdk), "setup-azure")
     done = subprocess.run(
         [
-            str(sdk_venv / "bin" / "python"),
+            str(python / "bin" / "python"),
             "-m",
             "pytest",
             "-q",
             "-p",
             "no:cacheprovider",
-            "tests/azureml_v1",
+            f"tests/azureml_{sdk}",
         ],
         cwd=ROOT / "amlkit",
         env=environment(),

@@ -69,6 +69,8 @@ class StoredTables:
         known = self.recorded(definition.name, definition.version)
         if known:
             kept = self.make_current(definition.name, {**known, **record})
+            if self.newer(definition.name, definition.version):
+                self.write_record(definition.name, kept)
             return self.asset(definition.name, kept)
         container = self.container()
         before, total = 0, table_size(definition.path)
@@ -200,14 +202,27 @@ class StoredTables:
             if raw is None:
                 self._unrecorded.add((name, version))
             return dict(json.loads(raw)) if raw else None
-        container = self.container()
-        names = re.compile(re.escape(f"data/{name}/") + r"[0-9a-f]{12}\.json")
-        found = container.walk_blobs(name_starts_with=f"data/{name}/")
-        records = [blob for blob in found if names.fullmatch(blob.name)]
-        if not records:
-            return None
-        newest = max(records, key=lambda blob: blob.last_modified)
-        return dict(json.loads(blobs.read(container, newest.name) or b"{}"))
+        newest = self._records(name)[-1:]
+        return self._read(newest[0]) if newest else None
+
+    def newer(self, name: str, content: str) -> Record | None:
+        """The record that was written after that of a content, if there is one of either.
+
+        The other SDK registered that table, and this one's newest asset is not current.
+        """
+        records = self._records(name)
+        own = f"{place_of(name, content)}.json"
+        return self._read(records[-1]) if own in records[:-1] else None
+
+    def _records(self, name: str) -> list[str]:
+        """The blobs of all records of a name, the one that was written last at the end."""
+        record = re.compile(re.escape(f"data/{name}/") + r"[0-9a-f]{12}\.json")
+        found = self.container().walk_blobs(name_starts_with=f"data/{name}/")
+        records = [blob for blob in found if record.fullmatch(blob.name)]
+        return [blob.name for blob in sorted(records, key=lambda blob: blob.last_modified)]
+
+    def _read(self, record: str) -> Record:
+        return dict(json.loads(blobs.read(self.container(), record) or b"{}"))
 
 
 def place_of(name: str, version: str) -> str:

@@ -131,7 +131,9 @@ def _is_local(error: BaseException) -> bool:
 
 def _said(error: BaseException) -> str:
     """The one sentence of an error that people can use."""
-    text = str(error) or type(error).__name__
+    text = re.sub(r"\x1b\[[\d;]*m", "", str(error)) or type(error).__name__  # v2 colours its own
+    if details := re.search(r"\(x\)\s*(.+?)\s*(?:\n\s*Resolutions:|\Z)", text, re.S):
+        text = details[1]
     found = re.search(
         r"\bMessage:\s*(.+?)\s*(?:\n\s*(?:InnerException|Details|Headers)|\Z)", text, re.S
     )

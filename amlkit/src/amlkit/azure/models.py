@@ -93,12 +93,10 @@ class SharedModels:
         measured = json.loads(tags.get("metrics", "{}"))
         properties = {metric: f"{value:.6g}" for metric, value in measured.items()}
         done = self.add(run, {**kept, "run_id": run.id}, properties)
-        self.connection.forget("models")
         numbers = range(int(champion.version) + 1 if champion else 1, int(done.version))
         between = self.numbered(name, numbers) if numbers else []
         if between and not accept(between[-1]):
             self.remove(done)
-            self.connection.forget("models")
             return None
         return done
 

@@ -30,11 +30,13 @@ class AzureData(StoredTables):
             if version is not None:
                 return None
             raise foreign(name)
-        if newest is not None and version in (None, tags["content"]):
-            return self.asset(name, {"number": str(newest.version), **tags})
-        record = self.recorded(name, version)
-        if record is not None and not record.get("number"):  # SDK v2 registered it
-            record = self.make_current(name, record)
+        record: Record | None
+        if newest is None or version not in (None, tags["content"]):
+            record = self.recorded(name, version)
+        else:
+            record = {"number": str(newest.version), **tags}
+            if version is None:
+                record = self.newer(name, tags["content"]) or record
         return self.asset(name, record) if record else None
 
     def register(self, name: str, record: Record, *, one: bool) -> str:
@@ -66,7 +68,6 @@ class AzureData(StoredTables):
         newest = self.dataset(name)
         if newest is not None and (newest.tags or {}).get("content") != record["content"]:
             newest.update(tags={key: record[key] for key in (*TAGS, "number")})
-            self.write_record(name, record)
             self.connection.forget("dataset")
         return record
 

@@ -11,6 +11,7 @@ from typing import Any
 from amlkit.azure import owners
 from amlkit.azure.compute import check_may_create
 from amlkit.azure.connection import on_azure, quiet
+from amlkit.azure.data import place
 from amlkit.azure.jobs import SharedJobs
 from amlkit.azure.log import SharedLog
 from amlkit.azure.parts import job_parts, without_champion
@@ -158,10 +159,14 @@ class AzureJobs(SharedJobs):
 
     def _dataset(self, asset: DataAsset | Model) -> Any:
         """A job's input as the SDK's `FileDataset`."""
-        if isinstance(asset, DataAsset):
+        if isinstance(asset, DataAsset) and asset.number:
             return self._data.dataset(asset.name, asset.number)
-        place = (self._data.datastore(ARTIFACT_STORE), _artifacts(asset))
-        return sdk_dataset().File.from_files(place, validate=False)
+        if isinstance(asset, DataAsset):  # SDK v2 registered it: there is no Dataset of it
+            store, path = place(asset.source)
+            files = (self._data.datastore(store), f"{path}/**")
+            return sdk_dataset().File.from_files(files, validate=False)
+        files = (self._data.datastore(ARTIFACT_STORE), _artifacts(asset))
+        return sdk_dataset().File.from_files(files, validate=False)
 
 
 def _artifacts(model: Model) -> str:

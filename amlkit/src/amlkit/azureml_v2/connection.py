@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from amlkit.azure.connection import SharedConnection
+from amlkit.azure.errors import chain
 from amlkit.azure.identity import KeptCredential, caller, credential
 
 
@@ -48,12 +49,17 @@ class Connection(SharedConnection):
 
 
 def if_there(ask: Callable[[], Any]) -> Any:
-    """What the SDK answers; None where Azure says that there is no such thing (404)."""
+    """What the SDK answers; None where Azure says that there is no such thing (404).
+
+    Of a name without versions the SDK says it in an error of its own.
+    """
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
         return ask()
-    except ResourceNotFoundError:
+    except Exception as error:
+        if not any(isinstance(one, ResourceNotFoundError) for one in chain(error)):
+            raise
         return None
 
 

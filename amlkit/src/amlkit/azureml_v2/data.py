@@ -31,6 +31,7 @@ class AzureData(StoredTables):
             if newest is not None and not tags.get("content") and newest.type in KINDS:
                 raise foreign(name)
             record: Record | None = tags if tags.get("content") else None
+            record = record and (self.newer(name, record["content"]) or record)
         else:
             known = self.sdk(name, version)
             record = self._own(known, version)
@@ -74,7 +75,6 @@ class AzureData(StoredTables):
         if newest is not None and (newest.tags or {}).get("content") != content:
             newest.tags = {**(newest.tags or {}), **{key: record[key] for key in TAGS}}
             self.connection.client.data.create_or_update(newest)
-            self.write_record(name, record)
             self.connection.forget("data", name, "latest")
         return record
 

@@ -46,6 +46,7 @@ class AzureModels(SharedModels):
     def remove(self, model: Model) -> None:
         """See `SharedModels.remove`: SDK v2 deletes no version, it hides it from lists."""
         self.connection.client.models.archive(model.name, model.version)
+        self.connection.forget("models", model.name)
 
     def numbered(self, name: str, numbers: range) -> list[Model]:
         """See `SharedModels.numbered`: one by one, since a list shows a new one late."""
@@ -71,8 +72,8 @@ class AzureModels(SharedModels):
         """Registers as the next number."""
         from azure.ai.ml.entities import Model as SdkModel
 
-        newest = self.every(name, latest=True)
-        number = int(newest[-1].version) + 1 if newest else 1
+        known = self.every(name)
+        number = int(known[-1].version) + 1 if known else 1
         for version in range(number, number + ATTEMPTS):
             asset = SdkModel(
                 name=name,
@@ -84,8 +85,12 @@ class AzureModels(SharedModels):
             )
             made = self._create(asset)
             if made is not None:
+                model = _model(made)
                 self.connection.forget("models", name)
-                return _model(made)
+                if version == number:  # else another came in between, which a list would show
+                    known = [*known, model]
+                    self.connection.kept(("models", name), partial(list, known))
+                return model
         raise WorkError(f"{ATTEMPTS} versions of {name} were registered meanwhile; run this again")
 
     def _create(self, asset: Any) -> Any:

@@ -1,0 +1,210 @@
+"""The drivers by SDK v2, beside what tests/parity shows: what is asked, found, kept and refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standin import StandIn
+from tests.azure.changes import changes
+from tests.azure.client_v2 import ClientV2
+from tests.azure.conftest import KEPT, AzureProject
+from tests.azure.test_data import table
+from tests.conftest import Bake
+from tests.environments import give
+from tests.foreign import replace_package
+from tests.forks import ForkServer, place_shim
+
+SDK = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity", "azure.storage.blob")
+# What `model.py` does, as a person writes it with the SDK alone.
+PLAIN = """
+import contextlib, io
+data, environment, version, code, package = given
+workspace = ml.workspaces.get(e["AML_WORKSPACE_NAME"])
+table = ml.data.get(data, label="latest")
+made = ml.environments.get(environment, version)
+job = ml.jobs.create_or_update(command(
+    code=code,
+    command=f"python -m {package}.train --data ${{{{inputs.data}}}} --target Sex --settings '{{}}'",
+    inputs={"data": Input(type="uri_folder", path=f"azureml:{data}:{table.version}")},
+    environment=made, experiment_name="plain"))
+with contextlib.redirect_stdout(io.StringIO()):
+    ml.jobs.stream(job.name)
+ml.jobs.download(job.name, download_path="plain")
+path = f"azureml://jobs/{job.name}/outputs/artifacts/paths/outputs/model/"
+model = ml.models.create_or_update(Model(name="plain", path=path, type="custom_model"))
+print(json.dumps(model.version))
+"""
+
+
+@pytest.fixture(scope="module")
+def two(
+    bake_anew: Bake, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AzureProject]:
+    """A repository of SDK v2 whose training is that of docs/contract.md."""
+    python = tmp_path_factory.mktemp("sdk") / "python"
+    rendered = bake_anew(project_name="Azure two", azureml_sdk="v2").path
+    project = AzureProject(rendered, standin, str(python))
+    replace_package(project.path)
+    give(project, "setup-azure")
+    real = project.path / ".venv-azure" / "bin" / "python"
+    with ForkServer(real, standin.caller, SDK, KEPT) as server:
+        place_shim(python, [str(real)], server.socket)
+        yield project
+
+
+@pytest.fixture(scope="module")
+def first(two: AzureProject, standin: StandIn) -> dict[str, Any]:
+    """What the drivers answered when nothing was there yet."""
+    return {name: two.done(name) for name in ("data", "environment", "model")}
+
+
+def test_contents_are_versions(first: dict[str, Any]) -> None:
+    versions = [first["data"]["data"]["version"], first["environment"]["environment"]["version"]]
+    assert all(re.fullmatch("[0-9a-f]{12}", version) for version in versions)
+    assert first["model"]["registered"] and first["model"]["model"]["version"] == "1"
+
+
+def test_the_workspace_shows_where_a_model_comes_from(
+    two: AzureProject, first: dict[str, Any], standin: StandIn, tmp_path: Path
+) -> None:
+    trained = first["model"]
+    client = ClientV2(standin, two.python, tmp_path)
+    seen = client.run(
+        f"""
+        job = ml.jobs.get({trained["run_id"]!r})
+        model = ml.models.get({trained["model"]["name"]!r}, "1")
+        data = ml.data.get({first["data"]["data"]["name"]!r}, label="latest")
+        print(json.dumps([job.inputs["data"].path, job.environment, job.tags, job.compute,
+                          model.job_name, model.tags, model.properties, data.type, data.version]))
+        """
+    )
+    data, environment, tags, compute, job_name, kept, properties, kind, version = seen
+    assert data.endswith(f":{version}") and kind == "uri_folder"
+    assert environment.endswith(first["environment"]["environment"]["version"])
+    assert (job_name, compute) == (trained["run_id"], None)
+    assert tags["data_version"] == kept["data_version"] == version
+    assert float(properties["accuracy"]) == pytest.approx(trained["metrics"]["accuracy"], abs=1e-5)
+
+
+def test_the_second_run_sends_nothing(
+    two: AzureProject, first: dict[str, Any], standin: StandIn
+) -> None:
+    mark = standin.journal.mark()
+    again = {name: two.done(name) for name in ("data", "environment", "model")}
+    assert changes(standin, mark) == []
+    assert again["model"]["run_id"] == first["model"]["run_id"]
+    assert not again["data"]["data"]["created"]
+
+
+def test_a_plain_script_asks_nearly_as_much(
+    two: AzureProject, first: dict[str, Any], standin: StandIn, tmp_path: Path
+) -> None:
+    """Both count: what is asked before, the looks at the job and its log, what is read after."""
+    job = re.compile(r"/mlflow/|/history/.*/artifacts/|/metadata/")  # its own requests
+
+    def asked(mark: int) -> list[str]:
+        entries = (f"{one.method} {one.path}" for one in standin.journal.since(mark))
+        return [one for one in entries if not job.search(one)]
+
+    mark = standin.journal.mark()
+    two.done("model", "--force", "--set", "model.name=ours")
+    ours, mark = asked(mark), standin.journal.mark()
+    environment = first["environment"]["environment"]
+    train = next(two.path.glob("src/*/train.py"))
+    [code] = (two.path / ".local-workspace" / "code").iterdir()
+    name = first["data"]["data"]["name"]
+    given = [name, environment["name"], environment["version"], str(code), train.parent.name]
+    assert ClientV2(standin, two.python, tmp_path).run(f"given = {given}\n{PLAIN}") == "1"
+    theirs = asked(mark)
+    assert len(ours) <= 1.3 * len(theirs), "\n".join([*ours, "", *theirs])
+
+
+def test_a_table_in_a_datastore_is_registered_where_it_lies(
+    two: AzureProject, first: dict[str, Any], standin: StandIn, tmp_path: Path
+) -> None:
+    """A file, which a job gets as a file; without a key, as the caller."""
+    container = standin.azure.datastores.container_of("workspaceblobstore")
+    rows = table(tmp_path / "customers.csv").read_bytes()
+    standin.blobs.put(container, "landing/customers.csv", rows)
+    where = ("--datastore", "workspaceblobstore", "--datastore-path", "landing/customers.csv")
+    standin.azure.blobs.shared_key_allowed = False
+    mark = standin.journal.mark()
+    try:
+        flags = ("--target", "good", "--name", "landed")
+        assert two.done("data", *where, *flags)["data"]["rows"] == 60
+        assert not standin.journal.find(method="PUT", host=r"\.blob\.", path_regex="", since=mark)
+        assert not standin.journal.find(path_regex="listSecrets", since=mark)
+    finally:
+        standin.azure.blobs.shared_key_allowed = True
+    assert not two.done("data", *where, *flags)["data"]["created"]
+    trained = two.done("model", "--set", "data.name=landed", "--set", "data.target=good")
+    assert trained["status"] == "Completed"
+
+
+def test_what_either_sdk_registered_is_found_by_the_other(
+    two: AzureProject, first: dict[str, Any], project: AzureProject, tmp_path: Path
+) -> None:
+    """As after `cruft update` with the other answer: the same workspace, the same name."""
+    a, b = table(tmp_path / "a.csv"), table(tmp_path / "b.csv", shift=1)
+    flags, name = ("--target", "good", "--name", "moved"), ("--set", "data.name=moved")
+    by_v1 = project.done("data", "--path", str(a), *flags)["data"]
+    assert two.done("model", *name, "--dry-run")["data"]["version"] == by_v1["version"]
+    assert two.done("model", *name, "--set", "data.target=good")["status"] == "Completed"
+    by_v2 = two.done("data", "--path", str(b), *flags)["data"]
+    assert project.done("model", *name, "--dry-run")["data"]["version"] == by_v2["version"]
+    again = two.done("data", "--path", str(a), *flags)["data"]
+    assert (again["version"], again["created"]) == (by_v1["version"], False)
+    assert two.done("model", *name, "--dry-run")["data"]["version"] == by_v1["version"]
+
+
+def test_a_run_is_left_to_itself_resumed_and_ended(
+    two: AzureProject, first: dict[str, Any]
+) -> None:
+    train = next(two.path.glob("src/*/train.py"))
+    text = train.read_text(encoding="utf-8")
+    train.write_text(f"import time\ntime.sleep(60)\n{text}", encoding="utf-8")
+    try:
+        left = two.done("model", "--no-wait")
+        assert not left["waited"]
+        waited = two.done("model", "--resume", left["run_id"], "--wait-minutes", "0.02")
+        assert waited["status"] not in ("Completed", "Failed")
+        assert two.done("model", "--cancel", left["run_id"])["status"] == "Canceled"
+    finally:
+        train.write_text(text, encoding="utf-8")
+    assert "no run" in two.drive("model", "--resume", "nothing").record["error"]
+
+
+def test_a_cluster_is_made_where_config_yml_lets_it(
+    two: AzureProject, first: dict[str, Any], standin: StandIn
+) -> None:
+    flags = ["--set", "azure.compute.name=made-by-two", "--set", "training.seed=3"]
+    refused = two.drive("model", *flags)
+    assert refused.code == 2 and "azure.compute.create" in refused.record["error"]
+    flags += ["--set", "azure.compute.create=true", "--set", "azure.compute.max_nodes=3"]
+    assert two.done("model", *flags)["status"] == "Completed"
+    [made] = standin.journal.find(method="PUT", path_regex="/computes/made-by-two")
+    assert made.status in (200, 201)
+
+
+def test_a_job_that_cannot_work_is_not_sent(
+    two: AzureProject, first: dict[str, Any], standin: StandIn
+) -> None:
+    driver = two.path / "src" / "model.py"
+    text = driver.read_text(encoding="utf-8")
+    driver.write_text(text.replace('inputs = {"data"', 'inputs = {"rows"'), encoding="utf-8")
+    mark = standin.journal.mark()
+    try:
+        answer = two.drive("model", "--force")
+    finally:
+        driver.write_text(text, encoding="utf-8")
+    assert answer.code == 1
+    assert answer.record["error"] == (
+        "training_job() in src/model.py: the command names ${{inputs.data}}, and the job's inputs "
+        "are: rows"
+    )
+    assert not standin.journal.find(method="PUT", path_regex="/jobs/", since=mark)
