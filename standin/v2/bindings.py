@@ -49,7 +49,12 @@ class Bound(Inputs):
 
     def resolve(self, text: str) -> str:
         """A command with the values of what it names."""
-        known = {"inputs": self.values, "outputs": self.outputs, "search_space": self.space}
+        # A sweep's step names what it searches as an input of its component.
+        known = {
+            "inputs": self.values | self.space,
+            "outputs": self.outputs,
+            "search_space": self.space,
+        }
 
         def section(found: re.Match[str]) -> str:
             named = EXPRESSION.findall(found[1])
@@ -63,7 +68,8 @@ class Bound(Inputs):
 
 def check_expressions(command: str, inputs: Json, outputs: Json, space: Json | None = None) -> None:
     """AzureError 400 where a command names what is not there."""
-    known = {"inputs": inputs, "outputs": outputs, "search_space": space or {}}
+    space = space or {}
+    known = {"inputs": {**inputs, **space}, "outputs": outputs, "search_space": space}
     bare = OPTIONAL.sub("", command)
     wrong = [f"{kind}.{name}" for kind, name in EXPRESSION.findall(bare) if name not in known[kind]]
     if wrong:

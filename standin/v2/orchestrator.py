@@ -69,6 +69,14 @@ class Orchestrator:
             status, error = "Failed", run_error("ServiceError", f"stand-in: {failure!r}")
         self.azure.runs.end(self.run, status if self.wanted else "Canceled", error)
 
+    def begin_other(self, name: str, given: Json, kind: type[Orchestrator]) -> Run:
+        """Begin a child that runs others itself."""
+        given = {**given, "experimentName": self.run.experiment.name}
+        record = self.azure.v2.jobs.record(name, given, self.record.creator, self.run.id)
+        self.children.append(record.run)
+        kind(self.azure, record).start()
+        return record.run
+
     def begin(self, name: str, given: Json, kind: str, space: Json | None = None) -> Run:
         """Begin a command as a child. AzureError when it cannot be begun."""
         jobs = self.azure.v2.jobs

@@ -1,8 +1,8 @@
 """Pipeline jobs: steps of components, really executed, as soon as what they need is there.
 
 Body: PipelineJob (machineLearningServices 2024-01-01-preview), the recordings pipeline_job of
-azure-sdk-for-python. Steps are commands; others are refused. Results of earlier runs are never
-reused: a step runs again.
+azure-sdk-for-python. Steps are commands, sweeps and pipelines; others are refused. Results of
+earlier runs are never reused: a step runs again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..job import run_error
 from ..routing import AzureError, Json
 from ..runs import ENDED, Run
-from . import bindings, command
+from . import bindings, command, steps, sweep
 from .orchestrator import POLL, Orchestrator
 
 if TYPE_CHECKING:
@@ -29,78 +29,45 @@ _LITERAL = ("string", "integer", "number", "boolean", "enum")
 _SETTINGS = ("on_init", "on_finalize")
 
 
-def component(azure: Azure, node: Json) -> Json:
-    """The specification of a step's component. AzureError 404, 501 for a kind not played."""
-    kind = str(node.get("type") or "command")
-    if kind != "command" or not node.get("componentId"):
-        raise AzureError(501, "StandInUnhandled", f"Steps of type {kind} are not played")
-    _, found = azure.v2.assets.find(str(node["componentId"]), "components")
-    spec: Json = found.properties["componentSpec"]
-    if spec.get("type", "command") != "command":
-        raise AzureError(
-            501, "StandInUnhandled", f"Components of type {spec['type']} are not played"
-        )
-    return spec
-
-
 def needs(node: Json) -> set[str]:
     """The steps whose outputs a step takes."""
     found = (_PARENT.findall(str(one.get("value"))) for one in (node.get("inputs") or {}).values())
     return {job for matches in found for _, job, _ in matches if job}
 
 
-def static(azure: Azure, given: Json, node: Json) -> Json:
-    """A step as a command, without its inputs and outputs."""
-    spec, settings = component(azure, node), given.get("settings") or {}
-    default = given.get("computeId") or settings.get("default_compute")
-    variables = node.get("environment_variables") or spec.get("environment_variables") or {}
-    resources = _camel({**(spec.get("resources") or {}), **(node.get("resources") or {})})
-    distribution = node.get("distribution") or spec.get("distribution") or {}
-    return {
-        "jobType": "Command",
-        "command": spec["command"],
-        "environmentId": _bare(spec.get("environment")),
-        "codeId": _bare(spec.get("code")),
-        "computeId": node.get("computeId") or default,
-        "environmentVariables": variables,
-        "resources": resources,
-        "distribution": {"distributionType": distribution["type"]} if distribution else None,
-        "limits": node.get("limits"),
-        "displayName": node.get("display_name") or node.get("name"),
-        "componentId": node["componentId"],
-    }
-
-
-def _bare(asset: object) -> str:
-    """`azureml:/subscriptions/…` as the ARM id that it is."""
-    return re.sub(r"^azureml:(?=/subscriptions/)", "", str(asset or ""))
-
-
-def _camel(given: Json) -> Json:
-    """`instance_count` → `instanceCount`."""
-    return {re.sub(r"_(\w)", lambda m: m[1].upper(), key): value for key, value in given.items()}
-
-
 def check(azure: Azure, given: Json) -> None:
     """AzureError for a pipeline that is refused, or cannot be honoured."""
-    nodes, inputs = given.get("jobs") or {}, given.get("inputs") or {}
+    for name, one in (given.get("inputs") or {}).items():
+        bindings.check_input(azure, name, one)
+    _check_steps(azure, given, set(given.get("inputs") or {}))
+
+
+def _check_steps(azure: Azure, given: Json, inputs: set[str]) -> None:
+    """The steps of a pipeline or of a pipeline component, with the names of its inputs."""
+    nodes = given.get("jobs") or {}
     if not nodes:
         raise AzureError(400, "UserError", "A pipeline needs at least one step.")
     if wished := [one for one in _SETTINGS if (given.get("settings") or {}).get(one)]:
         raise AzureError(501, "StandInUnhandled", f"Settings of pipelines not played: {wished}")
-    for name, one in inputs.items():
-        bindings.check_input(azure, name, one)
     for name, node in nodes.items():
-        spec = component(azure, node)
+        spec = steps.component(azure, node)
         for bound in (node.get("inputs") or {}).values():
             for text, job, _ in _PARENT.findall(str(bound.get("value"))):
                 if (text and text not in inputs) or (job and job not in nodes):
                     words = f"Step {name} takes what is not there: {bound['value']}"
                     raise AzureError(400, "UserError", words)
-        told = static(azure, given, node)
+        told = steps.static(spec, given, node)
+        if _PARENT.search(str(told["computeId"])):
+            told["computeId"] = None  # known when it begins
         told["inputs"] = {key: {"jobInputType": "literal"} for key in spec.get("inputs") or {}}
         told["outputs"] = spec.get("outputs") or {}
-        command.check(azure, told)
+        kind = told["jobType"]
+        if kind == "Pipeline":
+            _check_steps(azure, told, set(told["inputs"]))
+        elif kind == "Sweep":
+            sweep.check(azure, told)
+        else:
+            command.check(azure, told)
     _order(nodes)
 
 
@@ -154,8 +121,9 @@ class Pipeline(Orchestrator):
         )
 
     def _begin(self, name: str, node: Json) -> None:
-        spec = component(self.azure, node)
-        told = static(self.azure, self.given, node)
+        spec = steps.component(self.azure, node)
+        told = steps.static(spec, self.given, node)
+        told["computeId"] = self._value(str(told["computeId"] or ""))
         told["inputs"] = self._inputs(spec, node)
         told["outputs"] = self._outputs(spec, node)
         told["properties"] = {
@@ -164,7 +132,11 @@ class Pipeline(Orchestrator):
             "azureml.moduleName": str(spec.get("name")),
             "azureml.runsource": "azureml.StepRun",
         }
-        run = self.begin(str(uuid.uuid4()), told, "azureml.StepRun")
+        number, kinds = str(uuid.uuid4()), {"Sweep": sweep.Sweep, "Pipeline": Pipeline}
+        if told["jobType"] in kinds:
+            run = self.begin_other(number, told, kinds[told["jobType"]])
+        else:
+            run = self.begin(number, told, "azureml.StepRun")
         run.more |= {"name": spec.get("name"), "displayName": name}
         self.steps[name] = run
         self.say(f"Step {name} [{run.id}] was submitted.")
@@ -210,7 +182,11 @@ class Pipeline(Orchestrator):
         for name, wanted in (spec.get("outputs") or {}).items():
             bound = (node.get("outputs") or {}).get(name) or {}
             above = _OUTPUT.fullmatch(str(bound.get("value")))
-            said = self.given["outputs"].get(above[1]) or {} if above else _camel(bound)
+            said = (
+                (self.given.get("outputs") or {}).get(above[1]) or {}
+                if above
+                else steps.camel(bound)
+            )
             kept = ("uri", "mode", "assetName", "assetVersion")
             told[name] = {"jobOutputType": str(wanted.get("type") or "uri_folder").lower()} | {
                 key: said[key] for key in kept if said.get(key)

@@ -1,7 +1,7 @@
 """Sweep jobs: trials over a search space, each a command that is really executed.
 
 Body: SweepJob (machineLearningServices 2024-01-01-preview), the recordings sweep_job of
-azure-sdk-for-python. Early termination is not played; a trial's metric is its best value.
+azure-sdk-for-python. A trial's metric is its best value, as for the policies that end one early.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..job import run_error
 from ..routing import AzureError, Json
 from ..runs import ENDED, Run
-from . import command, search_space
+from . import command, early_termination, search_space
 from .orchestrator import POLL, Orchestrator
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def check(azure: Azure, given: Json) -> None:
     """AzureError for a sweep that is refused, or cannot be honoured."""
     space = given.get("searchSpace") or {}
     search_space.check(space, given.get("samplingAlgorithm") or {})
-    if given.get("earlyTermination"):
-        kind = given["earlyTermination"].get("policyType")
-        raise AzureError(501, "StandInUnhandled", f"Early termination by {kind} is not played")
+    early_termination.check(given.get("earlyTermination"))
     objective = given.get("objective") or {}
     if str(objective.get("goal")).lower() not in ("maximize", "minimize"):
         raise AzureError(400, "UserError", "The goal of a sweep is to maximize or to minimize.")
@@ -65,6 +63,7 @@ class Sweep(Orchestrator):
         most = int(limits.get("maxTotalTrials") or MOST_TRIALS)
         wide = min(int(limits.get("maxConcurrentTrials") or most), self._nodes())
         ends = time.monotonic() + command.seconds(str(limits.get("timeout") or "P7D"))
+        self.looked: dict[str, int] = {}  # how much of a trial the policy has judged
         drawn = search_space.samples(given["searchSpace"], given.get("samplingAlgorithm") or {})
         for number, values in enumerate(itertools.islice(drawn, most)):
             while self.wanted and len(self._running()) >= wide:
@@ -90,6 +89,28 @@ class Sweep(Orchestrator):
         if self.wanted and time.monotonic() > ends:
             self.say("The experiment timed out.")
             self.cancel()
+        policy = self.given.get("earlyTermination")
+        if policy and self.wanted:
+            self._end_early(policy)
+
+    def _end_early(self, policy: Json) -> None:
+        """End the trials that the policy gives up."""
+        series = {one.id: self._logged(one) for one in self.children}
+        maximize = str(self.given["objective"]["goal"]).lower() == "maximize"
+        for one in self._running():
+            count = len(series[one.id])
+            if self.looked.get(one.id) == count or not early_termination.due(policy, count):
+                continue
+            self.looked[one.id] = count
+            if early_termination.loses(policy, one.id, series, maximize=maximize):
+                self.say(f"Job {one.id} was ended early by {policy['policyType']}.")
+                self.azure.jobs.jobs[one.id].cancel()
+
+    def _logged(self, run: Run) -> list[float]:
+        """The values of the primary metric that a trial has logged."""
+        metric = str(self.given["objective"]["primaryMetric"])
+        found = self.azure.metrics.of_run(run.id).get(metric)
+        return [point["value"] for point in found.points()] if found else []
 
     def _begin(self, number: int, values: Json) -> None:
         name = f"{self.run.id}_{number}"
@@ -104,8 +125,7 @@ class Sweep(Orchestrator):
         best = max if str(objective["goal"]).lower() == "maximize" else min
         scores: dict[str, float] = {}
         for one in self.children:
-            logged = self.azure.metrics.of_run(one.id).get(metric)
-            points = [point["value"] for point in logged.points()] if logged else []
+            points = self._logged(one)
             if points and one.status == "Completed":
                 scores[one.id] = best(points)
         if scores:
@@ -116,6 +136,8 @@ class Sweep(Orchestrator):
                 "best_metric_status": "Succeeded",
                 "best_data_container_id": self.azure.runs.get(chosen).container,
             }
+            for output in self.azure.v2.run_outputs.of(chosen):  # the sweep's are its best trial's
+                self.azure.v2.run_outputs.hand_up(self.run.id, output, chosen, output)
             self.say(f"The best trial is {chosen}: {metric} {scores[chosen]}")
         failed = [one.id for one in self.children if one.status == "Failed"]
         if failed and len(failed) == len(self.children):
@@ -131,7 +153,7 @@ def body(given: Json, run: str) -> Json:
         "searchSpace": given["searchSpace"],
         "samplingAlgorithm": given.get("samplingAlgorithm"),
         "limits": {"jobLimitsType": "Sweep", **(given.get("limits") or {})},
-        "earlyTermination": None,
+        "earlyTermination": given.get("earlyTermination"),
         "objective": objective | {"goal": str(objective["goal"]).capitalize()},
         "trial": {
             "codeId": told.get("codeId"),

@@ -11,7 +11,7 @@ import pytest
 
 from standin import StandIn
 from standin.routing import AzureError
-from standin.v2 import pipeline, search_space, sweep, triggers
+from standin.v2 import early_termination, pipeline, search_space, sweep, triggers
 from standin.v2.kinds import KINDS
 from standin.v2.schedules import Schedule
 from tests.azure.client_v2 import ClientV2
@@ -28,16 +28,26 @@ import os, sys
 rows = open(os.path.join(sys.argv[1], "prepared.txt")).read()
 os.makedirs(sys.argv[2], exist_ok=True)
 open(os.path.join(sys.argv[2], "model.txt"), "w").write(f"{rows} {sys.argv[3:]}")
+if sys.argv[3:] == ["--lr", "0.5"]:
+    from metric import log
+    log(1.0)
 """,
-    "trial": """
-import json, os, sys, time, urllib.request
-alpha, e = float(sys.argv[1]), os.environ
-uri = e["MLFLOW_TRACKING_URI"].replace("azureml://", "https://").rstrip("?")
-body = {"run_id": e["MLFLOW_RUN_ID"], "key": "loss", "value": (alpha - 0.2) ** 2,
-        "timestamp": int(time.time() * 1000), "step": 0}
-urllib.request.urlopen(urllib.request.Request(
-    uri + "/api/2.0/mlflow/runs/log-metric", json.dumps(body).encode(),
-    {"Authorization": "Bearer " + e["MLFLOW_TRACKING_TOKEN"], "Content-Type": "application/json"}))
+    "copy": """
+import os, shutil, sys
+shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True)
+""",
+    "trial": "import sys\nfrom metric import log\nlog((float(sys.argv[1]) - 0.2) ** 2)\n",
+    "metric": """
+import json, os, time, urllib.request
+def log(value):
+    e = os.environ
+    uri = e["MLFLOW_TRACKING_URI"].replace("azureml://", "https://").rstrip("?")
+    body = {"run_id": e["MLFLOW_RUN_ID"], "key": "loss", "value": value,
+            "timestamp": int(time.time() * 1000), "step": 0}
+    head = {"Authorization": "Bearer " + e["MLFLOW_TRACKING_TOKEN"],
+            "Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(
+        uri + "/api/2.0/mlflow/runs/log-metric", json.dumps(body).encode(), head))
 """,
 }
 
@@ -62,20 +72,38 @@ prepare = ml.components.create_or_update(step("prepare",
 train = step("train", "${{inputs.data}} ${{outputs.model}} $[[--lr ${{inputs.lr}}]]",
     {"data": Input(type="uri_folder"), "lr": Input(type="number", optional=True)},
     {"model": Output(type="uri_folder")})
+copy = step("copy", "${{inputs.data}} ${{outputs.model}}",
+    {"data": Input(type="uri_folder")}, {"model": Output(type="uri_folder")})
 broken = step("absent", "${{inputs.data}}", {"data": Input(type="uri_folder")}, {})
 
 @dsl.pipeline(compute="serverless")
-def whole(rows, lr):
+def whole(rows: Input(type="uri_folder"), lr: float):
     prepared = prepare(rows=rows, n=3)
     with_lr = train(data=prepared.outputs.out, lr=lr)
     without = train(data=prepared.outputs.out)
     return {"model": with_lr.outputs.model, "other": without.outputs.model}
 
 @dsl.pipeline(compute="serverless")
+def named(rows, lr):
+    return {"model": train(data=prepare(rows=rows).outputs.out, lr=lr).outputs.model}
+
+@dsl.pipeline(compute="serverless")
 def failing(rows):
     first = prepare(rows=rows)
     broken(data=first.outputs.out)
     train(data=first.outputs.out)
+
+@dsl.pipeline(compute="serverless")
+def outer(rows, where):
+    first = whole(rows=rows, lr=0.3)
+    first.name = "inner"
+    again = prepare(rows=rows)
+    search = train(data=again.outputs.out, lr=Choice([0.5])).sweep(
+        primary_metric="loss", goal="maximize", sampling_algorithm="grid", compute=where)
+    search.set_limits(max_total_trials=1, max_concurrent_trials=1, timeout=300)
+    search.name = "searched"
+    taken = copy(data=search.outputs.model)
+    return {"taken": taken.outputs.model}
 
 def ended(job):
     while ml.jobs.get(job.name).status not in ("Completed", "Failed", "Canceled"):
@@ -88,6 +116,7 @@ def children(job):
 
 rows = Input(type="uri_folder", path="rows")
 pipe = ml.jobs.create_or_update(whole(rows=rows, lr=0.1), experiment_name="steps")
+deep = ml.jobs.create_or_update(outer(rows=rows, where="cpu-cluster"), experiment_name="steps")
 bad = ml.jobs.create_or_update(failing(rows=rows), experiment_name="steps")
 trial = command(code="src", command="python trial.py ${{inputs.alpha}}", inputs={"alpha": 1.0},
     environment="steps:1", experiment_name="steps", compute="cpu-cluster")
@@ -98,7 +127,7 @@ tried.experiment_name = "steps"
 tried = ml.jobs.create_or_update(tried)
 
 nightly = JobSchedule(name="nightly", trigger=CronTrigger(expression="0 2 * * *", time_zone="UTC"),
-    create_job=whole(rows=rows, lr="${{name}}"))
+    create_job=named(rows=rows, lr="${{name}}"))
 made = ml.schedules.begin_create_or_update(nightly).result()
 begun = ml.schedules.trigger("nightly")
 seen = {"schedule": [made.name, made.is_enabled, made.trigger.expression]}
@@ -120,6 +149,10 @@ path = f"azureml://jobs/{pipe.name}/outputs/model"
 seen["model"] = ml.models.create_or_update(Model(name="steps", path=path)).job_name == pipe.name
 ml.jobs.download(pipe.name, download_path="log")
 seen["log"] = open("log/artifacts/logs/azureml/executionlogs.txt").read()
+seen["nested"] = [ended(deep).status, children(deep)]
+seen["nested"][1] = [one for one in seen["nested"][1] if one[0] != "again"]
+ml.jobs.download(deep.name, download_path="deep", output_name="taken")
+seen["taken"] = open("deep/named-outputs/taken/model.txt").read()
 seen["bad"] = [ended(bad).status, children(bad)]
 seen["scheduled"] = [begun.job_name.rpartition("-")[0], ended(ml.jobs.get(begun.job_name)).status]
 ml.jobs.download(begun.job_name, download_path="nightly", output_name="model")
@@ -169,6 +202,45 @@ def test_a_sweep_names_its_best_trial(seen: dict[str, Any]) -> None:
     assert seen["sweep"] == ["Completed", True, 0.0, "sweep"]
     assert seen["trials"] == 3
     assert seen["best"] == {"hyperparameters": '{"alpha": 0.2}'}
+
+
+def test_a_pipeline_is_a_step_and_a_sweep_is_too(seen: dict[str, Any]) -> None:
+    """The step after the sweep takes what its best trial wrote."""
+    assert seen["nested"] == [
+        "Completed",
+        [["inner", "Completed"], ["searched", "Completed"], ["taken", "Completed"]],
+    ]
+    assert seen["taken"] == "xx ['--lr', '0.5']"
+
+
+SERIES = {"a": [9.0, 9.0], "b": [8.0, 8.5], "c": [1.0, 2.0], "d": []}
+
+
+@pytest.mark.parametrize(
+    ("policy", "maximize", "lost"),
+    [
+        ({"policyType": "Bandit", "slackFactor": 0.2}, True, ["c"]),
+        ({"policyType": "Bandit", "slackAmount": 0.1}, True, ["b", "c"]),
+        ({"policyType": "Bandit", "slackFactor": 0.5}, False, ["a", "b"]),
+        ({"policyType": "MedianStopping"}, True, ["c"]),
+        ({"policyType": "MedianStopping"}, False, ["a"]),
+        ({"policyType": "TruncationSelection", "truncationPercentage": 40}, True, ["c"]),
+    ],
+)
+def test_a_policy_ends_the_trials_that_lose(
+    policy: dict[str, Any], maximize: bool, lost: list[str]
+) -> None:
+    """By the best of what each has logged so far; one that logged nothing is left alone."""
+    early_termination.check(policy)
+    judged = [one for one, values in SERIES.items() if values]
+    ended = [o for o in judged if early_termination.loses(policy, o, SERIES, maximize=maximize)]
+    assert ended == lost
+
+
+def test_a_policy_waits_and_counts() -> None:
+    """Every n-th value, after a delay."""
+    policy = {"policyType": "MedianStopping", "evaluationInterval": 2, "delayEvaluation": 3}
+    assert [one for one in range(8) if early_termination.due(policy, one)] == [4, 6]
 
 
 def test_a_schedule_begins_jobs(seen: dict[str, Any]) -> None:
@@ -291,7 +363,8 @@ GOOD = {
     ("given", "status", "words"),
     [
         ({"samplingAlgorithm": {"samplingAlgorithmType": "Bayesian"}}, 501, "Bayesian"),
-        ({"earlyTermination": {"policyType": "Bandit"}}, 501, "Bandit"),
+        ({"earlyTermination": {"policyType": "Bandit"}}, 400, "slack"),
+        ({"earlyTermination": {"policyType": "Guess"}}, 400, "Guess"),
         ({"searchSpace": {}}, 400, "search_space.a|empty"),
         ({"searchSpace": {"b": ["choice", [[1]]]}}, 400, "search_space.a"),
         ({"searchSpace": {"a": ["guess", []]}}, 400, "guess"),
