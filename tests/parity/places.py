@@ -44,27 +44,27 @@ class Place:
         """The owner's package."""
         return next(self.project.path.glob("src/*/train.py")).parent
 
-    def start(self, driver: str, *flags: str) -> subprocess.Popen[str]:
-        """A driver with `--json`, under way."""
+    def start(self, driver: str, *flags: str, **more: str) -> subprocess.Popen[str]:
+        """A driver with `--json`, under way; `more` are environment variables."""
         where = () if self.standin else ("--local",)
         return subprocess.Popen(
             [self.python, f"src/{driver}.py", "--json", *where, *flags],
             cwd=self.project.path,
-            env=self.variables if self.standin else environment(),
+            env={**(self.variables or environment()), **more},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",
         )
 
-    def drive(self, driver: str, *flags: str) -> Answer:
+    def drive(self, driver: str, *flags: str, **more: str) -> Answer:
         """A driver with `--json`, to its end."""
-        process = self.start(driver, *flags)
+        process = self.start(driver, *flags, **more)
         out, err = process.communicate(timeout=300)
         return Answer(process.returncode, json.loads(out), err)
 
-    def done(self, driver: str, *flags: str) -> dict[str, Any]:
+    def done(self, driver: str, *flags: str, **more: str) -> dict[str, Any]:
         """What a driver that must succeed answered."""
-        answer = self.drive(driver, *flags)
+        answer = self.drive(driver, *flags, **more)
         assert answer.code == 0, answer.said
         return answer.record
 

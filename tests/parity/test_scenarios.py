@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,27 @@ CANNOT = {
     ("expired_token", "local"): NO_SERVICE,
     ("throttled", "local"): NO_SERVICE,
     ("forbidden", "local"): NO_SERVICE,
+    ("promotion", "local"): "this machine is one workspace",
 }
 
 
 def parameters(**given: Any) -> tuple[str, str]:
     """The flag that tells the package's train.py something."""
     return "--set", f"training.parameters={given}"
+
+
+@contextmanager
+def changed(file: Path, end: str = "\n# another line\n") -> Iterator[None]:
+    """A file of the owner's with more at its end, meanwhile."""
+    before = file.read_text(encoding="utf-8")
+    file.write_text(before + end, encoding="utf-8")
+    yield
+    file.write_text(before, encoding="utf-8")
+
+
+def bytes_of(folder: Path) -> set[tuple[str, bytes]]:
+    """The names and bytes of the files below a folder."""
+    return {(path.name, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +86,8 @@ def test_second(place: Place, first: dict[str, dict[str, Any]]) -> None:
 
 
 def test_changed_line(place: Place, first: dict[str, dict[str, Any]]) -> None:
-    train = place.package / "train.py"
-    train.write_text(train.read_text(encoding="utf-8") + "\n# another line\n", encoding="utf-8")
-    trained = place.done("model")
+    with changed(place.package / "train.py"):
+        trained = place.done("model")
     assert trained["run_id"] != first["model"]["run_id"]
     assert (trained["registered"], trained["model"]["version"]) == (True, "2")
     environment = place.done("environment")["environment"]
@@ -95,14 +110,9 @@ def test_failed_job(place: Place, first: dict[str, dict[str, Any]]) -> None:
 
 
 def test_failed_smoke_test(place: Place, first: dict[str, dict[str, Any]]) -> None:
-    score = place.package / "score.py"
-    before = score.read_text(encoding="utf-8")
     broken = "\n\ndef run(raw_data):\n    return {'predictions': []}\n"
-    score.write_text(before + broken, encoding="utf-8")
-    try:
+    with changed(place.package / "score.py", broken):
         answer = place.drive("deploy", "--model-version", "1")
-    finally:
-        score.write_text(before, encoding="utf-8")
     assert answer.code == 1, answer.said
     assert answer.record["rolled_back"] and not answer.record["switched"]
     status = place.done("deploy", "--status")
@@ -168,3 +178,42 @@ def test_forbidden(place: Place, first: dict[str, dict[str, Any]]) -> None:
     assert "AzureML Data Scientist" in answer.record["error"]
     [line] = [line for line in answer.said.splitlines() if line.startswith("error: ")]
     assert account.client_secret not in line
+
+
+def test_promotion(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    """What staging serves, not the newest, goes by its bytes to a workspace of production's own."""
+    assert place.standin
+    group, name = f"prod-{place.name}-rg", f"prod-{place.name}-ws"
+    variables = place.standin.add_workspace(group, name)
+    config = place.project.path / "config.yml"
+    text = config.read_text(encoding="utf-8")
+    for key in ("subscription_id", "resource_group", "workspace_name"):
+        value = getattr(place.standin.account, key)
+        text = re.sub(rf"(?m)^  {key}: .*$", f'  {key}: "{value}"', text)
+    config.write_text(text, encoding="utf-8")
+    with (place.project.path / "config.prod.yml").open("a", encoding="utf-8") as file:
+        file.write(f"\nazure:\n  resource_group: {group}\n  workspace_name: {name}\n")
+    production = ("--env", "prod")
+
+    serves = place.done("deploy", "--status")["model"]["version"]
+    mark = place.mark()
+    due = place.done("deploy", *production, "--status")["due"]  # with the variables of staging
+    assert (due["is"], due["version"]) == (True, serves)
+    looked = [entry.path for entry in place.standin.journal.since(mark)]
+    assert any(f"/workspaces/{name}/" in path for path in looked)
+    with changed(place.package / "score.py"):
+        other = place.done("deploy", *production, "--due", **variables)
+    assert not other["switched"] and "another code" in other["due"]["reason"]
+    another = place.done("deploy", *production, "--due", "--model-version", "99", **variables)
+    assert not another["switched"]
+
+    done = place.done("deploy", *production, "--due", "--model-version", serves, **variables)
+    assert done["switched"]
+    mark = place.mark()
+    again = place.done("deploy", *production, "--due", **variables)
+    assert not again["switched"] and "serves as it should" in again["due"]["reason"]
+    assert place.changed(mark) == []
+    # What the driver read from each workspace's storage.
+    home = place.project.path / ".local-workspace" / "azure" / place.standin.account.subscription_id
+    read = [bytes_of(home / one / "models") for one in (place.standin.account.workspace_name, name)]
+    assert read[1] and read[1] <= read[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 from amlkit import cli
 from amlkit.calls import Calls
-from amlkit.flow import due, serving, switch, traffic
+from amlkit.flow import due, promotion, serving, switch, traffic
 from amlkit.flow.scoring import check, score
 from amlkit.flow.served import Key, Served
 from amlkit.records import Deployment, Endpoint, Model, WorkError
@@ -125,7 +125,7 @@ def deploy(context: cli.Context, found: due.Due | None = None) -> Served:
             f"on {workspace.name}, in environment {definition.environment.name}",
         )
         return Served(name, before, model, lines=lines, more={"dry_run": True})
-    examples = serving.examples_of(workspace, model)
+    examples = promotion.examples_of(context, model)
     try:
         objection, how = found.objection if found else None, settings.azure.traffic
         outcome = switch.deploy(workspace, definition, examples, say, objection, how)
@@ -159,7 +159,7 @@ def rollback(context: cli.Context) -> Served:
         model = serving.find_version(workspace.models.versions(model_name), version)
         if model is None:
             raise WorkError(f"{model_name}:{version} is no longer registered")
-        return serving.examples_of(workspace, model)
+        return promotion.examples_of(context, model)
 
     package = context.settings.project.package
     return conclude(context, switch.roll_back(workspace, name, rows, context.say, package), None)

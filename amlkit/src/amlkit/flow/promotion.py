@@ -7,8 +7,10 @@ whose code and serving environment are those that staging serves it with.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from amlkit import cli, content
 from amlkit.flow import serving
@@ -120,6 +122,25 @@ def promote(context: cli.Context, origin: Origin, model: Model) -> Model:
         )
     context.say(f"it is {made.name}:{made.version} on {context.workspace.name}")
     return made
+
+
+def examples_of(context: cli.Context, model: Model) -> Mapping[str, Any]:
+    """Rows for the smoke test; of a promoted model, where it has none beside it, its data asset's.
+
+    Raises:
+        WorkError: there are none there either.
+    """
+    try:
+        return serving.examples_of(context.workspace, model)
+    except WorkError:
+        origin = find_origin(context) if FROM in model.tags else None
+        if origin is None:
+            raise
+        name, _, version = model.tags[FROM].rpartition("/")[2].rpartition(":")
+        source = serving.find_version(origin.workspace.models.versions(name), version)
+        if source is None:
+            raise
+        return serving.examples_of(origin.workspace, source)
 
 
 def unmade(versions: list[Model], model: Model) -> Model:
