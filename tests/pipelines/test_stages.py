@@ -293,6 +293,19 @@ def test_of_the_runs_that_wait_for_an_environment_the_newest_deploys(project: Pl
     assert line.finish(first).result == SUCCEEDED
 
 
+@pytest.mark.parametrize("target", ["staging", "production"])
+def test_of_deployments_by_hand_that_wait_none_is_dropped(project: Played, target: str) -> None:
+    """A rollback that somebody asked for gives way to no other run of the pipeline."""
+    project.service.locks = {f"{project.slug}-staging", project.production}
+    line = Line(project.service, "pipelines/deployment.yml")
+    asked: list[dict[str, Any]] = [{}, {"rollback": True}, {"modelVersion": "4"}]
+    going = [line.begin(commit=COMMIT, parameters={"target": target, **one}) for one in asked]
+    for one in going:
+        line.advance(one)
+    assert [one.at.partition(" ")[0] for one in going] == ["holds", "waits", "waits"]
+    assert [line.finish(one).result for one in going] == [SUCCEEDED] * 3
+
+
 @pytest.mark.parametrize(
     ("target", "environment"), [("staging", "-staging"), ("production", "-prod")]
 )

@@ -21,6 +21,7 @@ from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.results import Run
 from tests.pipelines.runner.service import Service
 from tests.pipelines.runner.variables import Secret, leaks
+from tests.pipelines.runner.watching import Watch
 
 # Where packages come from: reached as on a hosted machine, everything else is the stand-in's.
 INDEXES = ("pypi.org", "files.pythonhosted.org", "127.0.0.1", "localhost")
@@ -95,9 +96,11 @@ class Organisation:
         git(self.path, *AUTHOR, "revert", "--no-edit", "HEAD")
 
     def run(self, file: str = "azure-pipelines.yml", **how: Any) -> Run:
-        """Run a pipeline; no secret may stand in what it printed or kept, no macro be unknown."""
-        run = self.service.start(file, **how)
+        """Run a pipeline; no secret may stand in what it printed or kept, nor be an argument."""
         secrets = {self.standin.account.client_secret, self.service.access_token}
+        with Watch(secrets) as watch:
+            run = self.service.start(file, **how)
+        assert watch.found == set()
         kept = [path for path in run.folder.rglob("*") if path.is_file()]
         texts = [("the log", run.log.encode()), ("a summary", "".join(run.summaries).encode())]
         texts += [(path.name, path.read_bytes()) for path in kept]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import random
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,15 +51,19 @@ def first(team: Organisation) -> Run:
 def unchanged(team: Organisation, first: Run) -> tuple[Run, list[str]]:
     """The run after it, with nothing changed, and its requests that changed something."""
     mark = team.standin.journal.mark()
-    run = team.run(reason="Schedule")
+    run = team.run(reason="Schedule", **PASSED)
     return run, team.changes(mark)
 
 
 @pytest.fixture(scope="module")
 def own_agent(team: Organisation, first: Run, unchanged: tuple[Run, list[str]]) -> None:
-    """From here on the team has an agent of its own and few unit tests."""
+    """From here on the team has an agent of its own, few unit tests and little of the sample.
+
+    The first run went all the way of the sample, and the steps are the same here.
+    """
     team.use_own_agent()
     team.keep_tests("features")
+    team.edit("pipelines/checks.yml", "in data environment model deploy; do", "in data; do")
     team.push("an agent of our own, few tests")
 
 
@@ -115,7 +120,7 @@ def test_with_nothing_changed_one_job_looks_and_writes_nothing(
 ) -> None:
     run, changes = unchanged
     assert run.result == "Succeeded", run.failed
-    assert run.agent_jobs == ["ci.check", "train.train"]
+    assert run.agent_jobs == ["train.train"]  # beside CI's
     assert "has the same inputs" in run.log
     found = outputs(run)
     assert (found["staging.due"], found["production.due"]) == ("false", "false")
@@ -125,10 +130,18 @@ def test_with_nothing_changed_one_job_looks_and_writes_nothing(
         print(f"{step.seconds:6.1f} s {step.title}")
 
 
-def test_a_pull_request_runs_ci_and_nothing_else(team: Organisation, own_agent: None) -> None:
+@pytest.fixture(scope="module")
+def refused(team: Organisation, own_agent: None) -> Run:
+    """The first on one's own agent: of a table of noise."""
+    shuffle_target(team.path / "data" / "penguins.csv")
+    team.push("a table of noise")
+    run = team.run(reason="IndividualCI", **PASSED)
+    team.undo()
+    return run
+
+
+def test_a_pull_request_runs_ci_and_nothing_else(team: Organisation, refused: Run) -> None:
     """On an agent that keeps its folder, where Azure's SDK is in an environment beside CI's."""
-    warm = team.run(**PASSED)
-    assert warm.result == "Succeeded", warm.failed
     mark = team.standin.journal.mark()
     run = team.run(reason="PullRequest", branch="refs/pull/1/merge")
     assert run.results == {"ci": "Succeeded"}, run.failed
@@ -150,16 +163,13 @@ def test_a_failing_ci_stops_everything(team: Organisation, own_agent: None) -> N
     team.undo()
     assert run.results == dict(zip(STAGES, ["Failed", *["Skipped"] * 3], strict=True))
     assert run.stages["ci"].reason.startswith("Lint, format, types: exit code ")
+    # That no test has run is no second fault.
+    assert [step.title for step in run.steps if step.result == "Failed"] == ["Lint, format, types"]
     assert team.standin.journal.since(mark) == []
 
 
-def test_a_gate_that_refuses_skips_the_deployment_and_says_why(
-    team: Organisation, own_agent: None
-) -> None:
-    shuffle_target(team.path / "data" / "penguins.csv")
-    team.push("a table of noise")
-    run = team.run(reason="IndividualCI", **PASSED)
-    team.undo()
+def test_a_gate_that_refuses_skips_the_deployment_and_says_why(refused: Run) -> None:
+    run = refused
     assert run.result == "Succeeded", run.failed
     assert run.agent_jobs == ["train.train"]
     found = outputs(run)
@@ -189,51 +199,103 @@ def test_a_staging_that_fails_stops_production(team: Organisation, failed_stagin
     assert served(team) == ("1", "1")
 
 
-def test_the_schedule_makes_up_for_what_failed(team: Organisation, failed_staging: Run) -> None:
-    """And an approval that times out passes for success, with production as it was."""
+@pytest.fixture(scope="module")
+def made_up(team: Organisation, failed_staging: Run) -> Run:
+    """By the schedule. What is due in production is not known, and nobody approves it in time."""
     team.service.approvals[f"{team.slug}-prod"] = TIMED_OUT
-    run = team.run(reason="Schedule", **PASSED)
-    assert run.result == "Succeeded", run.failed
-    assert run.agent_jobs == ["train.train", "staging.serve"]
-    assert run.job("staging", "serve").outputs["serve.deploy.switched"] == "true"
+    # Staging is asked about before production is.
+    team.standin.fault(path="/services$", method="GET", status=403, after=1)
+    return team.run(reason="Schedule", **PASSED)
 
 
-def test_production_gets_what_staging_serves_though_staging_has_nothing_to_do(
-    team: Organisation, failed_staging: Run
-) -> None:
-    team.service.approvals[f"{team.slug}-prod"] = True
-    run = team.run(reason="Schedule", **PASSED)
+def test_the_schedule_makes_up_for_what_failed(made_up: Run) -> None:
+    """And an approval that times out passes for success, with production as it was."""
+    assert made_up.result == "SucceededWithIssues", made_up.failed
+    assert made_up.agent_jobs == ["train.train", "staging.serve"]
+    assert made_up.job("staging", "serve").outputs["serve.deploy.switched"] == "true"
+
+
+def test_what_is_not_known_of_production_holds_up_production_alone(made_up: Run) -> None:
+    found = outputs(made_up)
+    assert (found["staging.due"], found.get("production.due", "")) == ("true", "")
+    asked = made_up.job("train", "train").step("production")
+    assert asked.result == "SucceededWithIssues"
+    assert [issue.kind for issue in asked.issues] == ["error"]
+
+
+@dataclass
+class Late:
+    """A run that is approved late, and those that went through while it waited."""
+
+    run: Run
+    meanwhile: list[Run]
+    submitted: list[bool]  # whether each of them submitted a training
+
+
+@pytest.fixture(scope="module")
+def late(team: Organisation, made_up: Run) -> Late:
+    """Version 1 waits for production while another run deploys it, and the next one version 2.
+
+    The first wait for the training of version 2 is canceled; its run in Azure goes on.
+    """
+    meanwhile, submitted = [], []
+
+    def goes_through(**how: Any) -> None:
+        mark = team.standin.journal.mark()
+        meanwhile.append(team.run(**how, **PASSED))
+        submitted.append(any(SUBMITTED in one for one in team.changes(mark)))
+
+    def approve() -> bool:
+        team.service.approvals[f"{team.slug}-prod"] = True
+        goes_through(reason="Schedule")
+        team.begin_training_with(
+            "import os, time", "", "if 'AZUREML_RUN_ID' in os.environ:", "    time.sleep(6)"
+        )
+        team.push("a slow training")
+        mark = team.standin.journal.mark()
+
+        def waits() -> bool:
+            return any(POLLED.search(entry.path) for entry in team.standin.journal.since(mark))
+
+        goes_through(cancel_at="train.model", cancel_when=waits)
+        goes_through(reason="Schedule")
+        team.undo()
+        return True
+
+    team.service.approvals[f"{team.slug}-prod"] = approve
+    return Late(team.run(reason="Schedule", **PASSED), meanwhile, submitted)
+
+
+def test_production_gets_what_staging_serves_though_staging_has_nothing_to_do(late: Late) -> None:
+    run = late.meanwhile[0]
     assert run.result == "Succeeded", run.failed
     found = outputs(run)
     assert (found["staging.due"], found["production.due"]) == ("false", "true")
     assert run.agent_jobs == ["train.train", "production.serve"]
-    assert run.job("production", "serve").outputs["serve.deploy.switched"] == "true"
-    assert served(team) == ("1", "1")
+    deployed = run.job("production", "serve").outputs
+    assert (deployed["serve.deploy.switched"], deployed["serve.deploy.version"]) == ("true", "1")
 
 
-def test_a_run_canceled_while_it_trains_is_taken_up_by_the_next(
-    team: Organisation, own_agent: None
-) -> None:
+def test_a_run_canceled_while_it_trains_is_taken_up_by_the_next(late: Late) -> None:
     """Nothing runs after the job; the run in Azure goes on, and is not submitted again."""
-    team.begin_training_with(
-        "import os, time", "", "if 'AZUREML_RUN_ID' in os.environ:", "    time.sleep(6)"
-    )
-    team.push("a slow training")
-    mark = team.standin.journal.mark()
-
-    def waits() -> bool:
-        return any(POLLED.search(entry.path) for entry in team.standin.journal.since(mark))
-
-    run = team.run(cancel_at="train.model", cancel_when=waits, **PASSED)
+    _, run, again = late.meanwhile
     assert (run.result, run.agent_jobs) == ("Canceled", ["train.train"])
     assert run.results["train"] == "Canceled"
-    assert [one for one in team.changes(mark) if SUBMITTED in one]
-    mark = team.standin.journal.mark()
-    again = team.run(reason="Schedule", **PASSED)
-    team.undo()
     assert again.result == "Succeeded", again.failed
-    assert not [one for one in team.changes(mark) if SUBMITTED in one]
+    assert late.submitted == [False, True, False]
     assert outputs(again)["model.status"] == "Completed"
+
+
+def test_an_older_model_that_is_approved_late_does_not_replace_a_newer_one(
+    team: Organisation, late: Late
+) -> None:
+    run = late.run
+    assert run.result == "Succeeded", run.failed
+    assert run.agent_jobs == ["train.train", "production.serve"]
+    deployed = run.job("production", "serve").outputs
+    assert deployed["serve.deploy.due"] == "false"
+    assert deployed["serve.deploy.switched"] != "true"
+    assert served(team) == ("2", "2")
 
 
 def test_a_training_that_fails_stops_the_deployment(team: Organisation, own_agent: None) -> None:
