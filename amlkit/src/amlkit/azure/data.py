@@ -192,6 +192,7 @@ class StoredTables:
         text = json.dumps(record, ensure_ascii=False, sort_keys=True)
         path = f"{place_of(name, record['content'])}.json"
         self.container().upload_blob(path, text.encode(), overwrite=True)
+        self.connection.forget("records", name)
 
     def recorded(self, name: str, version: str | None = None) -> Record | None:
         """The record of a version, by default of the newest; None if there is none."""
@@ -215,11 +216,18 @@ class StoredTables:
         return self._read(records[-1]) if own in records[:-1] else None
 
     def _records(self, name: str) -> list[str]:
-        """The blobs of all records of a name, the one that was written last at the end."""
+        """The blobs of all records of a name, the one that was written last at the end.
+
+        They are listed once in a command, until one is written.
+        """
         record = re.compile(re.escape(f"data/{name}/") + r"[0-9a-f]{12}\.json")
-        found = self.container().walk_blobs(name_starts_with=f"data/{name}/")
-        records = [blob for blob in found if record.fullmatch(blob.name)]
-        return [blob.name for blob in sorted(records, key=lambda blob: blob.last_modified)]
+
+        def ask() -> list[str]:
+            found = self.container().walk_blobs(name_starts_with=f"data/{name}/")
+            records = [blob for blob in found if record.fullmatch(blob.name)]
+            return [blob.name for blob in sorted(records, key=lambda blob: blob.last_modified)]
+
+        return list(self.connection.kept(("records", name), ask))
 
     def _read(self, record: str) -> Record:
         return dict(json.loads(blobs.read(self.container(), record) or b"{}"))
