@@ -16,7 +16,7 @@ Test = Callable[[Json], bool]
 T = TypeVar("T", bound=Json)
 
 _COMPARISON = re.compile(
-    r"""\s*(?P<field>[\w.]+(?:/[^\s()]+)?)\s+(?P<operator>eq|ne|ge|gt|le|lt)\s+"""
+    r"""\s*(?P<field>[\w.]+(?:/[^()]+?)?)\s+(?P<operator>eq|ne|ge|gt|le|lt)\s+"""
     r"""(?P<value>"[^"]*"|'[^']*'|.+?)(?=\s*\)|\s+and\s|\s+or\s|\s*$)"""
 )
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {

@@ -80,6 +80,14 @@ _SECTIONS: Json = {
     "cmk8sCompute": {"configuration": {}},
     "commandReturnCodeConfig": {"returnCode": "Zero", "successfulReturnCodes": []},
 }
+_DATA: Json = {
+    "mechanism": None,
+    "environmentVariableName": None,
+    "pathOnCompute": None,
+    "overwrite": False,
+    "options": {},
+}
+_LOCATION: Json = {"dataPath": None, "uri": None, "type": None}
 _ENVIRONMENT: Json = {
     "name": None,
     "version": None,
@@ -115,8 +123,23 @@ def answered(definition: Json | None) -> Json | None:
     return {
         **_fields(_PLAIN, given),
         **_sections(_SECTIONS, given),
+        "arguments": [str(one) for one in given.get("arguments") or []],
+        "data": {name: _data(one) for name, one in (given.get("data") or {}).items()},
         "environment": _environment(definition.get("environment") or {}),
     }
+
+
+def _data(given: Json) -> Json:
+    """One input, its dataset's version as a word."""
+    lower = {name.lower(): value for name, value in given.items()}
+    location = given.get("dataLocation") or {}
+    known = location.get("dataset") or {}
+    dataset = {key: known.get(key) for key in ("id", "name", "version")}
+    if dataset["version"] is not None:
+        dataset["version"] = str(dataset["version"])
+    places = _fields(_LOCATION, {name.lower(): value for name, value in location.items()})
+    held = dataset if known else None
+    return {**_fields(_DATA, lower), "dataLocation": {**places, "dataset": held}}
 
 
 def filled(environment: Json) -> Json:

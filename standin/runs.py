@@ -99,6 +99,13 @@ class Run:
         return f"dcid.{self.id}"
 
     @property
+    def kind(self) -> Json | None:
+        """What sort of run a client said that it is, with every field."""
+        said = self.more.get("runTypeV2")
+        names = ("orchestrator", "traits", "attribution", "computeType")
+        return {**dict.fromkeys(names), **said} if said else None
+
+    @property
     def lineage(self) -> list[Json]:
         """The datasets that it reads, with every field of each."""
         plain: Json = {
@@ -140,6 +147,7 @@ class Run:
             "services": {},
             "outputDatasets": [],
             **self.more,
+            "runTypeV2": self.kind,
             "runNumber": self.number,
             "rootRunId": root,
             "experimentId": self.experiment.id,

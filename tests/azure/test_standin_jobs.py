@@ -464,6 +464,7 @@ def test_conda_packages_are_swapped_for_those_of_pip() -> None:
     [
         ('(Tags/a eq "b c")', True),
         ('(Tags/a eq "b")', False),
+        ('(Tags/of whom eq "d e")', True),
         ("((Tags/a ne null or Tags/a eq null) and (ParentRunId eq null))", True),
         ("(Tags/b ne null or Tags/b eq null)", False),
         ("(CreatedUtc ge 2020-01-01 00:00:00)", True),
@@ -471,5 +472,6 @@ def test_conda_packages_are_swapped_for_those_of_pip() -> None:
     ],
 )
 def test_the_filters_of_the_sdk(expression: str, fits: bool) -> None:
-    run = {"tags": {"a": "b c"}, "parentRunId": None, "createdUtc": "2024-01-01T00:00:00+00:00"}
+    tags = {"a": "b c", "of whom": "d e"}
+    run = {"tags": tags, "parentRunId": None, "createdUtc": "2024-01-01T00:00:00+00:00"}
     assert parse(expression)({**run, "rootRunId": "r", "runId": "r"}) is fits
