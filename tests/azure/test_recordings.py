@@ -110,7 +110,6 @@ class Replay:
 
 #: What the stand-in says that it does not play, and why.
 NOT_PLAYED = {
-    "sweep on a compute that is not there": "sweeps are not played yet",
     "online deployment begun": "the recorded model is MLflow's, deployed without a script",
     "registry begun": "registries are not played yet",
     "registry's operation ended": "registries are not played yet",
