@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PATH = "{workspace}/datastores/{name}"
 _PLAYED = ("AzureBlob", "AzureFile", "AzureDataLakeGen2")
+_CLIENT = ("clientId", "tenantId", "authorityUrl", "resourceUrl")
 
 
 class DatastoreResources:
@@ -49,7 +50,7 @@ class DatastoreResources:
                 "tags": kept.get("tags"),
                 "properties": kept.get("properties"),
                 "isDefault": name == self.azure.datastores.default_name,
-                "credentials": {"credentialsType": self._credentials(section)},
+                "credentials": self._credentials(section),
                 "datastoreType": kept["dataStoreType"],
                 "accountName": section["accountName"],
                 container: section["containerName"],
@@ -65,12 +66,20 @@ class DatastoreResources:
             ),
         }
 
-    def _credentials(self, section: Json) -> str:
+    def _kind(self, section: Json) -> str:
         """The kind of a datastore's credentials: none where the account allows no key."""
         own = section["accountName"] == self.azure.account.storage_account
         if own and not self.azure.blobs.shared_key_allowed:
             return "None"
-        return str(section.get("credentialType") or "None")
+        kind = str(section.get("credentialType") or "None")
+        return "ServicePrincipal" if kind == "ClientCredentials" else kind
+
+    def _credentials(self, section: Json) -> Json:
+        """The kind of credentials, and who signs in with them; never what is secret of them."""
+        kind = self._kind(section)
+        client = section.get("clientCredentials") or {}
+        shown = _CLIENT if kind == "ServicePrincipal" else ()
+        return {"credentialsType": kind, **{key: client.get(key) for key in shown}}
 
     @route("GET", ARM, "{workspace}/datastores")
     def list(self, request: Request) -> Json:
@@ -92,7 +101,12 @@ class DatastoreResources:
         kind, credentials = str(given.get("datastoreType")), given.get("credentials") or {}
         if kind not in _PLAYED:
             raise AzureError(501, "StandInUnhandled", f"Datastores of type {kind} are not played")
-        secrets = credentials.get("secrets") or {}
+        secrets, client = credentials.get("secrets") or {}, None
+        held = credentials.get("credentialsType") or "None"
+        if held == "ServicePrincipal":  # the service of v1 knows it by another name
+            held = "ClientCredentials"
+            client = {key: credentials.get(key) for key in _CLIENT}
+            client["clientSecret"] = secrets.get("clientSecret")
         kept = {
             "name": name,
             "dataStoreType": kind,
@@ -106,7 +120,8 @@ class DatastoreResources:
                 or given.get("fileShareName"),
                 "endpoint": given.get("endpoint"),
                 "protocol": given.get("protocol"),
-                "credentialType": credentials.get("credentialsType") or "None",
+                "credentialType": held,
+                "clientCredentials": client,
                 "credential": secrets.get("key") or secrets.get("sasToken"),
                 "serviceDataAccessAuthIdentity": given.get("serviceDataAccessAuthIdentity"),
                 "subscriptionId": given.get("subscriptionId"),
@@ -131,7 +146,7 @@ class DatastoreResources:
     def secrets(self, request: Request, name: str) -> Json:
         """The credentials of a datastore; a signature where one that expires was asked for."""
         section = self.azure.datastores.get(name).body.get("azureStorageSection") or {}
-        kind = self._credentials(section)
+        kind = self._kind(section)
         if kind == "None":
             raise AzureError(400, "UserError", f"Datastore {name} has no stored credentials.")
         # azure-ai-ml signs by itself what it reads of the artifact store, which takes the key.
@@ -143,4 +158,9 @@ class DatastoreResources:
             hours = float(request.json().get("expireAfterHours") or 1)
             signed = signature(self.azure.blobs, container, "racwdl", hours)
             return {"secretsType": "Sas", "sasToken": signed}
+        if kind == "ServicePrincipal":
+            return {
+                "secretsType": kind,
+                "clientSecret": section["clientCredentials"]["clientSecret"],
+            }
         return {"secretsType": kind, "sasToken": section.get("sasToken")}

@@ -62,6 +62,17 @@ ml.datastores.create_or_update(AzureBlobDatastore(
 time.sleep(0.3)
 seen["datastores"] = sorted(one.name for one in ml.datastores.list())
 seen["kind"] = type(ml.datastores.get("plane_none").credentials).__name__
+from azure.ai.ml.entities import AzureDataLakeGen2Datastore, ServicePrincipalConfiguration
+ml.datastores.create_or_update(AzureDataLakeGen2Datastore(
+    name="plane_lake", account_name="lake", filesystem="rows",
+    credentials=ServicePrincipalConfiguration(
+        tenant_id=e["TENANT_ID"], client_id="reader", client_secret="hidden"
+    ),
+))
+signs = ml.datastores.get("plane_lake").credentials
+seen["signs in"] = [signs.client_id, signs.client_secret]
+signs = ml.datastores.get("plane_lake", include_secrets=True).credentials
+seen["signs in"].append(signs.client_secret)
 by_identity = Data(
     name="plane-in-place", type="uri_file", path="azureml://datastores/plane_none/paths/x.csv"
 )
@@ -129,6 +140,7 @@ def test_datastores_are_those_of_v1(assets: dict[str, Any], standin: StandIn) ->
     assert assets["default"] == ["workspaceblobstore", standin.blobs.container]
     assert "plane_none" in assets["datastores"] and "workspaceartifactstore" in assets["datastores"]
     assert (assets["kind"], assets["in place"]) == ("NoneCredentialConfiguration", "1")
+    assert assets["signs in"] == ["reader", None, "hidden"]
     assert standin.azure.datastores.get("plane_none").body["dataStoreType"] == "AzureBlob"
 
 
