@@ -139,6 +139,8 @@ def test_service_that_is_gone_is_an_error_in_words(tmp_path: Path, deployment: D
 class Beside:
     """A double of `Endpoints` whose new deployment starts and then does not answer."""
 
+    shares_traffic = False
+
     def __init__(
         self, raised: BaseException, refused: str = "", before: Deployment | None = None
     ) -> None:

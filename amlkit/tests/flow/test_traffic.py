@@ -183,7 +183,7 @@ def test_interrupted_one_stays_at_nothing_and_is_gone_on_with(tmp_path: Path) ->
     assert endpoints.traffic == {"v1-a": 100} and "v2-b" in endpoints.deployments
     endpoints.raised, endpoints.moves = None, []
     assert switch(endpoints, tmp_path, QUICK, said).switched
-    assert "going on with v2-b, which an earlier call has left" in said
+    assert "going on with v2-b, which was made for this before" in said
     assert endpoints.moves[0] == {"v1-a": 90, "v2-b": 10}
 
 
@@ -201,6 +201,17 @@ def test_what_another_call_left_is_taken_away(tmp_path: Path) -> None:
     endpoints.traffic = {"v1-a": 90, "v9-z": 10}
     assert switch(endpoints, tmp_path, QUICK, said).switched
     assert "v9-z" not in endpoints.deployments and endpoints.moves[0] == {"v1-a": 100}
+
+
+def test_what_a_rollback_left_is_gone_back_to_and_what_served_first_is_not_kept(
+    tmp_path: Path,
+) -> None:
+    endpoints, said = Shared([FINE]), list[str]()
+    endpoints.deployments |= {NEW.name: NEW, "v0-c": replace(OLD, name="v0-c", identity="first")}
+    endpoints.previous = "v2-b"
+    assert switch(endpoints, tmp_path, Traffic(), said).switched
+    assert (endpoints.serving, endpoints.previous) == ("v2-b", "v1-a")
+    assert list(endpoints.deployments) == ["v1-a", "v2-b"]
 
 
 def test_rollback_of_an_interrupted_switch_goes_back_to_what_serves(tmp_path: Path) -> None:

@@ -73,9 +73,7 @@ def deploy(
                 on = f"{model_of(old)} serves on" if old else "nothing serves yet"
                 raise KeyboardInterrupt(str(interrupt) or f"interrupted; {on}") from None
         if how and outcome.endpoint and not outcome.rolled_back:
-            outcome = replace(
-                outcome, endpoint=delete_retired(endpoints, outcome.endpoint, how, say)
-            )
+            outcome = replace(outcome, endpoint=_tidied(workspace, outcome.endpoint, how, say))
         if objection is None and before and not outcome.rolled_back:
             _restore(
                 workspace,
@@ -230,26 +228,36 @@ def _resumed(
     workspace: Workspace, before: Endpoint | None, definition: DeploymentDefinition, say: Say
 ) -> tuple[Deployment | None, Endpoint | None]:
     """The deployment that an interrupted call has left, if it is the one; else it is taken away."""
-    left = before.candidate if before else None
-    if before is None or left is None:
+    if before is None or not workspace.endpoints.shares_traffic:
         return None, before
-    if left.identity == definition.identity and left.status in ("Ready", "Starting"):
-        say(f"going on with {left.name}, which an earlier call has left")
-        return left, before
+    wanted, running = definition.identity, ("Ready", "Starting")
+    for left in (before.candidate, before.previous):
+        if left and left.identity == wanted and left.status in running:
+            say(f"going on with {left.name}, which was made for this before")
+            return left, before
     return None, _without_candidate(workspace, before, say)
 
 
+def _tidied(workspace: Workspace, endpoint: Endpoint, how: Traffic, say: Say) -> Endpoint | None:
+    """The endpoint with no more behind it than what serves and what served before, for a while."""
+    kept = _without_candidate(workspace, endpoint, say)
+    return delete_retired(workspace.endpoints, kept, how, say)
+
+
 def _without_candidate(workspace: Workspace, endpoint: Endpoint, say: Say) -> Endpoint:
-    """The endpoint without what an interrupted call has left on its way to the traffic."""
-    left, endpoints, name = endpoint.candidate, workspace.endpoints, endpoint.name
-    if left is None:
-        return endpoint
-    say(f"taking {left.name} away, which an earlier call has left")
-    shared = endpoint.traffic.get(left.name) or endpoint.mirrored.get(left.name)
-    if endpoint.serving and shared:
-        endpoints.set_traffic(name, {endpoint.serving.name: 100})
-    endpoints.delete_deployment(name, left)
-    return endpoints.get(name) or endpoint
+    """The endpoint without what other calls have left beside what serves and served before."""
+    endpoints, name = workspace.endpoints, endpoint.name
+    while (left := endpoint.candidate) is not None:
+        say(f"taking {left.name} with {model_of(left)} away, which is no longer needed")
+        shared = endpoint.traffic.get(left.name) or endpoint.mirrored.get(left.name)
+        if endpoint.serving and shared:
+            endpoints.set_traffic(name, {endpoint.serving.name: 100})
+        endpoints.delete_deployment(name, left)
+        now = endpoints.get(name)
+        if now is None or now.candidate == left:
+            break
+        endpoint = now
+    return endpoint
 
 
 def _start_and_test(
