@@ -12,6 +12,8 @@ from amlkit.workspace import Say, Workspace
 SHOWN_LINES = 30  # the server says much after its traceback
 SEARCHED_LINES = 300
 RAISED = "HTTP 500: "  # how the smoke test says that the entry script raised
+CONTAINER = "container "  # a line that begins so heads the log of one of several
+CRASHED = "container has crashed"  # all that a managed endpoint says of it
 
 
 def read_log(workspace: Workspace, name: str, deployment: Deployment) -> list[str]:
@@ -23,12 +25,23 @@ def read_log(workspace: Workspace, name: str, deployment: Deployment) -> list[st
 
 def show_log(log: Sequence[str], deployment: Deployment, say: Say) -> list[str]:
     """Shows the last lines of a server's log, and returns them."""
-    lines = list(log[-SHOWN_LINES:])
+    lines = _shown(log)
     if lines:
         say(f"the last lines of what {deployment.name} wrote:")
     for line in lines:
         say(f"  {line}")
     return lines
+
+
+def _shown(log: Sequence[str]) -> list[str]:
+    """The last lines of a log; of each container where it is of several."""
+    heads = [place for place, line in enumerate(log) if line.startswith(CONTAINER)]
+    if not heads:
+        return list(log[-SHOWN_LINES:])
+    shown: list[str] = []
+    for begin, end in zip(heads, [*heads[1:], len(log)], strict=True):
+        shown += [log[begin], *log[begin + 1 : end][-SHOWN_LINES // len(heads) :]]
+    return shown
 
 
 def with_cause(problem: str, log: Sequence[str], package: str) -> str:
@@ -40,5 +53,5 @@ def with_cause(problem: str, log: Sequence[str], package: str) -> str:
     asked, raised, _ = problem.partition(RAISED)
     if cause and raised:
         return f"{asked}{raised}{cause}"
-    did_not_start = cause.endswith(f": {problem}")
-    return cause if did_not_start else problem
+    did_not_start = cause.endswith(f": {problem}") or CRASHED in problem
+    return cause if cause and did_not_start else problem

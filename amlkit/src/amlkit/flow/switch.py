@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from amlkit.flow.server_log import read_log, show_log, with_cause
@@ -63,6 +64,8 @@ def deploy(
             outcome = Outcome(_without_candidate(workspace, before, say), False, False, reason)
         else:
             try:
+                if before and how and _shares(workspace, before, how):
+                    endpoints.answered(name, datetime.now(UTC))  # who may not ask learns it here
                 deployment, before = _resumed(workspace, before, definition, say)
                 deployment = deployment or endpoints.create_deployment(definition, say)
                 outcome = _test_and_switch(
@@ -215,13 +218,19 @@ def _switch(
     endpoints, old = workspace.endpoints, before.serving if before else None
     if how and (how.steps or how.mirror) and not endpoints.shares_traffic:
         say(f"azure.traffic: on {workspace.name} no traffic is shared; it moves at once")
-    elif how and before and old and before.status == "Ready" and endpoints.shares_traffic:
+    elif how and before and old and _shares(workspace, before, how):
         share = before.traffic.get(deployment.name, 0)
         return Switch(endpoints, name, old, deployment, how, say).run(share)
     try:
         return "", endpoints.set_traffic(name, {deployment.name: 100})
     except WorkError as error:
         return str(error), None
+
+
+def _shares(workspace: Workspace, before: Endpoint, how: Traffic) -> bool:
+    """Whether a new deployment gets the traffic of what serves step by step."""
+    asked = bool(how.steps or how.mirror) and workspace.endpoints.shares_traffic
+    return asked and before.serving is not None and before.status == "Ready"
 
 
 def _resumed(
