@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..standin import Azure
 
 ACTIONS = ("AppendRow", "SummaryOnly")
+LEVELS = ("Info", "Warning", "Debug")
 _LEAST = {
     "errorThreshold": -1,
     "miniBatchSize": 1,
@@ -46,7 +47,8 @@ def kept(given: Json) -> Json:
             "timeout": retry.get("timeout") or "PT30S",
         },
         "miniBatchSize": value("miniBatchSize", 10),
-        "loggingLevel": given.get("loggingLevel") or "Info",
+        # the SDK's own examples say "info"; the answer has the word of the specification
+        "loggingLevel": str(given.get("loggingLevel") or "Info").capitalize(),
         "model": given.get("model"),
         "maxConcurrencyPerInstance": value("maxConcurrencyPerInstance", 1),
         "outputAction": given.get("outputAction") or "AppendRow",
@@ -79,6 +81,8 @@ def check_deployment(azure: Azure, given: Json) -> None:
             raise invalid(f"{key} must be at least {least}: {given[key]}.")
     if given["outputAction"] not in ACTIONS:
         raise invalid(f"outputAction must be one of {', '.join(ACTIONS)}.")
+    if given["loggingLevel"] not in LEVELS:
+        raise invalid(f"loggingLevel must be one of {', '.join(LEVELS)}.")
     seconds(given["retrySettings"]["timeout"])
     compute = str(given.get("compute") or "").rpartition("/")[2]
     if not azure.computes.find(compute):

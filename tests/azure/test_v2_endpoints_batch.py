@@ -12,6 +12,7 @@ import pytest
 
 from standin import StandIn
 from standin.v2.batch_jobs import DRIVER
+from standin.v2.batch_rules import kept
 from tests.azure.client_v2 import ClientV2
 from tests.azure.test_v2_plane import v2_python as v2_python  # a fixture
 
@@ -119,6 +120,12 @@ def test_a_deployment_is_filled_in_and_needs_its_cluster(seen: dict[str, Any]) -
     assert seen["no compute"] == 400
     assert seen["made"] == ["Succeeded", "predictions.csv", 3]
     assert seen["no default"]
+
+
+def test_a_word_of_a_deployment_is_answered_as_published() -> None:
+    """Scripts say "info"; the specification has Info, and the default."""
+    levels = [kept(given)["loggingLevel"] for given in ({"loggingLevel": "info"}, {})]
+    assert levels == ["Info", "Info"]
 
 
 def test_an_invocation_scores_file_by_file(seen: dict[str, Any]) -> None:
