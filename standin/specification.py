@@ -111,7 +111,8 @@ def _mlflow() -> Iterable[Published]:
     for method, path, message in mlflow_api.calls():
         for root in ("/mlflow/v1.0{workspace}", "/mlflow/v2.0{workspace}"):
             answers: dict[int, Check | None] = {200: partial(mlflow_api.violations, message)}
-            error = mlflow_api.error_violations
+            absent = "/logged-models" in path
+            error = mlflow_api.absent_violations if absent else mlflow_api.error_violations
             yield Published("MLflow", "api", method, root + path, answers, error, "specification")
 
 

@@ -282,6 +282,14 @@ def test_formats_and_words_are_checked(place: str, value: object) -> None:
     assert check("GET", ARM, f"{WORKSPACE}/computes/c", {}, 200, None, broken)
 
 
+def test_a_call_that_azure_has_not_is_404_without_a_body() -> None:
+    """MLflow 3 asks for models of its own; the refusal is the proxy's (see `logged_models`)."""
+    path = f"/mlflow/v2.0{WORKSPACE}/api/2.0/mlflow/logged-models"
+    assert check("POST", API, path, {}, 404, None, None) == []
+    error = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such model"}
+    assert check("POST", API, path, {}, 404, None, error)
+
+
 @pytest.mark.parametrize(
     ("method", "host", "path", "right"),
     [
