@@ -1,8 +1,9 @@
 """Curated environments: ready-made images that every workspace has.
 
 Source: Azure/azureml-assets, `assets/training/general/environments/*/context`: of what an image
-holds, the packages that jobs import. Where this machine has no wheel of a version as old, the
-nearest stands for it; the log of a job says what stands for its image.
+holds, the packages that jobs import, at the image's pins (sklearn-1.5 and lightgbm-3.3 of 2026).
+Where there is no wheel of a version as old for the Python of jobs here, the nearest stands for it;
+the log of a job says what stands for its image.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ _REGISTRY = re.compile(
 _WORKSPACE = re.compile(
     r"azureml:(AzureML-[^:@/]+)[:@](.+)|.*/environments/(AzureML-[^/]+)/.*/(.+)"
 )
-_COMMON = ("pandas", "scipy", "numpy", "joblib", "matplotlib", "tqdm", "psutil")
+_COMMON = (
+    *("pandas~=1.5.3", "scipy~=1.10.0", "joblib~=1.2.0", "tqdm~=4.66.3"),
+    *("numpy~=1.23.5", "matplotlib~=3.6.0", "psutil"),  # ~=1.22.0, ~=3.5.0, ~=5.8.0
+    "pyarrow<24",  # of azureml-defaults
+)
 _MLFLOW = ("azureml-mlflow==1.62.0.post6", "mlflow-skinny==3.15.0")
 _SKLEARN = (*_COMMON, "scikit-learn~=1.5.0", *_MLFLOW)
 
@@ -28,6 +33,9 @@ PACKAGES = {
     "sklearn-1.0-ubuntu20.04-py38-cpu": _SKLEARN,
     "lightgbm-3.3": (*_SKLEARN, "lightgbm"),
     "lightgbm-3.2-ubuntu18.04-py37-cpu": (*_SKLEARN, "lightgbm"),
+    # what `_constants.py` of mldesigner, which names these two, puts in their place
+    "mldesigner-minimal": ("mldesigner",),
+    "mldesigner": ("mldesigner", "azure-ai-ml", *_MLFLOW),
 }
 VERSION = "1"
 
