@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from .account import timestamp
+from .account import Principal, timestamp
 from .management import BASE, has_pairs, managed, one_page, patch
 from .routing import API, Answer, AzureError, Json, Request, route
 
@@ -63,6 +63,10 @@ class Models:
     @managed
     def create_asset(self, request: Request) -> Json:
         """Makes an asset of files that lie in storage."""
+        return self.keep_asset(request.json())
+
+    def keep_asset(self, said: Json) -> Json:
+        """An asset with what is said of it, and a number of its own."""
         asset = {
             "name": None,
             "type": None,
@@ -72,7 +76,7 @@ class Models:
             "properties": {},
             "runid": None,
             "meta": {},
-            **request.json(),
+            **said,
             "id": uuid.uuid4().hex,
             "createdTime": timestamp(),
         }
@@ -106,14 +110,16 @@ class Models:
     @managed
     def register(self, request: Request) -> Json:
         """Registers the next version of a model."""
-        body = request.json()
+        return self.add(request.json(), request.principal)
+
+    def add(self, body: Json, who: Principal | None) -> Json:
+        """The next version of a model. AzureError 400 for a bad name, without the asset."""
         name = body.get("name") or ""
         if not NAME.match(name):
             raise AzureError(400, "BadRequest", f"Model name {name!r} is invalid.")
         asset = str(body.get("url") or "").rpartition("/")[2]
         if asset not in self.assets:
             raise AzureError(400, "BadRequest", f"Asset {body.get('url')} was not found.")
-        who = request.principal
         with self.lock:
             version = self.newest[name] = self.newest.get(name, 0) + 1
             model: Json = {

@@ -33,6 +33,7 @@ from .issuers import Issuers
 from .jobs import Jobs
 from .journal import Journal
 from .metrics import Metrics
+from .mlflow_registry import MlflowRegistry
 from .mlflow_tracking import MlflowTracking
 from .models import Models
 from .proxy import Proxy
@@ -164,6 +165,7 @@ class Azure:
         self.metrics = Metrics(self)
         self.mlflow = MlflowTracking(self)
         self.models = Models(self)
+        self.mlflow_registry = MlflowRegistry(self)
         self.inference = Inference(self)
         self.services = Services(self)
         self.v2 = ControlPlane(self)

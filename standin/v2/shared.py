@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..account import timestamp
 from ..artifacts import CONTAINER
 from ..environments import Version, content_of
+from ..mlflow_registry import MLFLOW
 from ..routing import AzureError, Json
 from . import curated
 from .assets import Container, Entry
@@ -99,7 +100,7 @@ class SharedAssets:
             "description": model["description"],
             "tags": dict(model["kvTags"]),
             "properties": dict(model["properties"]),
-            "modelType": "custom_model",
+            "modelType": "mlflow_model" if model.get("modelFormat") == MLFLOW else "custom_model",
             "modelUri": datastore_uri(self.azure, "workspaceartifactstore", path),
             "jobName": model["runId"],
         }

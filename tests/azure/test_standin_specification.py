@@ -366,6 +366,16 @@ with mlflow.start_run():
     mlflow.log_param("depth", 3)
     mlflow.set_tag("kind", "tree")
     mlflow.log_artifact(__file__)
+    inside, client = mlflow.active_run().info.run_id, mlflow.MlflowClient()
+    client.create_registered_model("held-mlflow")
+    made = client.create_model_version("held-mlflow", mlflow.get_artifact_uri("x"), inside)
+assert [made.version, client.get_model_version("held-mlflow", "1").status] == ["1", "READY"]
+assert client.search_model_versions("name='held-mlflow'")[0].run_id == inside
+try:
+    client.create_registered_model("held-mlflow")
+    raise SystemExit("made twice")
+except mlflow.exceptions.RestException as error:
+    assert error.error_code == "RESOURCE_ALREADY_EXISTS", error.error_code
 run = Run.get_context()
 run.log("loss", 0.1)
 run.tag("inside", "yes")
@@ -435,6 +445,7 @@ ended.cancel()
 assert wait(ended)["status"] == "Canceled"
 refused(lambda: Run.get(ws, "none"))
 
+assert Model(ws, "held-mlflow", version=1).version == 1
 model = run.register_model("held", model_path="outputs/model.txt", tags={"t": "1"})
 refused(lambda: Model(ws, "held", version=99))
 time.sleep(0.5)  # lists lag
