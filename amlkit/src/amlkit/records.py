@@ -72,6 +72,8 @@ class EnvironmentDefinition:
     """Private wheels, amlkit's own among them."""
     serving: bool = False
     """Whether it answers requests; else it trains."""
+    azure_lock: str = ""
+    """The lock on Azure ML, from the repository's root; empty: config.yml's for its kind."""
 
 
 @dataclass(frozen=True)

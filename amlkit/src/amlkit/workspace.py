@@ -240,6 +240,33 @@ class Endpoints(Protocol):
             TableRefused: the table will not do.
         """
 
+    def score_stored(
+        self,
+        definition: DeploymentDefinition,
+        source: str,
+        target: str,
+        keep: Sequence[str],
+        suffix: str,
+        say: Say,
+    ) -> tuple[str, list[str]]:
+        """Scores a table in a datastore there, by a job.
+
+        Args:
+            definition: the model, and the code to score with.
+            source: `azureml://datastores/D/paths/P`, a file, or a folder of parts.
+            target: such an address of a folder; empty: one of its own in the default datastore.
+            keep: columns of the table to copy in front.
+            suffix: `.parquet` or `.csv`: what the answers are written as.
+            say: hears of each step.
+
+        Returns:
+            The datastore of the answers, and the paths of their files in the order of the rows.
+
+        Raises:
+            SettingsError: there are no batch endpoints here, or there is no such table.
+            WorkError: the job failed.
+        """
+
 
 @dataclass(frozen=True)
 class Workspace:

@@ -63,7 +63,7 @@ def _pins(settings: Settings, definition: EnvironmentDefinition) -> tuple[str, .
     """
     images = settings.azure.environment
     which = "serving_lock" if definition.serving else "training_lock"
-    lock = settings.root / getattr(images, which)
+    lock = settings.root / (definition.azure_lock or getattr(images, which))
     if not lock.is_file():
         origin = settings.origin(f"azure.environment.{which}")
         raise SettingsError(f"{origin}: there is no lock {lock}; `make lock` writes it")

@@ -28,14 +28,16 @@ from amlkit.azureml_v1.services import (
     SWITCHED,
     WITHDRAWN,
     deployment_of,
+    function_of,
     log_of,
     now,
+    parts_of,
     tags_of,
     withdrawals_of,
 )
-from amlkit.calls import DeploymentParts
 from amlkit.content import identity
 from amlkit.records import Answered, Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.settings import SettingsError
 from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 3.0
@@ -95,12 +97,12 @@ class AzureEndpoints:
         code = str(settings.root / "src")
         names = {code: "src", str(settings.root): "."}
         version = self._environments.version(definition.environment)
-        function = _function(definition)
+        function = function_of(definition)
 
         def ask() -> Any:
             from azureml.core import Environment
 
-            parts = _parts(
+            parts = parts_of(
                 definition, definition.endpoint, code, Environment(definition.environment.name)
             )
             return shapes.deployment_shape(
@@ -254,6 +256,18 @@ class AzureEndpoints:
         environments = LocalEnvironments(self.connection.settings.root / ".local-workspace")
         return score_table(here, environments, source, target, keep, say, progress)
 
+    def score_stored(
+        self,
+        definition: DeploymentDefinition,
+        source: str,
+        target: str,
+        keep: Sequence[str],
+        suffix: str,
+        say: Say,
+    ) -> tuple[str, list[str]]:
+        """See `Endpoints.score_stored`: there is no such thing here."""
+        raise SettingsError("batch endpoints come with SDK v2: --batch FILE scores a file here")
+
     def _deploy(
         self, endpoint: str, deployment: Deployment, definition: DeploymentDefinition
     ) -> Any:
@@ -263,8 +277,8 @@ class AzureEndpoints:
         environment = self._environments.sdk(
             definition.environment.name, deployment.environment_version
         )
-        parts = _parts(definition, deployment.name, str(definition.code), environment)
-        function, root = _function(definition), self.connection.settings.root
+        parts = parts_of(definition, deployment.name, str(definition.code), environment)
+        function, root = function_of(definition), self.connection.settings.root
         inference, service = shapes.deployment_of(function, parts, root)
         service.tags = {**(service.tags or {}), **tags_of(endpoint, deployment)}
         model = self._models.sdk(definition.model)
@@ -314,26 +328,3 @@ class AzureEndpoints:
 
         found = Webservice.list(self.connection.workspace, tags=[["endpoint", endpoint]])
         return sorted(found, key=lambda service: service.tags.get(SWITCHED, ""), reverse=True)
-
-
-def _function(definition: DeploymentDefinition) -> Any:
-    """The owner's."""
-    if definition.definition is None:
-        raise WorkError("this driver hands over no deployment function: see src/deploy.py")
-    return definition.definition
-
-
-def _parts(
-    definition: DeploymentDefinition, name: str, code: str, environment: Any
-) -> DeploymentParts:
-    """What the owner's function is given."""
-    return DeploymentParts(
-        name=name,
-        code=code,
-        entry_script=f"{definition.package}/score.py",
-        environment=environment,
-        cpu_cores=definition.scale.cpu_cores,
-        memory_gb=definition.scale.memory_gb,
-        endpoint=definition.endpoint,
-        model=definition.model.name,
-    )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from amlkit.records import Deployment, Withdrawal
+from amlkit.calls import DeploymentParts
+from amlkit.records import Deployment, DeploymentDefinition, Withdrawal, WorkError
 
 STATES = {"Healthy": "Ready", "Unhealthy": "Failed", "Failed": "Failed"}
 SWITCHED, WITHDRAWN = "switched", "withdrawn"  # tags, with the moment they were set
@@ -65,3 +66,26 @@ def now(seconds: float = 0) -> str:
     """The moment in so many seconds: ISO 8601, UTC."""
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
     return moment.isoformat(timespec="milliseconds")
+
+
+def function_of(definition: DeploymentDefinition) -> Any:
+    """The owner's."""
+    if definition.definition is None:
+        raise WorkError("this driver hands over no deployment function: see src/deploy.py")
+    return definition.definition
+
+
+def parts_of(
+    definition: DeploymentDefinition, name: str, code: str, environment: Any
+) -> DeploymentParts:
+    """What the owner's function is given."""
+    return DeploymentParts(
+        name=name,
+        code=code,
+        entry_script=f"{definition.package}/score.py",
+        environment=environment,
+        cpu_cores=definition.scale.cpu_cores,
+        memory_gb=definition.scale.memory_gb,
+        endpoint=definition.endpoint,
+        model=definition.model.name,
+    )

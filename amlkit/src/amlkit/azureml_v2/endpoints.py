@@ -17,6 +17,7 @@ from amlkit.azure import owners
 from amlkit.azure.connection import on_azure, quiet
 from amlkit.azure.errors import status_of
 from amlkit.azureml_v2 import deployments, holds, shapes, traffic
+from amlkit.azureml_v2.batch import BatchScoring
 from amlkit.azureml_v2.connection import Connection
 from amlkit.azureml_v2.online import TOKEN_COMMAND, Online, auth_of
 from amlkit.calls import Calls
@@ -254,6 +255,20 @@ class AzureEndpoints:
         here = replace(definition, model=replace(definition.model, source=str(folder)))
         environments = LocalEnvironments(self.connection.settings.root / ".local-workspace")
         return score_table(here, environments, source, target, keep, say, progress)
+
+    @on_azure
+    def score_stored(
+        self,
+        definition: DeploymentDefinition,
+        source: str,
+        target: str,
+        keep: Sequence[str],
+        suffix: str,
+        say: Say,
+    ) -> tuple[str, list[str]]:
+        """See `Endpoints.score_stored`: by a batch endpoint."""
+        scoring = BatchScoring(self.connection, self._environments)
+        return scoring.score(definition, source, target, keep, suffix, say)
 
 
 def _status(state: str | None, serving: Deployment | None) -> tuple[str, str]:

@@ -77,13 +77,8 @@ class Online:
         try:
             self.put(made)
         except Exception as error:
-            if not re.search(TAKEN, words_of(error), re.IGNORECASE):
-                raise
-            raise SettingsError(
-                f"{settings.origin('endpoint.name')}: somebody else has an endpoint named {name} "
-                f"in {self.connection.workspace.location}, and names are unique within a region: "
-                "choose another endpoint.name"
-            ) from error
+            check_taken(error, self.connection, name)
+            raise
         say(f"endpoint {name} {'changed' if found else 'created'}")
 
     def secret(self, name: str) -> str:
@@ -171,6 +166,16 @@ class Online:
                     said = time.monotonic()
                     minutes = (said - began) / 60
                     self.connection.say(f"creating {name}: {minutes:.0f} min so far")
+
+
+def check_taken(error: Exception, connection: Connection, name: str) -> None:
+    """Raises `SettingsError` where an error says that somebody else has an endpoint of a name."""
+    if re.search(TAKEN, words_of(error), re.IGNORECASE):
+        raise SettingsError(
+            f"{connection.settings.origin('endpoint.name')}: somebody else has an endpoint named "
+            f"{name} in {connection.workspace.location}, and names are unique within a region: "
+            "choose another endpoint.name"
+        ) from error
 
 
 def auth_of(found: Any) -> str:

@@ -41,9 +41,18 @@ def arguments() -> cli.Parser:
     what.add_argument(
         "--show-key", action="store_true", help="print the endpoint's key, alone on stdout"
     )
-    what.add_argument("--batch", metavar="IN", help="score a table of any size, of any kind")
+    what.add_argument(
+        "--batch",
+        metavar="IN",
+        help="score a table of any size, of any kind: a file, or azureml:NAME:VERSION where it "
+        "lies, by a batch endpoint (SDK v2)",
+    )
     batch = parser.add_argument_group("with --batch")
-    batch.add_argument("--out", metavar="OUT", help="where to: a .parquet or .csv file")
+    batch.add_argument(
+        "--out",
+        metavar="OUT",
+        help="where to: a .parquet or .csv file; or azureml://datastores/D/paths/P",
+    )
     batch.add_argument(
         "--keep",
         action="append",

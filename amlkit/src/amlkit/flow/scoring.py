@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amlkit import cli
-from amlkit.flow import serving
+from amlkit.flow import batch, serving
 from amlkit.records import Model
 from amlkit.tabular.parts import SCORED, table_size
 
@@ -48,14 +48,23 @@ def check(args: argparse.Namespace) -> None:
     """Whether the flags of `--batch` fit together; ArgumentError where they do not."""
     if (args.out or args.keep) and not args.batch:
         raise cli.ArgumentError("--out and --keep belong to --batch IN")
+    if args.batch and batch.is_stored(args.batch):
+        batch.check(args.batch, args.out or "")
+        return
+    if args.batch and batch.is_stored(args.out or ""):
+        raise cli.ArgumentError(
+            f"--out {args.out} goes with --batch azureml:NAME:VERSION, a table that is there"
+        )
     if args.batch and Path(args.out or "").suffix.lower() not in SCORED:
         raise cli.ArgumentError("--batch needs --out FILE, a .parquet or .csv file")
     if args.batch and not Path(args.batch).exists():
         raise cli.ArgumentError(f"--batch: there is no such file {Path(args.batch).absolute()}")
 
 
-def score(context: cli.Context, model: Model) -> Scored:
+def score(context: cli.Context, model: Model) -> Scored | batch.ScoredThere:
     """Scores a table of any size with a model, in the order of its rows."""
+    if batch.is_stored(context.args.batch):
+        return batch.score(context, model)
     from amlkit.progress import Progress
 
     args, workspace, say = context.args, context.workspace, context.say

@@ -34,6 +34,7 @@ from amlkit.local.server import (
 from amlkit.local.supervisor import HOLD_FILE, LOCK_FILE, STATE_FILE, WANTED_FILE
 from amlkit.local.withdrawals import restore, withdraw, withdrawals
 from amlkit.records import Answered, Deployment, DeploymentDefinition, Endpoint, WorkError
+from amlkit.settings import SettingsError
 from amlkit.workspace import Progress, Say
 
 POLL_INTERVAL = 0.05
@@ -247,6 +248,18 @@ class LocalEndpoints:
     ) -> int:
         """See `Endpoints.score`."""
         return score_table(definition, self._environments, source, target, keep, say, progress)
+
+    def score_stored(
+        self,
+        definition: DeploymentDefinition,
+        source: str,
+        target: str,
+        keep: Sequence[str],
+        suffix: str,
+        say: Say,
+    ) -> tuple[str, list[str]]:
+        """See `Endpoints.score_stored`: there is no such thing here."""
+        raise SettingsError("on this machine there are no datastores: --batch FILE scores a file")
 
     def _endpoint(self, name: str) -> Path:
         return self._folder / "endpoints" / name

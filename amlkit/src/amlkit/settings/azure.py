@@ -118,6 +118,8 @@ class BatchEndpoint:
     """A batch endpoint of SDK v2: the parallel job that scores a table in a datastore."""
 
     compute: str = ""
+    # What the job's environment is built from; empty: the endpoint's own lock.
+    lock: str = ""
     instance_count: int = field(default=1, metadata={"min": 1})
     max_concurrency_per_instance: int = field(default=1, metadata={"min": 1})
     mini_batch_size: int = field(default=1, metadata={"min": 1})

@@ -1,0 +1,97 @@
+"""Tables in a datastore, scored there: a batch endpoint and its job, by the drivers of SDK v2."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from standin import StandIn
+from tests.azure.conftest import AzureProject
+from tests.azure.test_v2_deploy import repository as repository  # a fixture
+
+STORE = "azureml://datastores/workspaceblobstore/paths"
+
+
+@pytest.fixture(scope="module")
+def cluster(standin: StandIn, repository: AzureProject) -> tuple[str, ...]:
+    """What names the cluster."""
+    standin.add_compute("batch-cluster")
+    return ("--set", "azure.batch.compute=batch-cluster", "--set", "azure.batch.lock=''")
+
+
+def read(path: Path) -> list[list[str]]:
+    """The lines of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def expected(lines: list[list[str]]) -> list[list[str]]:
+    """What the sample's rule says of each row, as its train.py learns it."""
+    header, *rows = lines
+    island, sex = header.index("Island"), header.index("Sex")
+    known = [row for row in rows if row[sex] not in ("", "NA")][::2]
+    votes: dict[str, Counter[str]] = {}
+    for row in known:
+        votes.setdefault(row[island], Counter())[row[sex]] += 1
+    rule = {name: count.most_common(1)[0][0] for name, count in votes.items()}
+    return [["Sample Number", "prediction"], *([row[1], rule[row[island]]] for row in rows)]
+
+
+def test_a_data_asset_is_scored_where_it_lies(
+    repository: AzureProject, cluster: tuple[str, ...]
+) -> None:
+    name = repository.done("data")["data"]["name"]
+    flags = ("--model-version", "1", "--keep", "Sample Number", *cluster)
+    said = repository.done("deploy", "--batch", f"azureml:{name}", "--out", "there.csv", *flags)
+    assert said["batch"]["rows"] == 344
+    scored = read(repository.path / "there.csv")
+    assert scored == expected(read(repository.path / "data" / "penguins.csv"))
+
+
+def test_parts_are_scored_each_into_its_own_by_what_is_there_already(
+    repository: AzureProject, cluster: tuple[str, ...], standin: StandIn
+) -> None:
+    container = standin.azure.datastores.container_of("workspaceblobstore")
+    lines = (repository.path / "data" / "penguins.csv").read_text("utf-8").splitlines(True)
+    for part in range(3):
+        rows = "".join([lines[0], *lines[1 + part * 10 : 11 + part * 10]])
+        standin.blobs.put(container, f"landing/parts/p{part}.csv", rows.encode())
+    flags = ("--model-version", "1", "--keep", "Sample Number", *cluster)
+    mark = standin.journal.mark()
+    parts = ("--batch", f"{STORE}/landing/parts", "--out", f"{STORE}/scored/parts")
+    there = repository.done("deploy", *parts, *flags)["batch"]["files"]
+    assert there == [f"{STORE}/scored/parts/p{part}.csv" for part in range(3)]
+    assert not standin.journal.find(method="PUT", path_regex="batchEndpoints|codes", since=mark)
+    kept = []
+    for place in there:
+        text = (standin.blobs.get(container, place.removeprefix(f"{STORE}/")) or b"").decode()
+        kept += [row[0] for row in csv.reader(text.splitlines())][1:]
+    assert kept == [row[1] for row in csv.reader(lines[1:31])]
+
+
+def test_a_table_that_will_not_do_fails_the_job_with_its_log(
+    repository: AzureProject, cluster: tuple[str, ...], standin: StandIn
+) -> None:
+    container = standin.azure.datastores.container_of("workspaceblobstore")
+    standin.blobs.put(container, "landing/wrong.csv", b"a,b\n1,2\n")
+    wrong = ("--batch", f"{STORE}/landing/wrong.csv", "--out", "wrong.csv", "--model-version", "1")
+    answer = repository.drive("deploy", *wrong, *cluster)
+    assert answer.code == 1
+    assert "there is no column 'Island'" in answer.record["error"], answer.said
+    assert "the last lines of its log:" in answer.said
+    assert not (repository.path / "wrong.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("azureml:none:1", "there is no such data asset"),
+        (f"{STORE}/nowhere", "there is no table at nowhere"),
+    ],
+)
+def test_what_is_not_there_is_said(repository: AzureProject, source: str, words: str) -> None:
+    answer = repository.drive("deploy", "--batch", source, "--out", "x.csv")
+    assert answer.code == 2 and words in answer.record["error"], answer.said
