@@ -24,8 +24,9 @@ jobs were really executed and completed.
 
 A call passes when it returns, its operation ends well, and what it answers reads as published. It
 is *caught* when the script expects the error (`get`, then `create`). What is changed in a script
-are names, ids and pins; its waits are cut, lines for a shell are left out. The code of others is
-not kept here: the tests need a clone, named by `AZUREML_EXAMPLES`.
+are names, ids and pins; its waits are cut, lines for a shell are left out, and what it reads at a
+public address are rows of ours with the same columns. The code of others is not kept here: the
+tests need a clone, named by `AZUREML_EXAMPLES`.
 
 ## By script
 
@@ -73,10 +74,12 @@ def table(outcomes: Outcomes, sdk: str, python: str) -> str:
 
 
 def write() -> None:
-    """Write the page, where each script has run by now."""
+    """Write the page of what has run by now; it names what has not."""
     outcomes = {script: outcome for script in SCRIPTS if (outcome := kept(script))}
-    if len(outcomes) == len(SCRIPTS):
-        FILE.write_text(table(outcomes, PINNED, PYTHON), encoding="utf-8")
+    text = table(outcomes, PINNED, PYTHON)
+    if missing := [script.name for script in SCRIPTS if script not in outcomes]:
+        text += "\n## Not run for this page\n\n" + "".join(f"- {name}\n" for name in missing)
+    FILE.write_text(text, encoding="utf-8")
 
 
 def by_script(outcomes: Outcomes) -> Iterator[str]:
@@ -118,8 +121,10 @@ def why(outcomes: Outcomes) -> Iterator[str]:
 
 
 def changed(outcomes: Outcomes) -> Iterator[str]:
-    """A line for each script in which pins are changed."""
+    """A line for each script in which pins are changed: those of the list that stand in it."""
     for script in outcomes:
         for file, changes in script.changes.items():
-            words = ", ".join(f"`{old}` → `{new}`" for old, new in changes)
+            words = ", ".join(f"`{old.strip()}` → `{new.strip()}`" for old, new in changes)
             yield f"- {script.name}{f', {file}' if file else ''}: {words}"
+        if script.installs:
+            yield f"- {script.name}: in the curated image {', '.join(script.installs)}"

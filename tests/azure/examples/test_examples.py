@@ -34,7 +34,7 @@ def no_faults_left() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def written(source: Path) -> Iterator[None]:
-    """The table, where all scripts have run by now."""
+    """The table of what has run by now."""
     yield
     write()
 
