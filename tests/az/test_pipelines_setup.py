@@ -221,7 +221,7 @@ def test_a_fault_at_every_request_of_a_set_up_is_survived(
     """Each run goes on where the one before was cut, from another clone every other time."""
     group(cloud, "")
     [application] = cloud.standin.world.applications.values()
-    flags = (*REPOSITORY, "--staging-only", "--yes", "--json")
+    flags: tuple[str, ...] = (*REPOSITORY, "--staging-only", "--yes", "--json")
     flags += ("--set", "azure.auth=workload-identity")
     flags += ("--set", f"azure.client_id={application.body['appId']}")
     sweep = Sweep(cloud.machine, cloud.project, cloud.project, steps=((*WORDS, *flags),))

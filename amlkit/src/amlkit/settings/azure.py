@@ -234,8 +234,6 @@ class Azure:
     online: OnlineEndpoint = field(default_factory=OnlineEndpoint)
     traffic: Traffic = field(default_factory=Traffic)
     batch: BatchEndpoint = field(default_factory=BatchEndpoint)
-    # The Azure ML registry by which models go from one workspace to another; empty: by copy.
-    registry: str = field(default="", metadata={"pattern": r"([A-Za-z0-9][A-Za-z0-9_-]{1,32})?"})
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __post_init__(self) -> None:
