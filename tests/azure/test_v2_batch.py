@@ -1,14 +1,18 @@
-"""Tables in a datastore, scored there: a batch endpoint and its job, by the drivers of SDK v2."""
+"""What else the drivers of SDK v2 do: tables scored where they lie, and YAML for `az ml`."""
 
 from __future__ import annotations
 
 import csv
+import json
+import re
+import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from standin import StandIn
+from tests.azure.changes import changes
 from tests.azure.conftest import AzureProject
 from tests.azure.test_v2_deploy import repository as repository  # a fixture
 
@@ -95,3 +99,42 @@ def test_a_table_that_will_not_do_fails_the_job_with_its_log(
 def test_what_is_not_there_is_said(repository: AzureProject, source: str, words: str) -> None:
     answer = repository.drive("deploy", "--batch", source, "--out", "x.csv")
     assert answer.code == 2 and words in answer.record["error"], answer.said
+
+
+EXPORTED = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from pathlib import Path
+from azure.ai.ml import load_environment, load_job, load_online_deployment, load_online_endpoint
+at = Path(sys.argv[1])
+print(json.dumps([
+    load_environment(str(at / "environment.yml")).version,
+    load_environment(str(at / "environment-serving.yml")).version,
+    load_job(str(at / "job.yml")).command,
+    load_online_endpoint(str(at / "endpoint.yml")).auth_mode,
+    load_online_deployment(str(at / "deployment.yml")).code_configuration.scoring_script,
+]))
+"""
+
+
+def test_what_would_be_sent_is_written_as_yaml(
+    repository: AzureProject, standin: StandIn, tmp_path: Path
+) -> None:
+    mark = standin.journal.mark()
+    for driver in ("environment", "model", "deploy"):
+        done = repository.done(driver, "--export", str(tmp_path))["export"]
+        assert done["commands"] and all(name for name in done["files"])
+    assert changes(standin, mark) == []
+    found = subprocess.run(
+        [repository.python, "-c", EXPORTED, str(tmp_path)],
+        env=repository.environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    training, serving, command, auth, script = json.loads(found.stdout.splitlines()[-1])
+    assert re.fullmatch("[0-9a-f]{12}", training) and re.fullmatch("[0-9a-f]{12}", serving)
+    assert "${{inputs.data}}" in command and auth == "aad_token"
+    assert (tmp_path / "code" / script).is_file()
+    text = "".join(path.read_text("utf-8") for path in tmp_path.glob("*.yml"))
+    assert str(repository.path) not in text and "code: ./code" in text

@@ -269,6 +269,28 @@ class Endpoints(Protocol):
 
 
 @dataclass(frozen=True)
+class ExportedFile:
+    """A file that was written instead of being sent."""
+
+    path: Path
+    command: str
+    """What sends it; empty where another file names it."""
+
+
+class Export(Protocol):
+    """What would be sent, as YAML for `az ml`. Every verb raises `WorkError` as sending would."""
+
+    def environment(self, definition: EnvironmentDefinition, folder: Path) -> list[ExportedFile]:
+        """An environment, with its build context where it has one."""
+
+    def job(self, job: Job, folder: Path) -> list[ExportedFile]:
+        """A job, with its code."""
+
+    def deployment(self, definition: DeploymentDefinition, folder: Path) -> list[ExportedFile]:
+        """An endpoint and a deployment, with environment and code."""
+
+
+@dataclass(frozen=True)
 class Workspace:
     """Where the work is done: this machine, or a workspace of Azure ML."""
 
@@ -278,3 +300,5 @@ class Workspace:
     jobs: Jobs
     models: Models
     endpoints: Endpoints
+    export: Export | None = None
+    """None where there is no such YAML: on this machine, with SDK v1."""

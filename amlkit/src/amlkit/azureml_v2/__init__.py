@@ -33,6 +33,7 @@ def open_azure(
     from amlkit.azureml_v2.data import AzureData
     from amlkit.azureml_v2.endpoints import AzureEndpoints
     from amlkit.azureml_v2.environments import AzureEnvironments
+    from amlkit.azureml_v2.export import AzureExport
     from amlkit.azureml_v2.jobs import AzureJobs
     from amlkit.azureml_v2.models import AzureModels
     from amlkit.workspace import Workspace
@@ -41,11 +42,13 @@ def open_azure(
     data = AzureData(connection)
     environments = AzureEnvironments(connection, calls)
     models = AzureModels(connection)
+    jobs = AzureJobs(connection, data, environments)
     return Workspace(
         name=f"the workspace {settings.azure.workspace_name}",
         data=data,
         environments=environments,
-        jobs=AzureJobs(connection, data, environments),
+        jobs=jobs,
         models=models,
         endpoints=AzureEndpoints(connection, calls, environments, models, data),
+        export=AzureExport(connection, calls, jobs),
     )

@@ -107,6 +107,20 @@ class AzureJobs(SharedJobs):
         self._started.add(sent.name)
         return _record(self.connection.kept(("job", sent.name), lambda: sent))
 
+    def described(self, job: Job) -> Any:
+        """The SDK's command of a job as it would be sent; nothing is."""
+        environment = f"azureml:{job.environment.name}:{job.environment.version}"
+        inputs, kinds = {}, {}
+        for name, each in job.inputs.items():
+            kind, address = self._input(each)
+            if not address.startswith("azureml:"):  # a table that is not registered yet
+                address = f"azureml:{each.name}:{each.version}"
+            inputs[name], kinds[address] = address, kind
+        made = self._made(self._sized(job), str(job.code), inputs, environment)
+        commands.set_kinds(made, kinds)
+        made.experiment_name, made.tags = job.experiment, {**(made.tags or {}), **job.tags}
+        return made
+
     @on_azure
     def get(self, run_id: str) -> Run:
         """See `Jobs.get`."""

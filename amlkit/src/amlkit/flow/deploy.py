@@ -10,7 +10,7 @@ from typing import Any
 
 from amlkit import cli
 from amlkit.calls import Calls
-from amlkit.flow import due, promotion, serving, switch, traffic
+from amlkit.flow import due, export, promotion, serving, switch, traffic
 from amlkit.flow.scoring import check, score
 from amlkit.flow.served import Key, Served
 from amlkit.records import Deployment, Endpoint, Model, WorkError
@@ -60,7 +60,7 @@ def arguments() -> cli.Parser:
         metavar="COLUMN",
         help="copy a column of the table in front of the predictions",
     )
-    return parser
+    return export.flagged(parser)
 
 
 def run(context: cli.Context) -> cli.Result:
@@ -280,4 +280,5 @@ def request_line(uri: str, examples: Mapping[str, Any], *, keyed: bool = False) 
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/deploy.py`, whose path `driver` is; returns its exit code."""
-    return cli.main(driver, arguments(), run, calls, argv=argv)
+    step = export.instead(run, export.deployment)
+    return cli.main(driver, arguments(), step, calls, argv=argv)

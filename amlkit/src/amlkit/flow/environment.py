@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
 from amlkit.calls import Calls
+from amlkit.flow import export
 from amlkit.records import Environment, EnvironmentDefinition
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ def environment_definition(settings: Settings, *, serving: bool = False) -> Envi
 
 def arguments() -> cli.Parser:
     """The driver's flags."""
-    return cli.parser(
+    parser = cli.parser(
         "Make the environments of the locks and private wheels: the training's and, on Azure, the "
         "endpoint's. With --local, check what is installed.",
         """python src/environment.py --local
         python src/environment.py --local --json""",
     )
+    return export.flagged(parser)
 
 
 def build(context: cli.Context) -> Built:
@@ -118,4 +120,5 @@ def _record(environment: Environment) -> dict[str, Any]:
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/environment.py`, whose path `driver` is; returns its exit code."""
-    return cli.main(driver, arguments(), build, calls, argv=argv)
+    step = export.instead(build, export.environments)
+    return cli.main(driver, arguments(), step, calls, argv=argv)

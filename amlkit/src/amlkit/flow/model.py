@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
 from amlkit.calls import Calls
+from amlkit.flow import export
 from amlkit.records import FINISHED
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def arguments() -> cli.Parser:
     run.add_argument("--no-wait", action="store_true", help="start the run and return at once")
     run.add_argument("--resume", metavar="RUN_ID", help="wait for a run, then judge it")
     run.add_argument("--cancel", metavar="RUN_ID", help="end a run")
-    return parser
+    return export.flagged(parser)
 
 
 def train(context: cli.Context) -> Trained | WouldTrain:
@@ -329,8 +330,7 @@ def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain
     else:
         say(f"would train on {name}:{version} with code {job.code_version}")
     state = ", which would be created" if environment.created else ""
-    place = context.workspace.jobs.target()
-    say(f"{place}, in {environment.name}:{environment.version}{state}")
+    say(f"{context.workspace.jobs.target()}, in {environment.name}:{environment.version}{state}")
     champion = job.champion.version if job.champion else None
     say(f"model {job.model_name}, champion: {'version ' + champion if champion else 'none'}")
     return WouldTrain(
@@ -346,5 +346,5 @@ def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/model.py`, whose path `driver` is; returns its exit code."""
-    flags = {"experiment": "experiment"}
-    return cli.main(driver, arguments(), train, calls, flags=flags, argv=argv)
+    step, flags = export.instead(train, export.job), {"experiment": "experiment"}
+    return cli.main(driver, arguments(), step, calls, flags=flags, argv=argv)

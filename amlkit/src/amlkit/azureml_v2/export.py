@@ -1,0 +1,139 @@
+"""What the drivers would send, as files for `az ml`: what a colleague with the CLI can run.
+
+Nothing is sent. Each file is read back by the SDK's own loader, which refuses what the CLI would.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from amlkit.azure.connection import on_azure
+from amlkit.azure.owners import plain
+from amlkit.azure.wheels import CONTAINER, ORIGIN, content_name
+from amlkit.azureml_v2 import datastores, deployments, shapes
+from amlkit.azureml_v2.connection import Connection, silently
+from amlkit.azureml_v2.environments import AzureEnvironments
+from amlkit.azureml_v2.jobs import AzureJobs
+from amlkit.calls import Calls, EndpointParts
+from amlkit.records import DeploymentDefinition, EnvironmentDefinition, Job, WorkError
+from amlkit.workspace import ExportedFile
+
+CODE, CONTEXT = "code", "context"
+
+
+class Unsent(AzureEnvironments):
+    """Environments whose private wheels are named where they would lie."""
+
+    def send(self, wheel: Path) -> str:
+        """See `SharedEnvironments.send`: nothing is sent; says where one is missing."""
+        container = datastores.container(self.connection, datastores.ARTIFACT_STORE)
+        blob = container.get_blob_client(f"{ORIGIN}/{CONTAINER}/{content_name(wheel)}")
+        if not blob.exists():
+            self.connection.say(
+                f"note: {wheel.name} is not in the workspace yet: `python src/environment.py` "
+                "sends it"
+            )
+        return str(blob.url).partition("?")[0]
+
+
+class AzureExport:
+    """`workspace.Export`, by the SDK's own dictionaries and loaders."""
+
+    def __init__(self, connection: Connection, calls: Calls, jobs: AzureJobs) -> None:
+        self.connection = connection
+        self._calls = calls
+        self._environments = Unsent(connection, calls)
+        self._jobs = jobs
+
+    @on_azure
+    def environment(self, definition: EnvironmentDefinition, folder: Path) -> list[ExportedFile]:
+        """See `Export.environment`."""
+        from azure.ai.ml import load_environment
+
+        version, root = self._environments.version(definition), self.connection.settings.root
+        made = self._environments.made(definition)
+        shape: dict[str, Any] = {**made._to_dict(), "version": version}
+        context = shapes.local_folder(made.build.path, root) if made.build is not None else None
+        kind = "-serving" if definition.serving else ""
+        if context is not None:
+            shutil.copytree(context, folder / f"{CONTEXT}{kind}", dirs_exist_ok=True)
+            shape["build"] = {**shape["build"], "path": f"./{CONTEXT}{kind}"}
+        path = _written(folder / f"environment{kind}.yml", shape, {}, load_environment)
+        return [ExportedFile(path, f"az ml environment create --file {path.name}")]
+
+    @on_azure
+    def job(self, job: Job, folder: Path) -> list[ExportedFile]:
+        """See `Export.job`."""
+        from azure.ai.ml import load_job
+
+        made = self._jobs.described(job)
+        made = made._to_job() if hasattr(made, "_to_job") else made  # of the builder, what is sent
+        code = _copied(job.code, folder)
+        names = {str(job.code): f"./{CODE}"}
+        shape = {key: value for key, value in made._to_dict().items() if key != "name"}
+        path = _written(folder / "job.yml", shape, names, load_job)
+        return [ExportedFile(path, f"az ml job create --file {path.name} --stream"), code]
+
+    @on_azure
+    def deployment(self, definition: DeploymentDefinition, folder: Path) -> list[ExportedFile]:
+        """See `Export.deployment`."""
+        from azure.ai.ml import load_online_deployment, load_online_endpoint
+
+        settings = self.connection.settings
+        endpoint = deployments.endpoint_of(
+            self._calls.endpoint,
+            EndpointParts(definition.endpoint, settings.azure.online.auth),
+            settings.root,
+        )
+        version = self._environments.version(definition.environment)
+        environment = f"azureml:{definition.environment.name}:{version}"
+        name = deployments.name_for(definition)
+        parts = deployments.parts_of(definition, name, str(definition.code), environment)
+        made = deployments.deployment_of(definition, parts, settings.root)
+        code, names = _copied(definition.code, folder), {str(definition.code): f"./{CODE}"}
+        first = _written(folder / "endpoint.yml", endpoint._to_dict(), {}, load_online_endpoint)
+        then = _written(folder / "deployment.yml", made._to_dict(), names, load_online_deployment)
+        serving = self.environment(replace(definition.environment), folder)
+        return [
+            *serving,
+            ExportedFile(first, f"az ml online-endpoint create --file {first.name}"),
+            ExportedFile(then, f"az ml online-deployment create --file {then.name}"),
+            code,
+        ]
+
+
+def _copied(code: Path, folder: Path) -> ExportedFile:
+    """The snapshot of the package beside the files that name it."""
+    target = folder / CODE
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(code, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return ExportedFile(target, "")
+
+
+def _written(
+    path: Path, shape: Mapping[str, Any], names: Mapping[str, str], load: Callable[[str], Any]
+) -> Path:
+    """Writes what an SDK's object says as YAML, and reads it back.
+
+    Raises:
+        WorkError: the SDK's loader refuses it.
+    """
+    said = {key: value for key, value in plain(dict(shape), names).items() if value not in _NOTHING}
+    text = yaml.safe_dump(said, sort_keys=False, allow_unicode=True, width=100)
+    path.write_text(text, encoding="utf-8", newline="\n")
+    try:
+        with silently():
+            load(str(path))
+    except Exception as error:
+        words = " ".join(str(error).split())[:300]
+        raise WorkError(f"{path}: the SDK does not load what it wrote itself: {words}") from error
+    return path
+
+
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])

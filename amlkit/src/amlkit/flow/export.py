@@ -1,0 +1,107 @@
+"""`--export FOLDER`: what a driver would send, as YAML for `az ml`; nothing is sent."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amlkit import cli
+from amlkit.settings import SettingsError
+
+if TYPE_CHECKING:
+    from amlkit.workspace import Export, ExportedFile
+
+Step = Callable[[cli.Context], cli.Result]
+Write = Callable[[cli.Context, "Export", Path], Sequence["ExportedFile"]]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Files that were written."""
+
+    folder: Path
+    files: Sequence[ExportedFile]
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+        names = ", ".join(one.path.name for one in self.files)
+        commands = [f"  {one.command}" for one in self.files if one.command]
+        return (f"written to {self.folder}: {names}", "what sends it, from there:", *commands)
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {
+            "export": {
+                "folder": str(self.folder),
+                "files": [one.path.name for one in self.files],
+                "commands": [one.command for one in self.files if one.command],
+            }
+        }
+
+
+def flagged(parser: cli.Parser) -> cli.Parser:
+    """The parser with `--export`."""
+    parser.add_argument(
+        "--export",
+        metavar="FOLDER",
+        help="send nothing: write what would be sent as YAML for `az ml` (SDK v2)",
+    )
+    return parser
+
+
+def instead(
+    step: Step, write: Callable[[cli.Context, Export, Path], Sequence[ExportedFile]]
+) -> Step:
+    """A driver's function that writes files where `--export` asks for them."""
+
+    def run(context: cli.Context) -> cli.Result:
+        if context.args.export is None:
+            return step(context)
+        if not context.args.export:
+            raise cli.ArgumentError("--export is empty: name a folder")
+        export = context.workspace.export
+        if export is None:
+            raise SettingsError("--export: the YAML of `az ml` comes with SDK v2, on Azure ML")
+        folder = Path(context.args.export).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        return Exported(folder, write(context, export, folder))
+
+    return run
+
+
+def environments(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
+    """`environment.yml`, and `environment-serving.yml`."""
+    from amlkit.flow.environment import environment_definition
+
+    settings = context.settings
+    both = (environment_definition(settings, serving=serving) for serving in (False, True))
+    return [file for one in both for file in export.environment(one, folder)]
+
+
+def job(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
+    """`job.yml` with its environment and the code."""
+    from amlkit.flow import model, training
+    from amlkit.flow.environment import environment_definition
+
+    settings = context.settings
+    looking = argparse.Namespace(**{**vars(context.args), "dry_run": True, "force": True})
+    made, _ = model.prepare(replace(context, args=looking))
+    _, code = training.code_snapshot(settings, dry_run=False)
+    environment = export.environment(environment_definition(settings), folder)
+    return [*environment, *export.job(replace(made, code=code), folder)]
+
+
+def deployment(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
+    """`endpoint.yml` and `deployment.yml` with their environment and the code."""
+    from amlkit.flow import serving
+
+    settings, workspace = context.settings, context.workspace
+    version = context.args.model_version
+    model = serving.find_model(settings, workspace, version, context.command("model"))
+    serving.require_score(settings)
+    definition = serving.deployment_definition(settings, workspace, context.calls, model)
+    return export.deployment(definition, folder)
