@@ -17,7 +17,7 @@ from tools.locks import lock, rendered
 
 LOCKS = {
     "v1": ("azure", "dev", "serve-azure", "serve", "train-azure", "train"),
-    "v2": ("azure", "dev", "serve", "train-azure", "train"),
+    "v2": ("azure", "batch-azure", "dev", "serve", "train-azure", "train"),
 }
 STORE = "/etc/ssl/certs/ca-certificates.crt"
 CALLED = """\

@@ -23,7 +23,7 @@ STORE = "azureml://datastores/workspaceblobstore/paths"
 def cluster(standin: StandIn, repository: AzureProject) -> tuple[str, ...]:
     """What names the cluster."""
     standin.add_compute("batch-cluster")
-    return ("--set", "azure.batch.compute=batch-cluster", "--set", "azure.batch.lock=''")
+    return ("--set", "azure.batch.compute=batch-cluster")
 
 
 def read(path: Path) -> list[list[str]]:

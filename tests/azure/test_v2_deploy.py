@@ -317,6 +317,7 @@ def test_a_name_that_somebody_else_has_is_said(repository: AzureProject, standin
     )
 
 
+@pytest.mark.sweep
 def test_an_endpoint_of_keys_says_its_key_and_all_of_it_is_deleted(
     repository: AzureProject, standin: StandIn, client: Client
 ) -> None:
