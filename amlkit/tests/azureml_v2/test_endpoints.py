@@ -199,6 +199,32 @@ def test_shape_of_a_deployment_is_its_content_alone(tmp_path: Path) -> None:
     assert one != shape("v1-a", "/there/src", instance_type="Standard_F4s_v2")
 
 
+def test_kubernetes_is_deployed_to_by_the_same_functions(tmp_path: Path) -> None:
+    entities = pytest.importorskip("azure.ai.ml.entities")
+    parts = deployments.parts_of(DEFINITION, "v1-a", "/there", "azureml:environment:1")
+
+    def function(given: DeploymentParts) -> Any:
+        code = entities.CodeConfiguration(code=given.code, scoring_script=given.entry_script)
+        return entities.KubernetesOnlineDeployment(
+            name=given.name,
+            endpoint_name=given.endpoint,
+            model=given.model,
+            code_configuration=code,
+            environment=given.environment,
+            instance_count=1,
+        )
+
+    made = deployments.deployment_of(replace(DEFINITION, definition=function), parts, tmp_path)
+    assert deployments.shape_of(made, {})["type"] == "kubernetes"
+    assert deployments.record_of(made, "").instance_type == ""
+    endpoint = deployments.endpoint_of(
+        lambda given: entities.KubernetesOnlineEndpoint(name=given.name, compute="azureml:k8s"),
+        EndpointParts("e", "key"),
+        tmp_path,
+    )
+    assert deployments.endpoint_shape(endpoint)["compute"] == "azureml:k8s"
+
+
 def test_wrong_functions_are_refused_by_name(tmp_path: Path) -> None:
     pytest.importorskip("azure.ai.ml")
     parts = deployments.parts_of(DEFINITION, "v1-a", "/there", "azureml:environment:1")

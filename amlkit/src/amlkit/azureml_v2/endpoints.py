@@ -7,7 +7,7 @@ serves and what served before is in the endpoint's tags, written together with t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -114,8 +114,13 @@ class AzureEndpoints:
     @contextmanager
     def hold(self, name: str) -> Iterator[None]:
         """See `Endpoints.hold`: by a lease in the workspace's storage."""
-        with holds.held(self._data.container(), name, self.connection.say):
+        with ExitStack() as held:
+            self._hold(held, name)
             yield
+
+    @on_azure
+    def _hold(self, held: ExitStack, name: str) -> None:
+        held.enter_context(holds.held(self._data.container(), name, self.connection.say))
 
     @on_azure
     def create_deployment(self, definition: DeploymentDefinition, say: Say) -> Deployment:
