@@ -269,7 +269,7 @@ def test_a_repository_has_the_one_wheel_and_its_locks_say_so(checkout: Checkout)
     assert names == {later.name, own.name}
     entry = f"amlkit==0.4.0 \\\n    --hash=sha256:{tool._hash(later)}\n"
     locks = list(checkout.template.glob("requirements-*.txt"))
-    assert len(locks) == 8
+    assert len(locks) == 9
     assert all(lock.read_text().count(entry) == 1 for lock in locks)
     assert (checkout.template / "constraints.txt").read_text().count("amlkit==0.4.0\n") == 1
 
