@@ -89,15 +89,8 @@ class BatchEndpoints:
         return found
 
     def _missing(self, name: str) -> AzureError:
-        account = self.azure.account
-        where = f"workspaces/{account.workspace_name}/batchEndpoints/{name}"
-        return AzureError(
-            404,
-            "ResourceNotFound",
-            f"The Resource 'Microsoft.MachineLearningServices/{where}' under resource group "
-            f"'{account.resource_group}' was not found. For more details please go to "
-            "https://aka.ms/ARMResourceNotFoundFix",
-        )
+        path = f"{self.azure.account.workspace_path}/batchEndpoints/{name}"
+        return self.azure.resources.not_found(path)
 
     def at(self, host: str) -> Endpoint | None:
         """The endpoint behind a public host name."""

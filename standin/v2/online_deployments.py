@@ -101,15 +101,8 @@ class OnlineDeployments:
         """A deployment. AzureError 404."""
         found = self._endpoint(endpoint).deployments.get(name)
         if found is None:
-            account = self.azure.account
-            where = f"workspaces/{account.workspace_name}/onlineEndpoints/{endpoint}/deployments"
-            raise AzureError(
-                404,
-                "ResourceNotFound",
-                f"The Resource 'Microsoft.MachineLearningServices/{where}/{name}' under resource "
-                f"group '{account.resource_group}' was not found. For more details please go to "
-                "https://aka.ms/ARMResourceNotFoundFix",
-            )
+            path = f"{self.azure.account.workspace_path}/onlineEndpoints/{endpoint}"
+            raise self.azure.resources.not_found(f"{path}/deployments/{name}")
         return found
 
     def body(self, endpoint: Endpoint, one: Deployment) -> Json:

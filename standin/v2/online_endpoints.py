@@ -76,15 +76,8 @@ class OnlineEndpoints:
         """An endpoint. AzureError 404."""
         found = self.endpoints.get(name.lower())
         if found is None:
-            account = self.azure.account
-            where = f"workspaces/{account.workspace_name}/onlineEndpoints/{name}"
-            raise AzureError(
-                404,
-                "ResourceNotFound",
-                f"The Resource 'Microsoft.MachineLearningServices/{where}' under resource group "
-                f"'{account.resource_group}' was not found. For more details please go to "
-                "https://aka.ms/ARMResourceNotFoundFix",
-            )
+            path = f"{self.azure.account.workspace_path}/onlineEndpoints/{name}"
+            raise self.azure.resources.not_found(path)
         return found
 
     def at(self, host: str) -> Endpoint | None:

@@ -12,21 +12,13 @@ from typing import Any
 
 from standin import StandIn
 from tests.azure.changes import changes
+from tests.azure.conftest import Answer
 from tests.conftest import ROOT, BakedProject, environment
 
 PLACES = ("local", "v1", "v2")
 # A model that learns in a moment, and may be told to fail, to take its time, to be bad.
 PACKAGE = ROOT / "amlkit" / "tests" / "other_model"
 GATE = "    rule: {primary_metric: accuracy, thresholds: {accuracy: 0.1}}\n"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a driver said, and how it ended."""
-
-    code: int
-    record: dict[str, Any]
-    said: str
 
 
 @dataclass(frozen=True)
