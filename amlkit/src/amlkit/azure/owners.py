@@ -59,6 +59,25 @@ def called(function: Callable[..., Any], root: Path) -> str:
     return f"{name}() in {path.relative_to(root).as_posix() if inside else path}"
 
 
+def environment_made(
+    function: Callable[..., Any], parts: Any, root: Path, kind: Any, wanted: str
+) -> Any:
+    """What the owner's `environment(parts)` returns, an SDK's environment.
+
+    Raises:
+        WorkError: it is of another kind, or not of the name that it was given.
+    """
+    made = function(parts)
+    if not isinstance(made, kind):
+        raise refused(function, root, made, wanted)
+    if made.name != parts.name:
+        raise WorkError(
+            f"{called(function, root)} returns an environment named {made.name!r}: "
+            f"name it parts.name, which is {parts.name!r} here"
+        )
+    return made
+
+
 def refused(function: Callable[..., Any], root: Path, made: Any, wanted: str) -> WorkError:
     """What is said where an owner's function returns another kind than it must."""
     if isinstance(made, tuple):

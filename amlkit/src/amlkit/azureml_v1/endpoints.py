@@ -19,6 +19,7 @@ from typing import Any
 from amlkit.azure import owners
 from amlkit.azure.connection import on_azure, quiet, watch
 from amlkit.azure.errors import status_of, words_of
+from amlkit.azure.scoring import score_here
 from amlkit.azureml_v1 import shapes
 from amlkit.azureml_v1.connection import Connection
 from amlkit.azureml_v1.environments import AzureEnvironments
@@ -248,13 +249,8 @@ class AzureEndpoints:
         progress: Progress,
     ) -> int:
         """See `Endpoints.score`: the workspace's model, on this machine."""
-        from amlkit.local.batch import score_table
-        from amlkit.local.environments import LocalEnvironments
-
-        folder = self._models.download(definition.model)
-        here = replace(definition, model=replace(definition.model, source=str(folder)))
-        environments = LocalEnvironments(self.connection.settings.root / ".local-workspace")
-        return score_table(here, environments, source, target, keep, say, progress)
+        root = self.connection.settings.root
+        return score_here(self._models, root, definition, source, target, keep, say, progress)
 
     def score_stored(
         self,

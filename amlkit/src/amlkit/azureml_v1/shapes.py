@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from amlkit.azure.owners import called, plain, refused, without
-from amlkit.records import WorkError
+from amlkit.azure.owners import environment_made, plain, refused, without
 
 # Of an environment: its name and version are what the shape is for; the rest are secrets.
 _ENVIRONMENT = ("name", "version", "assetId")
@@ -60,15 +59,7 @@ def environment_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
     """
     from azureml.core import Environment
 
-    made = function(parts)
-    if not isinstance(made, Environment):
-        raise refused(function, root, made, "an azureml.core.Environment")
-    if made.name != parts.name:
-        raise WorkError(
-            f"{called(function, root)} returns an environment named {made.name!r}: "
-            f"name it parts.name, which is {parts.name!r} here"
-        )
-    return made
+    return environment_made(function, parts, root, Environment, "an azureml.core.Environment")
 
 
 def job_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from amlkit.azure import owners
 from amlkit.azure.connection import on_azure, quiet
 from amlkit.azure.errors import status_of
+from amlkit.azure.scoring import score_here
 from amlkit.azureml_v2 import deployments, holds, shapes, traffic
 from amlkit.azureml_v2.batch import BatchScoring
 from amlkit.azureml_v2.connection import Connection
@@ -253,13 +253,8 @@ class AzureEndpoints:
         progress: Progress,
     ) -> int:
         """See `Endpoints.score`: the workspace's model, on this machine."""
-        from amlkit.local.batch import score_table
-        from amlkit.local.environments import LocalEnvironments
-
-        folder = self._models.download(definition.model)
-        here = replace(definition, model=replace(definition.model, source=str(folder)))
-        environments = LocalEnvironments(self.connection.settings.root / ".local-workspace")
-        return score_table(here, environments, source, target, keep, say, progress)
+        root = self.connection.settings.root
+        return score_here(self._models, root, definition, source, target, keep, say, progress)
 
     @on_azure
     def score_stored(

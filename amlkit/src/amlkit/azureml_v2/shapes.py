@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from amlkit.azure.owners import called, plain, refused, without
+from amlkit.azure.owners import environment_made, plain, refused, without
 from amlkit.content import files_identity
-from amlkit.records import WorkError
 
 # What an asset is called and what is said of it, which decides nothing.
 _WORDS = ("name", "version", "display_name", "description", "tags", "properties", "id")
@@ -49,15 +48,9 @@ def environment_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
     """
     from azure.ai.ml.entities import Environment
 
-    made = function(parts)
-    if not isinstance(made, Environment):
-        raise refused(function, root, made, "an azure.ai.ml.entities.Environment")
-    if made.name != parts.name:
-        raise WorkError(
-            f"{called(function, root)} returns an environment named {made.name!r}: "
-            f"name it parts.name, which is {parts.name!r} here"
-        )
-    return made
+    return environment_made(
+        function, parts, root, Environment, "an azure.ai.ml.entities.Environment"
+    )
 
 
 def job_of(function: Callable[..., Any], parts: Any, root: Path) -> Any:
