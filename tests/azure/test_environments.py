@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from amlkit.azure.wheels import CONTAINER, ORIGIN, content_name
 
 from standin import StandIn
 from tests.azure.conftest import AzureProject
@@ -164,6 +165,24 @@ def test_an_upload_of_a_wheel_that_was_cut_off_is_mended(
         (address,) = [pip for pip in pips(registered(project, "cut-off")) if "cut_off" in pip]
         blob = address.split("/azureml/", 1)[1]
         assert standin.blobs.get("azureml", blob) == added.read_bytes()
+    finally:
+        added.unlink()
+
+
+def test_a_wheel_that_sdk_v2_sent_is_taken_as_it_is(
+    project: AzureProject, standin: StandIn
+) -> None:
+    """Where a workspace was used by v2 before: the bytes are there, and no record of them."""
+    flags = small(project, "changed-over")
+    added = wheel(project.path / "wheels", "changed_over", "whole")
+    try:
+        blob = f"{ORIGIN}/{CONTAINER}/{content_name(added)}"
+        standin.blobs.put("azureml", blob, added.read_bytes())
+        project.done("environment", *flags)
+        (address,) = [
+            pip for pip in pips(registered(project, "changed-over")) if "changed_over" in pip
+        ]
+        assert address.endswith(f"/azureml/{blob}")
     finally:
         added.unlink()
 
