@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from amlkit.workspace import Progress
 
 # What the tags of an asset of ours say.
 TAGS = ("content", "target", "rows", "datastore", "path")
+# The metadata of a record's blob: when it was written, in Unix seconds.
+WRITTEN = "written"
 Record = Mapping[str, str]
 """What is written down of an asset: `TAGS`, and the `number` of v1's Dataset."""
 
@@ -191,7 +194,8 @@ class StoredTables:
         """Writes an asset's record beside its folder."""
         text = json.dumps(record, ensure_ascii=False, sort_keys=True)
         path = f"{place_of(name, record['content'])}.json"
-        self.container().upload_blob(path, text.encode(), overwrite=True)
+        written = {WRITTEN: f"{time.time():.6f}"}  # Azure tells whole seconds apart
+        self.container().upload_blob(path, text.encode(), overwrite=True, metadata=written)
         self.connection.forget("records", name)
 
     def recorded(self, name: str, version: str | None = None) -> Record | None:
@@ -223,14 +227,19 @@ class StoredTables:
         record = re.compile(re.escape(f"data/{name}/") + r"[0-9a-f]{12}\.json")
 
         def ask() -> list[str]:
-            found = self.container().walk_blobs(name_starts_with=f"data/{name}/")
+            found = self.container().walk_blobs(f"data/{name}/", include=["metadata"])
             records = [blob for blob in found if record.fullmatch(blob.name)]
-            return [blob.name for blob in sorted(records, key=lambda blob: blob.last_modified)]
+            return [blob.name for blob in sorted(records, key=_written)]
 
         return list(self.connection.kept(("records", name), ask))
 
     def _read(self, record: str) -> Record:
         return dict(json.loads(blobs.read(self.container(), record) or b"{}"))
+
+
+def _written(record: Any) -> tuple[Any, str]:
+    """When a record was written: by Azure's clock, within a second by the writer's."""
+    return record.last_modified, (record.metadata or {}).get(WRITTEN, "")
 
 
 def place_of(name: str, version: str) -> str:
