@@ -54,7 +54,7 @@ RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
 def test_an_outage_during_the_wait_is_outlived(
     number: int, fault: dict[str, Any], ready: AzureProject, standin: StandIn
 ) -> None:
-    laid = standin.fault(path=RUN, method="GET", after=3, **fault)
+    laid = standin.fault(path=RUN, method="GET", after=1, **fault)
     answer = ready.drive("model", *seed(number))
     assert laid.hits > 0
     assert answer.code == 0, answer.said
@@ -69,7 +69,7 @@ def test_a_federated_token_that_ended_is_outlived(ready: AzureProject, standin: 
     connection = step["AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"]
     standin.azure.federated.add(client, *issuers.connections[connection])
     issuers.seconds = 1
-    laid = standin.fault(path=RUN, method="GET", after=3, expire_token=True)
+    laid = standin.fault(path=RUN, method="GET", after=1, expire_token=True)
     mark = standin.journal.mark()
     nobody = {"TENANT_ID": "", "SPN_ID": "", "SPN_PASSWORD": ""}
     flags = ("--set", "azure.auth=workload-identity")
