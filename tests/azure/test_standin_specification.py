@@ -504,12 +504,12 @@ def _holds(figures: Figures, removed: float) -> None:
 
 def test_broken_answers_are_noticed(seen: Witness) -> None:
     """A fixed sample of the keys of all answers to the SDK: taken away, renamed, retyped."""
-    figures = total(measure(seen.answers.values(), every=20))
-    assert figures.broken["retyped"] > 100
-    _holds(figures, 0.7)  # few keys, and more of planes without recordings than in the whole
+    figures = total(measure(seen.answers.values(), every=5))
+    assert figures.broken["retyped"] > 400
+    _holds(figures, 0.7)  # which answers there are varies with the speed of the machine
 
 
 @pytest.mark.sweep
 def test_every_broken_answer_is_noticed(seen: Witness) -> None:
     """Every key of all answers to the SDK; `python -m standin.specifications.mutations` prints."""
-    _holds(total(measure(seen.answers.values())), 0.78)  # see benchmarks/answers.md
+    _holds(total(measure(seen.answers.values())), 0.77)  # see benchmarks/answers.md

@@ -56,8 +56,8 @@ def test_an_outage_during_the_wait_is_outlived(
 ) -> None:
     laid = standin.fault(path=RUN, method="GET", after=1, **fault)
     answer = ready.drive("model", *seed(number))
-    assert laid.hits > 0
     assert answer.code == 0, answer.said
+    assert laid.hits > 0
     assert answer.record["status"] == "Completed"
 
 
@@ -75,8 +75,8 @@ def test_a_federated_token_that_ended_is_outlived(ready: AzureProject, standin: 
     flags = ("--set", "azure.auth=workload-identity")
     answer = ready.drive("model", *seed(6), *flags, **nobody, **step)
     issuers.seconds = None
-    assert laid.hits > 0
     assert answer.code == 0, answer.said
+    assert laid.hits > 0
     assert answer.record["status"] == "Completed"
     asked = [entry for entry in standin.journal.since(mark) if entry.path.endswith("/oidctoken")]
     assert len(asked) >= 2
