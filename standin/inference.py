@@ -17,6 +17,7 @@ from subprocess import Popen
 from typing import TYPE_CHECKING
 
 from . import processes
+from .archives import unpack
 from .routing import SERVICE, Answer, AzureError, Json, Request, route
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Container:
                 raise AzureError(400, "AssetNotFound", f"Asset {asset['url']} was not found.")
             if asset.get("unpack"):
                 with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                    archive.extractall(self.root, filter="data")
+                    unpack(archive, self.root)
             else:
                 (self.root / path.rpartition("/")[2]).write_bytes(data)
         folder = self.root / "azureml-models"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from standin.archives import unpack
 from tests.conftest import FOLDER, ROOT, BakedProject, environment
 
 #: The last commit whose rendering holds `src/aml`.
@@ -40,7 +41,7 @@ class History:
         archive = tmp_path / "before.tar"
         self.run("git", "archive", "-o", str(archive), BEFORE, *PARTS, folder=ROOT)
         with tarfile.open(archive) as packed:
-            packed.extractall(self.template, filter="data")
+            unpack(packed, self.template)
         self.run("git", "init", "-q", folder=self.template)
         self.commit(self.template)
         self.before = self.run("git", "rev-parse", "HEAD", folder=self.template).strip()

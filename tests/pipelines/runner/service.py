@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from standin.archives import unpack
+
 from .checkout import git
 from .coverage import Coverage
 from .errors import PipelineError
@@ -148,7 +150,7 @@ class Service:
             archive.parent.mkdir(parents=True, exist_ok=True)
             git(self.repository, "archive", f"--output={archive}", commit)
             with tarfile.open(archive) as files:
-                files.extractall(target, filter="data")
+                unpack(files, target)
         return target
 
     def _before(self, run: Run) -> dict[str, str]:
