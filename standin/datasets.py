@@ -13,6 +13,8 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from .account import timestamp
 from .dataflow import materialise
 from .dataset_records import Registered, Saved
@@ -53,6 +55,24 @@ class Datasets:
         """
         return materialise(self.azure, self.saved(saved_id).dataflow, folder)
 
+    def of_place(self, store: str, place: str) -> str:
+        """Save what lies below a path of a datastore; the id of the saved dataset."""
+        scope = self.azure.account.workspace_path
+        resources = scope.replace("/resourceGroups/", "/resourcegroups/").replace(
+            "/providers/Microsoft.MachineLearningServices/", "/"
+        )
+        uri = f"azureml:/{resources}/datastores/{store}/paths/{place}"
+        flow = yaml.safe_dump({"type": "mltable", "paths": [{"pattern": uri}]}, sort_keys=False)
+        definition = {"dataflow": json.dumps({"blocks": [], "meta": {"RsDataflow": flow}})}
+        with self._lock:
+            return self._save("file", definition).id
+
+    def keep(self, name: str, saved_id: str, description: str | None, tags: Json | None) -> Json:
+        """Register a saved dataset as a new version of a name; its body. AzureError 400."""
+        latest = {"savedDatasetId": saved_id}
+        body = {"name": name, "latest": latest, "description": description, "tags": tags}
+        return self._register(body, again=True)
+
     # Registered datasets.
 
     def _named(self, name: str) -> Registered:
@@ -87,11 +107,13 @@ class Datasets:
     @route("POST", API, _BASE + "/datasets")
     def register(self, request: Request) -> Json:
         """Register a dataset or a new version of one. 409 when the name is taken, 400."""
-        body = request.json()
+        again = request.query.get("updateDefinitionIfExists", "").lower() == "true"
+        return self._register(request.json(), again=again)
+
+    def _register(self, body: Json, *, again: bool) -> Json:
         name, latest = str(body.get("name") or ""), body.get("latest") or {}
         if not name.strip() or len(name) > 255:
             raise AzureError(400, "UserError", f"Dataset name '{name}' is invalid.")
-        again = request.query.get("updateDefinitionIfExists", "").lower() == "true"
         with self._lock:
             dataset = self._registered.get(name)
             if dataset and not again:

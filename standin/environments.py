@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from . import curated
 from .account import timestamp
 from .images import CONTAINER, Image, Images, base_image, key_of
 from .interpreters import Recipe
@@ -49,7 +50,10 @@ class Environments:
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
         self.lock = threading.RLock()
-        self.versions: dict[str, list[Version]] = {}
+        self.versions: dict[str, list[Version]] = {
+            f"{curated.PREFIX}{name}": [_curated(f"{curated.PREFIX}{name}")]
+            for name in curated.PACKAGES
+        }
         self.labels: dict[tuple[str, str], Version] = {}
 
     def find(self, name: str, version: str | None = None) -> Version:
@@ -110,6 +114,8 @@ class Environments:
         """The definition that a job or service names or brings along, registered if it was not."""
         name, version = given.get("name") or "project_environment", given.get("version")
         if not set(given) - {"name", "version"}:
+            return self.find(name, version).definition
+        if name.startswith(curated.PREFIX) and version:  # the SDK sends it back in words of its own
             return self.find(name, version).definition
         return self.register(name, content_of(given), version).definition
 
@@ -203,6 +209,12 @@ class Environments:
             "endTime": timestamp() if image.done.is_set() else None,
             "error": {"message": image.error} if image.error else None,
         }
+
+
+def _curated(name: str) -> Version:
+    """An environment of Microsoft's, as every workspace has it."""
+    definition = curated.definition(name, curated.VERSION)
+    return Version(name, curated.VERSION, content_of(definition), created=0.0)
 
 
 def content_of(body: Json) -> Json:

@@ -181,7 +181,7 @@ class History:
             "warnings": list(found.warnings),
             "properties": dict(found.properties),
             "inputDatasets": found.lineage,
-            "outputDatasets": [],
+            "outputDatasets": list(found.outputs),
             "runDefinition": answered(found.definition),
             "logFiles": logs,
         }
@@ -261,7 +261,7 @@ class History:
         if name.endswith(".Warning"):
             run.warnings.append({"source": data.get("Source"), "message": data.get("Message")})
         if name.endswith(".Error"):
-            run.error = data.get("ErrorResponse")
+            run.error = _whole(data.get("ErrorResponse") or {})
         status = EVENTS.get(name)
         if status is None or self.azure.jobs.owns(run):
             return
@@ -277,3 +277,11 @@ def _order(body: Json) -> str | None:
     """`orderby` is a text, or a list of them."""
     order = body.get("orderby") or body.get("orderBy")
     return ",".join(order) if isinstance(order, list) else order
+
+
+def _whole(given: Json) -> Json:
+    """The error that a client says of its own run, with what the service adds."""
+    said = {key: value for key, value in (given.get("error") or {}).items() if value is not None}
+    made = data_plane_error(AzureError(400, said.get("code") or "UserError", ""))
+    made["error"] |= said
+    return made | {key: value for key, value in given.items() if key != "error" and value}

@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import TYPE_CHECKING
 
-from . import job_inputs, processes
+from . import job_inputs, job_outputs, processes
 from .errors import AzureError
 from .images import ImageFailed
 from .interpreters import is_swap
@@ -40,10 +40,13 @@ class Job:
     def __init__(self, azure: Azure, run: Run, snapshot: str) -> None:
         self.azure, self.run, self.snapshot = azure, run, snapshot
         self.folder = azure.folder / "jobs" / run.id
+        self.work = self.folder / "wd"
         self.wanted = True
         self.patience = 5.0
         self.process: Popen[bytes] | None = None
+        self.output_folders = job_outputs.Outputs()
         self.sent: dict[str, tuple[int, int]] = {}
+        self.swapped: list[str] = []
         self.shown = 0
         self.built = 0
         self.thread = threading.Thread(target=self._execute, name=f"job {run.id}", daemon=True)
@@ -73,35 +76,33 @@ class Job:
 
     def _phases(self) -> tuple[str, Json | None]:
         """Prepares, runs, collects; how the run ends and why."""
-        swapped: list[str] = []
         definition = self.run.definition or {}
         self._reach("Preparing")
-        python = self.azure.images.interpreter(
-            definition["environment"],
-            swapped.append,
-            self._building,
-        )
+        python = self.interpreter(definition)
         self._reach("Queued")
-        work = self.folder / "wd"
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
         for name in WATCHED:
-            (work / name).mkdir(parents=True)
-        self.lay_out(work)
+            (self.work / name).mkdir(parents=True, exist_ok=True)
+        self.lay_out(self.work)
         inputs = self.deliver(definition)
         self.run.inputs.extend(inputs.lineage)
+        self.output_folders = job_outputs.prepare(
+            self.azure, definition, self.run.id, self.folder / "outputs"
+        )
         log = self.folder / "std_log.txt"
-        said = "".join(f"{line}\n" for line in swapped if is_swap(line))
+        said = "".join(f"{line}\n" for line in self.swapped if is_swap(line))
         log.write_text(said, encoding="utf-8")
         if not self.wanted:
             raise Canceled
         environment = (
-            job_environment(self.azure, self.run, python, self.folder) | inputs.environment
+            self.environment(python) | inputs.environment | self.output_folders.environment
         )
         self.azure.runs.begin(self.run)
         command = self._command(definition, python, inputs)
-        self.process = processes.start(command, work, environment, log)
+        self.process = processes.start(command, self.work, environment, log)
         code = self._watch(log)
-        self._collect(work)
+        self._collect()
         self.hand_over(code)
         if code == 0:
             return "Completed", None
@@ -110,6 +111,16 @@ class Job:
             f"Execution failed. User process '{Path(command[0]).name}' exited with status code "
             f"{code}. Please check log file '{LOG}' for error details.",
         )
+
+    def interpreter(self, definition: Json) -> Path:
+        """The Python that has what the job's environment asks for. ImageFailed."""
+        return self.azure.images.interpreter(
+            definition["environment"], self.swapped.append, self._building
+        )
+
+    def environment(self, python: Path) -> dict[str, str]:
+        """The job's variables, but for those of its inputs and outputs."""
+        return job_environment(self.azure, self.run, python, self.folder)
 
     def lay_out(self, work: Path) -> None:
         """Writes the source into the job's working folder."""
@@ -120,7 +131,8 @@ class Job:
         return job_inputs.prepare(self.azure, definition, self.folder)
 
     def hand_over(self, code: int) -> None:
-        """Sends what the job wrote elsewhere than to its run: SDK v2's named outputs."""
+        """Sends what the job wrote elsewhere than to its run."""
+        self.run.outputs.extend(job_outputs.hand_over(self.azure, self.output_folders))
 
     def _building(self, text: str) -> None:
         """Shows the log of the image's build as it grows."""
@@ -141,10 +153,11 @@ class Job:
         if definition.get("command"):
             command = definition["command"]
             text = command if isinstance(command, str) else " ".join(map(str, command))
-            return ["/bin/bash", "-c", inputs.resolve(text)]
+            return ["/bin/bash", "-c", self.output_folders.resolve(inputs.resolve(text))]
         runner = self.folder / "job_runner.py"
         shutil.copy(Path(__file__).parent / "job_runner.py", runner)
-        arguments = [inputs.resolve(str(one)) for one in definition.get("arguments") or []]
+        given = [str(one) for one in definition.get("arguments") or []]
+        arguments = [self.output_folders.resolve(inputs.resolve(one)) for one in given]
         return [str(python), str(runner), definition["script"], *arguments]
 
     def _watch(self, log: Path) -> int:
@@ -157,7 +170,7 @@ class Job:
             self._show(log)
             rounds += 1
             if rounds % 10 == 0:
-                self._collect(self.folder / "wd")
+                self._collect()
             time.sleep(0.1)
         if self.wanted:
             self.run.status = "Finalizing"
@@ -176,14 +189,14 @@ class Job:
             self.azure.blobs.append("azureml", blob, new)
             self.azure.artifacts.create(ORIGIN, self.run.container, LOG)
 
-    def _collect(self, work: Path) -> None:
+    def _collect(self) -> None:
         """Sends what is new in ./outputs and ./logs."""
         for top in WATCHED:
-            for path in sorted((work / top).rglob("*")):
+            for path in sorted((self.work / top).rglob("*")):
                 if not path.is_file():
                     continue
                 state = (path.stat().st_size, path.stat().st_mtime_ns)
-                name = path.relative_to(work).as_posix()
+                name = path.relative_to(self.work).as_posix()
                 if self.sent.get(name) != state:
                     self.store(name, path.read_bytes())
                     self.sent[name] = state

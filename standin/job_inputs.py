@@ -39,9 +39,8 @@ class Inputs:
 
 def check(definition: Json) -> None:
     """AzureError 400 for what a run definition asks and the stand-in does not do."""
-    for key in ("outputData", "datacaches"):
-        if definition.get(key):
-            raise AzureError(400, "UserError", f"The stand-in does not play '{key}' of a job.")
+    if definition.get("datacaches"):
+        raise AzureError(400, "UserError", "The stand-in does not play 'datacaches' of a job.")
 
 
 def prepare(azure: Azure, definition: Json, folder: Path) -> Inputs:

@@ -9,7 +9,7 @@ import time
 from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
-from . import job_inputs
+from . import job_inputs, job_outputs
 from .environments import content_of
 from .job import Job
 from .odata import page
@@ -51,9 +51,27 @@ class Jobs:
     @route("POST", API, BASE + "/snapshotrun")
     def submit(self, request: Request, experiment: str) -> Json:
         """Begins a run of a snapshot. AzureError 400 for what cannot be run."""
-        body, runs = request.json(), self.azure.runs
+        body = request.json()
         definition = body.get("Configuration") or {}
-        self._check(definition)
+        target = definition.get("target")
+        if not self.azure.computes.find(target or ""):
+            raise AzureError(
+                400, "UserError", f"Unknown compute target '{target}'. It was not found."
+            )
+        run = self.made(request, experiment, body, definition, "amlctrain")
+        snapshot = run.properties["ContentSnapshotId"] = body.get("SnapshotId") or ""
+        self.start(run, Job(self.azure, run, snapshot))
+        return {"runId": run.id}
+
+    def made(
+        self, request: Request, experiment: str, body: Json, definition: Json, kind: str
+    ) -> Run:
+        """A run of a definition on a kind of compute target. AzureError 400."""
+        if not definition.get("script") and not definition.get("command"):
+            raise AzureError(400, "UserError", "A run needs a script or a command.")
+        job_inputs.check(definition)
+        job_outputs.check(definition)
+        runs = self.azure.runs
         environment = self.azure.environments.resolve(definition.get("environment") or {})
         run_id = request.query.get("runId") or f"{experiment}_{time.time_ns()}"
         run = runs.create(
@@ -71,29 +89,21 @@ class Jobs:
             },
         }
         run.properties |= {
-            "_azureml.ComputeTargetType": "amlctrain",
+            "_azureml.ComputeTargetType": kind,
             "_azureml.ClusterName": str(definition.get("target")),
-            "ContentSnapshotId": body.get("SnapshotId") or "",
         }
         run.more |= {
             "runType": "azureml.scriptrun",
             "scriptName": definition.get("script"),
             "target": definition.get("target"),
         }
-        run.status = "Starting"
-        self.jobs[run.id] = job = Job(self.azure, run, body.get("SnapshotId") or "")
-        job.thread.start()
-        return {"runId": run.id}
+        return run
 
-    def _check(self, definition: Json) -> None:
-        target = definition.get("target")
-        if not self.azure.computes.find(target or ""):
-            raise AzureError(
-                400, "UserError", f"Unknown compute target '{target}'. It was not found."
-            )
-        if not definition.get("script") and not definition.get("command"):
-            raise AzureError(400, "UserError", "A run needs a script or a command.")
-        job_inputs.check(definition)
+    def start(self, run: Run, job: Job) -> None:
+        """Executes a run."""
+        run.status = "Starting"
+        self.jobs[run.id] = job
+        job.thread.start()
 
     @route("POST", API, BASE + "/runId/{run}/cancel")
     def cancel(self, request: Request, experiment: str, run: str) -> Answer:

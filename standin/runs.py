@@ -90,6 +90,7 @@ class Run:
     error: Json | None = None
     warnings: list[Json] = field(default_factory=list)
     inputs: list[Json] = field(default_factory=list)
+    outputs: list[Json] = field(default_factory=list)
     cancel_uri: str | None = None
     more: Json = field(default_factory=dict)  # keys that a client sets and the service only keeps
 
@@ -145,7 +146,6 @@ class Run:
             "uniqueChildRunComputeTargets": [],
             "settings": {},
             "services": {},
-            "outputDatasets": [],
             **self.more,
             "runTypeV2": self.kind,
             "runNumber": self.number,
@@ -170,6 +170,7 @@ class Run:
             "properties": dict(self.properties),
             "parameters": dict(self.params),
             "inputDatasets": self.lineage,
+            "outputDatasets": list(self.outputs),
             "cancelUri": self.cancel_uri,
             "error": self.error,
             "warnings": list(self.warnings),
@@ -251,6 +252,7 @@ class Runs:
             if body.get("runDefinition") is not None and run.definition is None:
                 run.definition = body["runDefinition"]
             run.inputs.extend(body.get("inputDatasets") or [])
+            run.outputs.extend(body.get("outputDatasets") or [])
 
     def files(self, run: Run) -> list[str]:
         """The paths of a run's files."""

@@ -32,6 +32,8 @@ from .interpreters import Interpreters
 from .issuers import Issuers
 from .jobs import Jobs
 from .journal import Journal
+from .keyvault import Keyvault
+from .local_jobs import LocalJobs
 from .metrics import Metrics
 from .mlflow_registry import MlflowRegistry
 from .mlflow_tracking import MlflowTracking
@@ -150,6 +152,7 @@ class Azure:
         self.artifacts = Artifacts(self)
         self.datastores = Datastores(self)
         self.datasets = Datasets(self)
+        self.keyvault = Keyvault(self)
         self.snapshots = Snapshots(self)
         self.forwarding = Forwarding(self)
         self.telemetry = Telemetry(self)
@@ -162,6 +165,7 @@ class Azure:
         self.history = History(self)
         self.run_artifacts = RunArtifacts(self)
         self.jobs = Jobs(self)
+        self.local_jobs = LocalJobs(self)
         self.metrics = Metrics(self)
         self.mlflow = MlflowTracking(self)
         self.models = Models(self)

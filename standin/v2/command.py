@@ -11,11 +11,12 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import curated
 from ..job import Job
 from ..job_inputs import Inputs
 from ..routing import AzureError, Json
 from ..runs import ENDED, Run
-from . import bindings, curated, dockerfile
+from . import bindings, dockerfile
 from .locations import locate
 from .shared import environment_content
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import curated
+from .. import curated
 from .assets import Assets
 from .batch_endpoints import BatchEndpoints
 from .batch_jobs import BatchJobs

@@ -12,12 +12,12 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from .. import curated
 from ..account import timestamp
 from ..artifacts import CONTAINER
 from ..environments import Version, content_of
 from ..mlflow_registry import MLFLOW
 from ..routing import AzureError, Json
-from . import curated
 from .assets import Container, Entry
 from .kinds import KINDS
 from .locations import Location, datastore_uri, locate

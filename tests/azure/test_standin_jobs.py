@@ -11,7 +11,9 @@ import pytest
 
 from standin import StandIn
 from standin.interpreters import Recipe
+from standin.local_jobs import LocalJob
 from standin.odata import parse
+from standin.routing import AzureError, Request
 from tests.azure.client import Client
 
 #: What a job needs that reports to its run by azureml-core and by MLflow.
@@ -443,6 +445,126 @@ def test_a_client_drives_runs_of_its_own(client: Client) -> None:
     assert seen[:2] == ["Completed", {"x": 1}]
     assert seen[2] == [seen[3]]
     assert seen[4:] == ["Completed", {"y": 2}, "named", ["artifact.txt"]]
+
+
+def test_a_run_on_the_clients_own_machine(client: Client, textbook: dict[str, Any]) -> None:
+    """azureml-core's default, where a script names no compute target."""
+    seen = client.run(
+        f"""
+        def local(source, env):
+            os.makedirs("own", exist_ok=True)
+            with open("own/train.py", "w") as file:
+                file.write(source)
+            config = ScriptRunConfig("own", "train.py", arguments=["7"], environment=env)
+            return Experiment(ws, "local").submit(config)
+
+        os.environ["OF_THE_CLIENT"] = "its own"
+        env = Environment("managed")
+        env.python.user_managed_dependencies = True
+        told = "import os, sys; print(os.environ['OF_THE_CLIENT'], os.getcwd(), sys.argv[1:])"
+        run = local(told + "; open('outputs/model.txt', 'w').write('weights')", env)
+        ended = wait(run)
+        run.download_file("user_logs/std_log.txt", "local.txt")
+        failed = wait(local("raise SystemExit(3)", env))
+        installed = environment("textbook", {PACKAGES})
+        inside = local("from azureml.core import Run; Run.get_context().log('x', 1)", installed)
+        print(json.dumps([ended["status"], open("local.txt").read(), run.get_file_names(),
+            ended["target"], failed["status"], wait(inside)["status"], inside.get_metrics()]))
+        """
+    )
+    status, log, files, target, failed, installed, metrics = seen
+    assert (status, target, failed, installed) == ("Completed", "local", "Failed", "Completed")
+    assert "its own" in log and "azureml_runs" in log and "['7']" in log
+    assert "outputs/model.txt" in files and metrics == {"x": 1}
+
+
+def test_a_local_run_goes_on_for_its_own_machine_alone(standin: StandIn) -> None:
+    azure = standin.azure
+    run = azure.runs.create("alone", azure.runs.ensure_experiment("alone"), None)
+    job = azure.local_jobs.jobs[run.id] = LocalJob(azure, run)
+    body = b'{"key": "guessed", "folder": "/", "python": "python", "environment": {}}'
+    request = Request("PUT", "standin.invalid", "/localruns/alone", {}, {}, body)
+    with pytest.raises(AzureError, match="no local run alone has that key"):
+        azure.local_jobs.begin(request, run.id)
+    assert not job.begun.is_set()
+
+
+WRITES = """
+import os, sys
+from azureml.core import Run
+for folder in sys.argv[1:]:
+    for name in ("a.csv", "b.txt"):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(name)
+assert sys.argv[1] in Run.get_context().output_datasets.values()
+"""
+
+
+def test_outputs_go_to_their_datastore(client: Client, textbook: dict[str, Any]) -> None:
+    """As in Azure/MachineLearningNotebooks, scriptrun-with-data-input-output."""
+    seen = client.run(
+        f"""
+        from azureml.data import OutputFileDatasetConfig as Output
+        store, env = ws.get_default_datastore(), environment("textbook", {PACKAGES})
+        kept = Output("kept", (store, "of/{{run-id}}")).register_on_complete("kept")
+        csv = Output("csv", (store, "csv")).as_upload(source_globs="*.csv")
+        run = submit("outputs", read("writes"), kept, csv, Output("plain"), environment=env)
+        details = wait(run)
+        names = [one["outputDetails"]["outputName"] for one in details["outputDatasets"]]
+        again = Output("csv", (store, "csv")).as_upload()
+        refused = wait(submit("outputs", read("writes"), again, environment=env))
+        data = Dataset.get_by_name(ws, "kept")
+        data.download("got", overwrite=True)
+        store.download("down", "csv", show_progress=False)
+        store.download("down", f"dataset/{{run.id}}/plain", show_progress=False)
+        print(json.dumps([details["status"], sorted(names), data.version,
+            sorted(os.listdir("got")), os.listdir("down/csv"),
+            os.listdir(f"down/dataset/{{run.id}}"),
+            refused["status"], refused["error"]["error"]["message"]]))
+        """,
+        writes=WRITES,
+    )
+    assert seen[:4] == ["Completed", ["csv", "kept", "plain"], 1, ["a.csv", "b.txt"]]
+    assert seen[4:6] == [["a.csv"], ["plain"]]
+    assert seen[6:] == ["Failed", "Output path already exist: csv"]
+
+
+def test_secrets_of_the_workspace_reach_a_job(client: Client, textbook: dict[str, Any]) -> None:
+    seen = client.run(
+        f"""
+        vault, env = ws.get_default_keyvault(), environment("textbook", {PACKAGES})
+        vault.set_secret("word", "of the vault")
+        vault.set_secrets({{"one": "1", "two": "2"}})
+        vault.delete_secret("two")
+        inside = "from azureml.core import Run; r = Run.get_context(); "
+        run = submit("secrets", inside + "r.log('n', len(r.get_secret('word')))", environment=env)
+        try:
+            vault.set_secret("no_underscores", "x")
+        except Exception as error:
+            said = str(error)
+        print(json.dumps([vault.get_secrets(["word", "two"]), vault.list_secrets(), said,
+            wait(run)["status"], run.get_metrics()]))
+        """
+    )
+    assert seen[0] == {"word": "of the vault", "two": None}
+    assert seen[1] == [{"name": "word"}, {"name": "one"}]
+    assert "no_underscores" in seen[2]
+    assert seen[3:] == ["Completed", {"n": 12}]
+
+
+def test_microsofts_environments_are_in_every_workspace(client: Client, standin: StandIn) -> None:
+    seen = client.run(
+        """
+        from azureml._execution._commands import _serialize_run_config_to_dict as serialised
+        found = Environment.get(ws, "AzureML-sklearn-1.5")
+        config = ScriptRunConfig(".", "x.py", environment=found).run_config
+        listed = [name for name in Environment.list(ws) if name.startswith("AzureML-")]
+        print(json.dumps([listed, serialised(config)["environment"]]))
+        """
+    )
+    assert "AzureML-lightgbm-3.3" in seen[0]
+    resolved = standin.azure.environments.resolve(seen[1])
+    assert resolved["docker"]["baseImage"] == "mcr.microsoft.com/azureml/curated/sklearn-1.5"
 
 
 def test_conda_packages_are_swapped_for_those_of_pip() -> None:

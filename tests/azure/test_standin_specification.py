@@ -443,6 +443,13 @@ assert wait(failed)["status"] == "Failed" and failed.get_details()["error"]
 ended = submit("held", "import time; time.sleep(600)", environment=env)
 ended.cancel()
 assert wait(ended)["status"] == "Canceled"
+own = run.experiment.start_logging(snapshot_directory=None)
+own.fail(error_details="not good enough")
+assert own.get_details()["error"]["error"]["message"] == "not good enough"
+vault = ws.get_default_keyvault()
+vault.set_secret("held", "s")
+assert vault.get_secret("held") == "s" and vault.list_secrets() == [{"name": "held"}]
+refused(lambda: vault.get_secret("none"))
 refused(lambda: Run.get(ws, "none"))
 
 assert Model(ws, "held-mlflow", version=1).version == 1

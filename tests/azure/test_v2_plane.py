@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from standin import StandIn
+from standin import StandIn, curated
 from standin.account import Principal
 from standin.routing import AzureError
-from standin.v2 import command, curated, dockerfile
+from standin.v2 import command, dockerfile
 from standin.v2.bindings import Bound
 from standin.v2.kinds import KINDS
 from standin.v2.locations import locate

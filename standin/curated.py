@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ..routing import Json
+from .routing import Json
 
 _REGISTRY = re.compile(
     r"azureml://registries/azureml/environments/([^/]+)/(?:versions|labels)/([^/]+)/?"
@@ -38,6 +38,7 @@ PACKAGES = {
     "mldesigner": ("mldesigner", "azure-ai-ml", *_MLFLOW),
 }
 VERSION = "1"
+PREFIX = "AzureML-"  # of their names in a workspace
 
 
 def named(environment_id: str) -> tuple[str, str] | None:
