@@ -23,6 +23,7 @@ ROLES: dict[str, frozenset[str]] = {
     "Contributor": frozenset({"read", "write", "compute", "workspace", "service"}),
     "AzureML Data Scientist": frozenset({"read", "write", "service"}),
     "AzureML Compute Operator": frozenset({"compute"}),
+    "AzureML Registry User": frozenset(),
     "Reader": frozenset({"read"}),
     "Storage Blob Data Contributor": frozenset({"blob"}),
     "Storage Blob Data Owner": frozenset({"blob"}),

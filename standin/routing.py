@@ -20,6 +20,7 @@ API = r"[a-z0-9.-]+\.api\.azureml\.ms"
 BLOB = r"[a-z0-9]+\.blob\.core\.windows\.net"
 SERVICE = r"[a-z0-9.-]+\.azurecontainer\.io"
 INFERENCE = r"[a-z0-9-]+\.[a-z0-9-]+\.inference\.ml\.azure\.com"
+REGISTRY = r"cert-[a-z0-9-]+\.experiments\.azureml\.net"
 IMDS = r"169\.254\.169\.254"
 CONTROL = r"standin\.invalid"
 TELEMETRY = r"dc\.services\.visualstudio\.com"
@@ -30,8 +31,8 @@ VSTOKEN = r"vstoken\.dev\.azure\.com"
 GITHUB = r"api\.github\.com"
 GITHUB_OIDC = r"[a-z0-9-]+\.actions\.githubusercontent\.com"
 HOSTS = (
-    LOGIN, ARM, API, BLOB, SERVICE, INFERENCE, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS, EXTENSIONS,
-    VSTOKEN, GITHUB, GITHUB_OIDC,
+    LOGIN, ARM, API, BLOB, SERVICE, INFERENCE, REGISTRY, IMDS, CONTROL, TELEMETRY, GRAPH, DEVOPS,
+    EXTENSIONS, VSTOKEN, GITHUB, GITHUB_OIDC,
 )  # fmt: skip
 
 _WORKSPACE = (

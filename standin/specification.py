@@ -25,6 +25,7 @@ HOSTS = {
     "graph": r"graph\.microsoft\.com",
     "devops": r"(?:vssps\.)?dev\.azure\.com",
     "github": r"api\.github\.com",
+    "registry": r"cert-[a-z0-9-]+\.experiments\.azureml\.net",
     "inference": r"[a-z0-9-]+\.[a-z0-9-]+\.inference\.ml\.azure\.com",
 }
 ROUTES = Path(__file__).with_name("ROUTES.md")

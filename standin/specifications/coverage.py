@@ -17,6 +17,7 @@ SAMPLES = {
     "graph": "graph.microsoft.com",
     "devops": "dev.azure.com",
     "github": "api.github.com",
+    "registry": "cert-westeurope.experiments.azureml.net",
     "inference": "e.westeurope.inference.ml.azure.com",
 }
 #: How an answer is backed, the strongest first.

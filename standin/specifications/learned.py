@@ -23,7 +23,11 @@ from . import notation
 WORKSPACE = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
 )
-HOSTS = {"api": "westeurope.api.azureml.ms", "graph": "graph.microsoft.com"}
+HOSTS = {
+    "api": "westeurope.api.azureml.ms",
+    "graph": "graph.microsoft.com",
+    "registry": "cert-westeurope.experiments.azureml.net",
+}
 
 Learned = dict[str, dict[str, dict[str, list[str]]]]
 Seen = dict[tuple[str, str, str], set[str]]

@@ -248,7 +248,7 @@ class Assets:
             (holder, one)
             for holder in names
             for one in known[holder].versions.values()
-            if _viewed(request, one.properties)
+            if viewed(request, one.properties)
             and ("hash" not in request.query or _hashed(one, request.query))
         ]
         order = (request.query.get("$orderBy") or "createdtime desc").lower()
@@ -262,13 +262,13 @@ class Assets:
         seen = [
             one
             for one in self.containers(kind).values()
-            if self.azure.listed(one.created) and _viewed(request, one.properties)
+            if self.azure.listed(one.created) and viewed(request, one.properties)
         ]
         seen.sort(key=lambda one: one.changed, reverse=True)
         return page(request, [self._container_body(kind, one) for one in seen])
 
 
-def _viewed(request: Request, properties: Json) -> bool:
+def viewed(request: Request, properties: Json) -> bool:
     """Whether a list shows an entry: by `listViewType`, tags and properties."""
     view = request.query.get("listViewType") or "ActiveOnly"
     archived = bool(properties.get("isArchived"))

@@ -16,6 +16,8 @@ from .online_deployments import OnlineDeployments
 from .online_endpoints import OnlineEndpoints
 from .online_metrics import OnlineMetrics
 from .online_operations import EndpointOperations
+from .registries import Registries
+from .registry_assets import RegistryAssets
 from .router import OnlineRouter
 from .run_outputs import RunOutputs
 from .schedules import Schedules
@@ -36,6 +38,8 @@ class ControlPlane:
         self.assets = Assets(azure)
         self.uploads = Uploads(azure)
         self.datastores = DatastoreResources(azure)
+        self.registries = Registries(azure)
+        self.registry_assets = RegistryAssets(azure)
         self.run_outputs = RunOutputs(azure)
         self.jobs = JobResources(azure)
         self.schedules = Schedules(azure)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 _ML = "Microsoft.MachineLearningServices/workspaces"
+_REGISTRIES = "Microsoft.MachineLearningServices/registries"
 _CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
 _DELEGATION = "Microsoft.Storage/storageAccounts/blobServices/generateUserDelegationKey/action"
 
@@ -107,6 +108,12 @@ DEFINITIONS: dict[str, Role] = {
         "Can access and perform CRUD operations on Machine Learning Services managed compute "
         "resources (including Notebook VMs).",
         (f"{_ML}/computes/*", f"{_ML}/notebooks/vm/*"),
+    ),
+    "AzureML Registry User": Role(
+        "1823dd4f-9b8c-4ab6-ab4e-7397a3684615",
+        "Can perform all actions on Machine Learning Services Registry assets as well as get "
+        "Registry resources.",
+        (f"{_REGISTRIES}/read", f"{_REGISTRIES}/assets/*"),
     ),
     "Storage Blob Data Owner": Role(
         "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",

@@ -41,6 +41,9 @@ EXAMPLES = {
     "serviceDataAccessAuthIdentity": "None", "type": "None", "tier": "Basic",
     "mechanism": "Mount",
 }  # fmt: skip
+UNDER_WAY = ("Updating", "InProgress", "Running")
+# What a recorded path begins with, where another host than Resource Manager's answers.
+HOSTS = {"api": "{}.api.azureml.ms", "registry": "cert-{}.experiments.azureml.net"}
 MOMENT = re.compile(r"(At|On|Utc|Time)$")
 
 
@@ -57,7 +60,12 @@ class Replay:
         account = self.standin.account
         group = f"/subscriptions/{account.subscription_id}/resourceGroups/{account.resource_group}"
         provider = "/providers/Microsoft.MachineLearningServices"
+        registry, kept = "", self.standin.azure.v2
+        if found := kept.registries.find("recorded"):
+            container = kept.registry_assets.container(found, "recorded", "2")
+            registry = f"https://{kept.registries.storage(found)[1].host}/{container}"
         return {
+            "{registry_files}": registry,
             "{group}": group,
             "{workspace}": f"{group}{provider}/workspaces/{account.workspace_name}",
             "{location}": account.location,
@@ -75,9 +83,10 @@ class Replay:
     def send(self, recorded: dict[str, Any]) -> Answer:
         """One recorded request."""
         path = self.filled(recorded["path"])
-        host = ARM
-        if path.startswith("api/"):
-            host, path = f"https://{self.standin.account.location}.api.azureml.ms", path[3:]
+        host, location = ARM, self.standin.account.location
+        for prefix, template in HOSTS.items():
+            if path.startswith(prefix + "/"):
+                host, path = f"https://{template.format(location)}", path[len(prefix) :]
         query = f"?api-version={recorded['version']}" if recorded["version"] else ""
         query += f"&{recorded['query']}" if recorded.get("query") else ""
         body = json.loads(self.filled(json.dumps(recorded.get("body"))))
@@ -94,15 +103,16 @@ class Replay:
         operation = (
             f"/subscriptions/s/providers/Microsoft.MachineLearningServices/locations/l/{kind}/o"
         )
-        path = str(recorded["path"]).replace("operation", operation)
+        path = str(recorded["path"]).replace("operation", recorded.get("at", operation), 1)
         return path.replace("{workspace}", workspace).replace("{group}", group)
 
     def ended(self, begun: Answer, seconds: float = 60) -> Answer:
         """What an operation answers when it has ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            answer = self.caller.ask("GET", begun.headers["Azure-Asyncoperation"])
-            if (answer.body or {}).get("status") not in ("Updating", "InProgress", "Running"):
+            address = begun.headers.get("Azure-Asyncoperation") or begun.headers["Location"]
+            answer = self.caller.ask("GET", address)
+            if answer.status != 202 and (answer.body or {}).get("status") not in UNDER_WAY:
                 return answer
             time.sleep(0.1)
         raise AssertionError("the operation did not end")
@@ -111,10 +121,6 @@ class Replay:
 #: What the stand-in says that it does not play, and why.
 NOT_PLAYED = {
     "online deployment begun": "the recorded model is MLflow's, deployed without a script",
-    "registry begun": "registries are not played yet",
-    "registry's operation ended": "registries are not played yet",
-    "registry": "registries are not played yet",
-    "registry's deletion begun": "registries are not played yet",
 }
 
 
@@ -218,8 +224,9 @@ def test_what_was_recorded_is_as_published(recorded: dict[str, Any]) -> None:
     """The specification, with what must always be there, admits the recorded answer itself."""
     path = Replay.plain(recorded)
     host = "management.azure.com"
-    if path.startswith("api/"):
-        host, path = "eastus2.api.azureml.ms", path[3:]
+    for prefix, template in HOSTS.items():
+        if path.startswith(prefix + "/"):
+            host, path = template.format("eastus2"), path[len(prefix) :]
     status = recorded["status"]
     code = status[-1] if isinstance(status, list) else status
     assert check(recorded["method"], host, path, {}, code, None, example(recorded["answer"])) == []
