@@ -259,9 +259,18 @@ def test_a_job_is_told_of_a_later_setting_where_it_is_set(tmp_path: Path) -> Non
         ("training.holdout: " + "[" * 100_000, "nested too deeply"),
         ("training: {seed: " + "9" * 5000 + "}", "digits"),
         ("azure: {compute: {min_nodes: 3, max_nodes: 2}}", "min_nodes 3 is more than max_nodes 2"),
+        ("azure: {registry: shared}", "registry is 'shared': registries come with SDK v2"),
+        ("azure: {sdk: v2, registry: a b}", "2 to 32 letters, digits"),
         ("experiment: penguins.v2", "no dot"),
     ],
-    ids=["100,000 brackets", "5,000 digits", "more than the most", "a dot"],
+    ids=[
+        "100,000 brackets",
+        "5,000 digits",
+        "more than the most",
+        "a registry with v1",
+        "a registry's name",
+        "a dot",
+    ],
 )
 def test_what_cannot_be_is_one_line(given: str, said: str, tmp_path: Path) -> None:
     """In a file as in a flag."""

@@ -180,6 +180,45 @@ def test_forbidden(place: Place, first: dict[str, dict[str, Any]]) -> None:
     assert account.client_secret not in line
 
 
+def to_registry(place: Place, mark: int) -> list[str]:
+    """What was sent to a registry since then."""
+    assert place.standin
+    asked = place.standin.journal.since(mark)
+    return [e.path for e in asked if "experiments.azureml.net" in e.host and e.method == "PUT"]
+
+
+def cut_off_after_the_registry(
+    place: Place, workspace: str, production: tuple[str, ...], variables: dict[str, str]
+) -> dict[str, str]:
+    """The tags of a model that a promotion left in a registry; first those that it refused."""
+    assert place.standin
+    account, registries = place.standin.account, place.standin.azure.v2.registries
+    with (place.project.path / "config.prod.yml").open("a", encoding="utf-8") as file:
+        file.write("  registry: parity\n")
+    mark = place.mark()
+    none = place.drive("deploy", *production, "--due", **variables)
+    assert none.code == 1 and "there is no Azure ML registry 'parity'" in none.record["error"]
+    registry, held = registries.add("parity"), set(account.roles)
+    account.set_roles(["AzureML Data Scientist", "Reader", "Storage Blob Data Contributor"])
+    try:
+        forbidden = place.drive("deploy", *production, "--due", **variables)
+    finally:
+        account.set_roles(held)
+    assert forbidden.code == 1 and "may not write to" in forbidden.record["error"]
+    assert all("AzureML Registry User" in one.record["error"] for one in (none, forbidden))
+    kept = place.standin.azure.v2.registry_assets.models
+    assert not any(kept.values())
+    place.standin.fault(path=f"/workspaces/{workspace}/models/", method="PUT", status=400)
+    cut = place.drive("deploy", *production, "--due", **variables)
+    place.standin.clear_faults()
+    assert cut.code == 1 and to_registry(place, mark), cut.said
+    [(key, versions)] = kept.items()
+    assert key[0] == registry.id.lower() and list(versions) == ["1"]
+    tags: dict[str, str] = versions["1"].properties["tags"]
+    assert tags["run_id"], "the lineage of the model that staging serves"
+    return tags
+
+
 def test_promotion(place: Place, first: dict[str, dict[str, Any]]) -> None:
     """What staging serves, not the newest, goes by its bytes to a workspace of production's own."""
     assert place.standin
@@ -207,8 +246,17 @@ def test_promotion(place: Place, first: dict[str, dict[str, Any]]) -> None:
     another = place.done("deploy", *production, "--due", "--model-version", "99", **variables)
     assert not another["switched"]
 
+    if place.name == "v2":
+        sent = cut_off_after_the_registry(place, name, production, variables)
+    mark = place.mark()
     done = place.done("deploy", *production, "--due", "--model-version", serves, **variables)
     assert done["switched"]
+    if place.name == "v2":
+        assert to_registry(place, mark) == [], "an equal content is not sent again"
+        [kept] = place.standin.azure.neighbours[-1].v2.assets.kept("models").values()
+        tags = kept.versions["1"].properties["tags"]
+        assert tags["promoted_by"] == f"azureml://registries/parity/models/{kept.name}/versions/1"
+        assert tags["content"] == sent["content"] and tags["promoted_from"] == sent["promoted_from"]
     mark = place.mark()
     again = place.done("deploy", *production, "--due", **variables)
     assert not again["switched"] and "serves as it should" in again["due"]["reason"]

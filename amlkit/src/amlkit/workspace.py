@@ -161,6 +161,23 @@ class Models(Protocol):
         """
 
 
+class Registry(Protocol):
+    """An Azure ML registry, which several workspaces share; versions are numbers of its own."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the tenant."""
+
+    def versions(self, name: str) -> list[Model]:
+        """All versions of a model in it, the oldest first."""
+
+    def create(self, name: str, folder: Path, tags: Mapping[str, str]) -> Model:
+        """Registers a folder's files as the next version; its source is the registry's own id."""
+
+    def download(self, model: Model) -> Path:
+        """A folder on this machine that holds a version's files."""
+
+
 class Endpoints(Protocol):
     """Endpoints and the deployments behind them: new beside old, then the traffic moves."""
 
@@ -302,3 +319,5 @@ class Workspace:
     endpoints: Endpoints
     export: Export | None = None
     """None where there is no such YAML: on this machine, with SDK v1."""
+    registry: Registry | None = None
+    """Where a model passes on its way to another workspace; None: it goes by copy."""

@@ -36,6 +36,7 @@ def open_azure(
     from amlkit.azureml_v2.export import AzureExport
     from amlkit.azureml_v2.jobs import AzureJobs
     from amlkit.azureml_v2.models import AzureModels
+    from amlkit.azureml_v2.registry import AzureRegistry, RegistryConnection
     from amlkit.workspace import Workspace
 
     connection = Connection(settings, say, folder)
@@ -43,6 +44,7 @@ def open_azure(
     environments = AzureEnvironments(connection, calls)
     models = AzureModels(connection)
     jobs = AzureJobs(connection, data, environments)
+    shared = settings.azure.registry
     return Workspace(
         name=f"the workspace {settings.azure.workspace_name}",
         data=data,
@@ -51,4 +53,5 @@ def open_azure(
         models=models,
         endpoints=AzureEndpoints(connection, calls, environments, models, data),
         export=AzureExport(connection, calls, jobs),
+        registry=AzureRegistry(RegistryConnection(settings, say, folder)) if shared else None,
     )

@@ -27,19 +27,22 @@ class Connection(SharedConnection):
         return self.kept(("credential",), lambda: KeptCredential(credential(self.settings.azure)))
 
     def _client(self) -> Any:
-        azure = self.settings.azure
         from azure.ai.ml import MLClient
 
         # It tells of experimental classes whenever one is made.
         logging.getLogger("azure").setLevel(logging.CRITICAL)
         return MLClient(
-            self.credential,
-            azure.subscription_id,
-            azure.resource_group,
-            azure.workspace_name,
-            enable_telemetry=False,
-            show_progress=False,
+            self.credential, **self._place(), enable_telemetry=False, show_progress=False
         )
+
+    def _place(self) -> dict[str, str]:
+        """What the client is for."""
+        azure = self.settings.azure
+        return {
+            "subscription_id": azure.subscription_id,
+            "resource_group_name": azure.resource_group,
+            "workspace_name": azure.workspace_name,
+        }
 
     def _open(self) -> Any:
         """The workspace's entity: the first request of a command; says who asks for it."""

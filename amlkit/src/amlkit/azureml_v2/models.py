@@ -109,8 +109,10 @@ class AzureModels(SharedModels):
 
 
 def _model(found: Any) -> Model:
-    """The SDK's model as ours."""
+    """The SDK's model as ours; one in a registry is found by its whole id alone."""
     tags = {key: str(value) for key, value in (found.tags or {}).items()}
     if found.job_name and "run_id" not in tags:
         tags["run_id"] = found.job_name
-    return Model(found.name, str(found.version), f"azureml:{found.name}:{found.version}", tags)
+    shared = str(found.id or "").startswith("azureml://registries/")
+    source = str(found.id) if shared else f"azureml:{found.name}:{found.version}"
+    return Model(found.name, str(found.version), source, tags)

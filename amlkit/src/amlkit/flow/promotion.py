@@ -1,7 +1,14 @@
 """Promotion: a model goes from the workspace of config.yml to the one that `--env` names.
 
 Production deploys what staging served, by content: the model's own bytes, and only from a checkout
-whose code and serving environment are those that staging serves it with.
+whose code and serving environment are those that staging serves it with. They go by copy, or by the
+Azure ML registry of `azure.registry`: into it, unless it has that content already, and from it into
+production's workspace.
+
+What is deployed is the workspace's own model, made of the registry's: "Deploy models for scoring in
+batch endpoints" says that batch deployments take models of the workspace only, where managed online
+ones take `azureml://registries/…` too ("Share models, components, and environments across
+workspaces with registries"). So both endpoints of a workspace, and going back, name one model.
 """
 
 from __future__ import annotations
@@ -17,12 +24,13 @@ from amlkit.flow import serving
 from amlkit.platforms import open_workspace
 from amlkit.records import Deployment, Model, WorkError
 from amlkit.settings import ENVIRONMENT_VARIABLES, PLACE, Settings, load_settings
-from amlkit.workspace import Workspace
+from amlkit.workspace import Registry, Workspace
 
 # The environment variables that name a workspace.
 VARIABLES = [name for name, key in ENVIRONMENT_VARIABLES.items() if key[len("azure.") :] in PLACE]
-FROM, CONTENT = "promoted_from", "content"
-"""The tags of a promoted model: `<workspace id>/<name>:<version>`, and what its files hash to."""
+FROM, CONTENT, BY = "promoted_from", "content", "promoted_by"
+"""The tags of a promoted model: `<workspace id>/<name>:<version>`, what its files hash to, and the
+registry's id of it where it came by one."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,9 @@ def promote(context: cli.Context, origin: Origin, model: Model) -> Model:
     folder = origin.workspace.models.download(model)
     version = folder_content(folder)
     tags = {**model.tags, FROM: source_of(origin, model), CONTENT: version}
+    if context.workspace.registry is not None:
+        shared, folder = share(context, context.workspace.registry, model.name, folder, tags)
+        tags[BY] = shared.source
     made = models.create(model.name, folder, tags)
     if folder_content(models.download(made)) != version:
         raise WorkError(
@@ -122,6 +133,29 @@ def promote(context: cli.Context, origin: Origin, model: Model) -> Model:
         )
     context.say(f"it is {made.name}:{made.version} on {context.workspace.name}")
     return made
+
+
+def share(
+    context: cli.Context, registry: Registry, name: str, folder: Path, tags: Mapping[str, str]
+) -> tuple[Model, Path]:
+    """A model in a registry and its files there: the version with their content, else a new one.
+
+    Raises:
+        WorkError: what the registry has is not what it was given.
+    """
+    for one in registry.versions(name):
+        # The tag may be changed, the files may not.
+        if one.tags.get(CONTENT) == tags[CONTENT]:
+            there = registry.download(one)
+            if folder_content(there) == tags[CONTENT]:
+                context.say(f"the registry {registry.name} has it already: {one.source}")
+                return one, there
+    made = registry.create(name, folder, tags)
+    there = registry.download(made)
+    if folder_content(there) != tags[CONTENT]:
+        raise WorkError(f"{made.source} is not what it was made of; promote again")
+    context.say(f"the registry {registry.name} has it now: {made.source}")
+    return made, there
 
 
 def examples_of(context: cli.Context, model: Model) -> Mapping[str, Any]:

@@ -234,9 +234,22 @@ class Azure:
     online: OnlineEndpoint = field(default_factory=OnlineEndpoint)
     traffic: Traffic = field(default_factory=Traffic)
     batch: BatchEndpoint = field(default_factory=BatchEndpoint)
+    # The Azure ML registry by which a model goes from one workspace to another; empty: by copy.
+    registry: str = field(
+        default="",
+        metadata={
+            "pattern": r"([A-Za-z0-9][A-Za-z0-9_-]{1,31})?",
+            "rule": "2 to 32 letters, digits, - _ with a letter or digit first",
+        },
+    )
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
 
     def __post_init__(self) -> None:
         """Raises ValueError for what no value tells alone."""
         if self.sdk == "v1" and not self.compute.name:
             raise ValueError("compute.name is empty: serverless compute comes with SDK v2")
+        if self.sdk == "v1" and self.registry:
+            raise ValueError(
+                f"registry is {self.registry!r}: registries come with SDK v2; with v1 leave it "
+                "empty, and models are promoted by copy"
+            )
