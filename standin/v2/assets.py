@@ -127,9 +127,12 @@ class Assets:
     def find(self, asset_id: str, plural: str) -> tuple[str, Entry]:
         """The name and version behind an ARM id, `azureml:NAME:VERSION` or `NAME@latest`.
 
-        AzureError 400 for what names no asset of this workspace, 404 for one that is not there.
+        Or behind the id of a registry's model. AzureError 400 for what names no asset of this
+        workspace, 404 for one that is not there, 501 for a registry's of another kind.
         """
         text = re.sub(r"^azureml:(//)?", "", asset_id)
+        if text.lower().startswith("registries/"):
+            return (self.azure.first or self.azure).v2.registry_assets.named(text, plural)
         found = re.search(rf"/{plural}/([^/]+)/(versions|labels)/([^/]+)/?$", text, re.IGNORECASE)
         short = re.fullmatch(r"([^/:@]+)(:|@)([^/:@]+)", text)
         if found is None and short is None:

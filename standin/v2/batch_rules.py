@@ -69,6 +69,8 @@ def check_deployment(azure: Azure, given: Json) -> None:
     model: Json = given.get("model") or {}
     if model and model.get("referenceType") != "Id":
         raise not_played(f"models by the reference type {model.get('referenceType')}")
+    if str(model.get("assetId")).startswith("azureml://registries/"):
+        raise not_played("a registry's model behind a batch endpoint, which Azure does not take")
     try:
         environment(azure, str(given.get("environmentId") or ""))
         azure.v2.assets.find(str(code.get("codeId") or ""), "codes")

@@ -185,6 +185,8 @@ class OnlineDeployments:
             if given.get("model"):
                 assets.find(str(given["model"]), "models")
         except AzureError as error:
+            if error.status == 501:
+                raise
             raise AzureError(400, "BadRequest", error.message) from None
 
     def _settle(self, one: Deployment) -> None:

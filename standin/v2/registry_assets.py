@@ -123,6 +123,16 @@ class RegistryAssets:
             known.change(properties, who)
         return Begun(asset_id(registry, name, version), ready)
 
+    def named(self, text: str, plural: str) -> tuple[str, Entry]:
+        """The model behind `registries/R/models/NAME/versions/V`. AzureError 404, 501."""
+        found = re.fullmatch(r"registries/([^/]+)/models/([^/]+)/versions/([^/]+)/?", text, re.I)
+        if found is None or plural != "models":
+            raise AzureError(501, "StandInUnhandled", f"A registry's {plural}: {text}")
+        registry = self.azure.v2.registries.find(found[1])
+        if registry is None:
+            raise AzureError(404, "UserError", f"Registry {found[1]} was not found.")
+        return found[2], self._version(registry, found[2], found[3])
+
     # Answers.
 
     @route("GET", REGISTRY, _VERSION)

@@ -45,9 +45,11 @@ built = ml.environments.create_or_update(
 write("code/score.py", read_score)
 write("bad/score.py", "import nowhere")
 models = []
-for version in "12":
+shared = MLClient(credential, registry_name="online", enable_telemetry=False, show_progress=False)
+for version, place in (("1", ml), ("2", shared)):
     write("model/offset.json", f"{version}0")
-    models.append(ml.models.create_or_update(Model(name="online", version=version, path="model")))
+    said = Model(name="online", version=version, path="model", type="custom_model")
+    models.append(place.models.create_or_update(said).id)  # the second is the registry's
 
 def deployment(name, model, code="code", count=1):
     return ManagedOnlineDeployment(
@@ -155,6 +157,7 @@ def seen(
     standin: StandIn, v2_python: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Any]:
     """What a client sees of an endpoint from its making to its end."""
+    standin.azure.v2.registries.add("online")
     client = ClientV2(standin, v2_python, tmp_path_factory.mktemp("online"))
     found: dict[str, Any] = client.run(f"read_score = {SCORE!r}\n{SCRIPT}")
     return found

@@ -265,6 +265,17 @@ def test_a_registry_holds_models_of_files_and_of_workspaces(v2: ClientV2) -> Non
     }
 
 
+def test_a_registrys_model_is_not_the_workspaces_of_its_name(standin: StandIn) -> None:
+    """By an id that ends alike; what is not played of a registry says so."""
+    plane, uri = standin.azure.v2, "azureml://datastores/workspaceblobstore/paths/apart"
+    plane.assets.put(KINDS["models"], "apart", "1", {"modelUri": uri}, None)
+    assert plane.assets.find("azureml:apart:1", "models")[1].properties["modelUri"] == uri
+    for asset, plural, status in (("models/apart", "models", 404), ("data/apart", "data", 501)):
+        with pytest.raises(AzureError) as refused:
+            plane.assets.find(f"azureml://registries/none/{asset}/versions/1", plural)
+        assert refused.value.status == status
+
+
 def test_a_reader_gets_no_key(standin: StandIn) -> None:
     """`listSecrets` is an action, which a reader may not take."""
     rules = [one.rule for one in standin.azure.router.routes]
