@@ -38,7 +38,7 @@ class RegistryConnection(Connection):
     def _open(self) -> Any:
         who = caller(self.settings.azure)
         none = f"there is no Azure ML registry '{self.name}' (azure.registry), or {who} may not use"
-        with _forbidden(f"{none} it: {ROLE}"):
+        with told(f"{none} it: {ROLE}", self.name):
             return self.client
 
 
@@ -77,20 +77,30 @@ class AzureRegistry(AzureModels):
 
     def _allowed(self, verb: str) -> contextlib.AbstractContextManager[None]:
         who = caller(self.connection.settings.azure)
-        return _forbidden(f"{who} may not {verb} the Azure ML registry '{self.name}': {ROLE}")
+        return told(f"{who} may not {verb} the Azure ML registry '{self.name}': {ROLE}", self.name)
 
 
 @contextlib.contextmanager
-def _forbidden(line: str) -> Iterator[None]:
-    """What a registry refuses (403) is told by this line; what its storage refuses is not."""
+def told(line: str, registry: str) -> Iterator[None]:
+    """What a registry refuses (403) is told by a line, what its storage refuses by another.
+
+    Raises:
+        WorkError: either did.
+    """
     try:
         yield
     except Exception as error:
-        if status_of(error) != 403 or any(_of_storage(one) for one in chain(error)):
+        if status_of(error) != 403:
             raise
+        if any(".blob." in _asked(one) for one in chain(error)):  # by the registry's own signature
+            line = (
+                f"the storage of the Azure ML registry '{registry}' does not let this machine in: "
+                "is it closed to this network?"
+            )
         raise WorkError(line) from error
 
 
-def _of_storage(error: BaseException) -> bool:
+def _asked(error: BaseException) -> str:
+    """The address that an error is the answer of; empty where it tells none."""
     request = getattr(getattr(error, "response", None), "request", None)
-    return ".blob." in str(getattr(request, "url", ""))
+    return str(getattr(request, "url", ""))
