@@ -279,3 +279,51 @@ def test_what_cannot_be_is_one_line(given: str, said: str, tmp_path: Path) -> No
     with pytest.raises(SettingsError, match=said) as error:
         load_settings(tmp_path, env="odd", environ={})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ("{C: 3}", "C must be a list of values or {min: …, max: …}, not 3"),
+        ("{C: []}", "C is an empty list"),
+        ("{C: [1, 1]}", "C names a value twice"),
+        ("{C: [.nan]}", "C holds nan: JSON has no such value"),
+        ("{C: [2026-01-01]}", "C holds datetime.date(2026, 1, 1): JSON has no such value"),
+        ("{C: {min: 1}}", "C has no max"),
+        ("{C: {max: 1}}", "C has no min"),
+        ("{C: {min: 2, max: 2}}", "C has min: 2, which must be less than max: 2"),
+        ("{C: {min: 0, max: 2, log: true}}", "C has min: 0, which has no logarithm"),
+        ("{C: {min: 1, max: .inf}}", "C has max: inf, which must be a finite number"),
+        ("{C: {min: true, max: 2}}", "C has min: True, which must be a finite number"),
+        ("{C: {min: 1, max: 2, log: 10}}", "C has log: 10, which must be true or false"),
+        ("{C: {min: 1, max: 2, step: 1}}", "C knows no 'step'"),
+        ("{C: {min: 1e-4, max: 1}}", "C has 1e-4, which YAML reads as text: write 1.0e-4"),
+        ("{C: [1e5, 1]}", "C has 1e5, which YAML reads as text: write 1.0e+5"),
+        ("{data: [1]}", "data is no name of a parameter"),
+        ("{max-iter: [1]}", "max-iter is no name of a parameter"),
+        ("[C]", " must be `name: value` pairs, not ['C']"),
+    ],
+)
+def test_a_malformed_search_space_is_named(tmp_path: Path, search: str, said: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path, f"training:\n  seed: 1\n  search: {search}\n")
+    assert str(refused.value).startswith("config.yml:18: training.search")
+    assert said in str(refused.value)
+    if "write 1" in said:
+        better = said.rpartition(" ")[2]
+        text = f"training:\n  search: {{C: [{better}]}}\n"
+        assert isinstance(load(tmp_path, text).training.search["C"][0], float)
+
+
+def test_a_search_over_several_lines_names_the_line(tmp_path: Path) -> None:
+    text = "training:\n  search:\n    C: [1, 2]\n    tol:\n      min: 3\n      max: 1\n"
+    with pytest.raises(SettingsError, match=r"^config\.yml:20: training\.search\.tol has min: 3"):
+        load(tmp_path, text)
+    flag = [("training.search", {"C": [0.1], "tol": {"min": 1, "max": 2}}, "--set")]
+    assert load(tmp_path, overrides=flag).training.search["tol"] == {"min": 1, "max": 2}
+
+
+@pytest.mark.parametrize("trials", [0, -1, 2000])
+def test_trials_are_at_least_one(tmp_path: Path, trials: int) -> None:
+    with pytest.raises(SettingsError, match=r"training\.trials must be from 1 to 1000"):
+        load(tmp_path, f"training:\n  trials: {trials}\n")

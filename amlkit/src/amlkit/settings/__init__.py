@@ -17,6 +17,7 @@ from typing import Any
 
 from amlkit.settings.azure import Azure as Azure
 from amlkit.settings.tree import Leaf, SettingsError, Tree, build, insert, plain, read_yaml
+from amlkit.tabular.space import read_values
 
 __all__ = ["ENVIRONMENT_VARIABLES", "PLACE", "Settings", "SettingsError", "load_settings"]
 
@@ -106,6 +107,9 @@ class Training:
     split: Split = field(default_factory=Split)
     folds: int = field(default=5, metadata={"min": 0, "max": 20})
     importance_seconds: float = field(default=3.0, metadata={"min": 0})
+    search: dict[str, Any] = field(default_factory=dict, metadata={"each": read_values})
+    """What is tried of the estimator's parameters (`amlkit.tabular.space`); empty: nothing."""
+    trials: int = field(default=20, metadata={"min": 1, "max": 1000})
 
 
 @dataclass(frozen=True)

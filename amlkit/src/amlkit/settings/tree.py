@@ -7,7 +7,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -130,6 +130,8 @@ def build(
             if as_written := spec.metadata.get("as_written"):
                 values[name] = as_written(values[name])
             check(values[name], spec.metadata, key, origin_of(branch))
+            if "each" in spec.metadata:
+                _check_each(values[name], spec.metadata["each"], key, origins)
         elif is_dataclass(hints[name]) and spec.default_factory is MISSING:
             values[name] = build(
                 typing.cast(type, hints[name]), {}, origins=origins, path=f"{key}."
@@ -227,6 +229,20 @@ def check(value: Any, metadata: Mapping[str, Any], key: str, origin: str) -> Non
     if (low is not None and value < low) or (high is not None and value > high):
         limits = f"from {low} to {high}" if high is not None else f"at least {low}"
         raise SettingsError(f"{origin}: {key} must be {limits}, not {show(value)}")
+
+
+def _check_each(
+    values: Mapping[str, Any],
+    read: Callable[[str, Any], Any],
+    key: str,
+    origins: Mapping[str, str],
+) -> None:
+    """Raises `SettingsError` where what reads an entry of a mapping finds it wrong."""
+    for name, value in values.items():
+        try:
+            read(name, value)
+        except ValueError as error:
+            raise SettingsError(f"{origins[f'{key}.{name}']}: {key}.{name} {error}") from None
 
 
 def origin_of(branch: Tree | Leaf) -> str:

@@ -19,6 +19,13 @@ def read_arguments(
     )
     parser.add_argument("--target", help="column to predict (the asset's)")
     parser.add_argument("--settings", default="{}", help="JSON: `training` of config.yml")
+    parser.add_argument(
+        "--trial",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of a sweep's trial: each parameter of training.search",
+    )
     parser.add_argument("--champion", type=Path, help="folder of the model to compare with")
     parser.add_argument("--champion-version", default="", help="its version, for the record")
     parser.add_argument("--outputs", type=Path, default=Path("outputs"))
@@ -29,4 +36,6 @@ def read_arguments(
         parser.error(f"--settings is not a JSON object: {error}")
     if unknown := sorted(told.keys() - settings.keys()):
         parser.error(f"--settings: no setting {unknown[0]!r}; there are {', '.join(settings)}")
+    if args.trial and not told.get("search"):
+        parser.error("--trial comes with a `search` in --settings")
     return args, told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,7 @@ class Trial:
         return self.setting == "max_iter"
 
     def __str__(self) -> str:
-        name = type(_model(self.pipeline)).__name__
+        name = type(estimator_of(self.pipeline)).__name__
         how = f" ({self.setting} {self.value:g})" if self.setting else ""
         return f"{name}{how} {self.loss:.4g}"
 
@@ -82,22 +83,20 @@ def fit_best(
     """
     if len(pipelines) == 1:
         return clone(pipelines[0]).fit(X, y)
-    small = X.size * (1 if y.dtype.kind == "f" else len(np.unique(y))) <= SMALL
-    folds = list(_folds(X, y, seed, groups, times, FOLDS if small else 1))
+    folds = folds_of(X, y, seed, groups, times)
     untried = len(y) - sum(map(len, folds[0]))
     say(_ahead(pipelines, folds))
     trials = []
-    # Threads that wait for each other slow small fits; a model that has not quite converged is
-    # judged like any other.
-    with threadpool_limits(1 if small else None), warnings.catch_warnings():
+    # A model that has not quite converged is judged like any other.
+    with threads_for(X, y), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for pipeline in map(clone, pipelines):
-            if X.shape[1] > WIDE and isinstance(_model(pipeline), BOOSTING):
-                _model(pipeline).set_params(max_bins=BINS)
+            if X.shape[1] > WIDE and isinstance(estimator_of(pipeline), BOOSTING):
+                estimator_of(pipeline).set_params(max_bins=BINS)
             try:
                 trials.append(_try(pipeline, X, y, folds))
             except Exception as error:  # features made for one estimator may not suit another
-                name = type(_model(pipeline)).__name__
+                name = type(estimator_of(pipeline)).__name__
                 say(f"{name} is not compared: {shorten(error, 160)}")
         if not trials:
             return clone(pipelines[0]).fit(X, y)
@@ -111,7 +110,7 @@ def _ahead(pipelines: Sequence[Any], folds: Sequence[Fold]) -> str:
     """How much there is to do: each pipeline in each fold with each penalty, then the best."""
     each = [
         1 if isinstance(model, BOOSTING) else len(PENALTIES.get(_setting(model), (0.0,)))
-        for model in map(_model, pipelines)
+        for model in map(estimator_of, pipelines)
     ]
     rows = f"{len(folds[0][0]):,} rows"
     where = f"{len(folds)} folds of {rows}" if len(folds) > 1 else rows
@@ -137,10 +136,41 @@ def _verdict(trials: Sequence[Trial], folds: Sequence[Fold], untried: int, y: Ar
     return words + f": within {GAIN:.0%}, where boosting gains more from the {untried:,} other rows"
 
 
+def folds_of(
+    X: pd.DataFrame,
+    y: Array,
+    seed: int,
+    groups: Array | None,
+    times: Array | None,
+    least_groups: int = FOLDS,
+) -> list[Fold]:
+    """The folds in which pipelines are compared; of a large table, or by time, one of them.
+
+    Each class, or range of the target, is in each fold where rows need not stay together. Rows of a
+    group do where there are `least_groups`.
+    """
+    return list(_folds(X, y, seed, groups, times, FOLDS if _small(X, y) else 1, least_groups))
+
+
+def threads_for(X: pd.DataFrame, y: Array) -> AbstractContextManager[Any]:
+    """Of small fits: threads that wait for each other slow them."""
+    limits: AbstractContextManager[Any] = threadpool_limits(1 if _small(X, y) else None)
+    return limits
+
+
+def _small(X: pd.DataFrame, y: Array) -> bool:
+    return bool(X.size * (1 if y.dtype.kind == "f" else len(np.unique(y))) <= SMALL)
+
+
 def _folds(
-    X: pd.DataFrame, y: Array, seed: int, groups: Array | None, times: Array | None, count: int
+    X: pd.DataFrame,
+    y: Array,
+    seed: int,
+    groups: Array | None,
+    times: Array | None,
+    count: int,
+    least_groups: int,
 ) -> Iterator[Fold]:
-    """Each class, or range of the target, is in each fold where rows need not stay together."""
     random = np.random.default_rng(seed)
     width = max(1, X.shape[1])
     rows = random.permutation(len(X))[: int(np.clip(MOST_CELLS // width, LEAST_ROWS, MOST_ROWS))]
@@ -148,7 +178,7 @@ def _folds(
         rows = rows[np.argsort(np.nan_to_num(times[rows], nan=-np.inf), kind="stable")]
         fold = np.arange(len(rows)) * FOLDS // len(rows) - FOLDS + 1
         count = 1
-    elif groups is not None and len(np.unique(groups[rows])) >= FOLDS:
+    elif groups is not None and len(np.unique(groups[rows])) >= least_groups:
         fold = np.unique(groups[rows], return_inverse=True)[1] % FOLDS
     else:  # neighbours in the target's order are dealt to different folds
         rows = rows[np.argsort(y[rows], kind="stable")]
@@ -166,7 +196,7 @@ def _try(pipeline: Any, X: pd.DataFrame, y: Array, folds: Sequence[Fold]) -> Tri
     for train, test in folds:
         if y.dtype.kind != "f":
             test = test[np.isin(y[test], y[train])]
-        features, model = _features(pipeline), clone(_model(pipeline))
+        features, model = _features(pipeline), clone(estimator_of(pipeline))
         Z, Z_test = X.iloc[train], X.iloc[test]
         if features is not None:
             Z, Z_test = features.fit_transform(Z, y[train]), features.transform(Z_test)
@@ -217,7 +247,7 @@ def _chosen(trial: Trial, untried: int, y: Array) -> Any:
         lone = y.dtype.kind != "f" and np.unique(y, return_counts=True)[1].min() < 2
         by_itself = untried > 0 and not lone
         setting = {"max_iter": TREES if by_itself else trial.value, "early_stopping": by_itself}
-    _model(pipeline).set_params(**setting)
+    estimator_of(pipeline).set_params(**setting)
     return pipeline
 
 
@@ -227,6 +257,6 @@ def _features(pipeline: Any) -> Any:
     return clone(pipeline[:-1]) if several else None
 
 
-def _model(pipeline: Any) -> Any:
+def estimator_of(pipeline: Any) -> Any:
     """The estimator behind the features."""
     return pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline

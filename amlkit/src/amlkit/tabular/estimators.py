@@ -149,6 +149,24 @@ def plain_parameters(model: Any) -> dict[str, Any]:
     return {name: plain_value(value) for name, value in sorted(model.get_params().items())}
 
 
+def training_record(
+    model: Any, task: str, said: Mapping[str, Any], seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    """How a model was made, for metrics.json: `said` is what was of its rows."""
+    estimator = model[-1] if hasattr(model, "steps") else model
+    made = {
+        "task": task,
+        "why": said["why"],
+        "estimator": class_path(estimator),
+        "parameters": plain_parameters(estimator),
+        "notes": said["notes"],
+        "seconds": seconds,
+    }
+    if hasattr(estimator, "best_params_"):  # a search of scikit-learn's
+        made["best_parameters"] = plain_value(estimator.best_params_)
+    return made
+
+
 def class_path(model: Any) -> str:
     """The dotted path of an object's class, short where its package has it: for the record."""
     kind = type(model)

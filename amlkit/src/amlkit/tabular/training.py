@@ -24,7 +24,7 @@ from amlkit.tabular.arguments import read_arguments
 from amlkit.tabular.asset import open_asset, resolve_task, target_values
 from amlkit.tabular.champion import Rival, evaluate_champion
 from amlkit.tabular.data_checks import data_checks, key_columns, lines_of
-from amlkit.tabular.estimators import class_path, plain_parameters, plain_value
+from amlkit.tabular.estimators import training_record
 from amlkit.tabular.evaluation import Evaluate, Evaluation
 from amlkit.tabular.features import learned_columns, select_features
 from amlkit.tabular.folds import Fit, fit_unseen
@@ -33,6 +33,7 @@ from amlkit.tabular.model_files import example_row, examples, input_schema, save
 from amlkit.tabular.numbers import agreement
 from amlkit.tabular.rows import Rows, known_rows
 from amlkit.tabular.run_log import Stages, track
+from amlkit.tabular.search import UnscoredTrial
 from amlkit.tabular.split import ROW_HASH, split_rows
 from amlkit.tabular.table import TableError, to_frame
 
@@ -48,7 +49,10 @@ class Job:
         self.settings = settings
         self.outputs: Path = args.outputs
         self.log = Stages(STAGES + bool(args.champion))
-        self._muted = False
+        self.muted = False
+        """Whether nothing is said, since it was said before."""
+        self.searched: dict[str, Any] = {}
+        """What was tried, for metrics.json; empty without a search."""
 
     def stage(self, name: str, words: str) -> AbstractContextManager[None]:
         """`with job.stage("fit", "fit …"):` logs what begins, goes on, and how long it took."""
@@ -56,7 +60,7 @@ class Job:
 
     def say(self, text: str) -> None:
         """A line of the log."""
-        if not self._muted:
+        if not self.muted:
             self.log.say(text)
 
     def read(
@@ -137,11 +141,11 @@ class Job:
         """
         unseen = model
         if rows.split.folds:
-            self._muted = True
+            self.muted = True
             try:
                 unseen = fit_unseen(fit, rows.X, rows.y, rows.split, self.log.say)
             finally:
-                self._muted = False
+                self.muted = False
         return evaluate(unseen, rows.X_test, rows.y_test, rows.task, rows.classes)
 
     def write(
@@ -184,7 +188,7 @@ class Job:
             write_json(folder / "examples.json", shown)
             write_json(self.outputs / "analysis.json", analyse(rows, evaluation, judgement))
 
-        training = self._training(rows, model)
+        training = training_record(model, rows.task, rows.record, self.log.seconds)
         record = {
             "task": rows.task,
             "metrics": evaluation.metrics,
@@ -197,6 +201,7 @@ class Job:
             "split": rows.split.public(),
             "training": training,
             "serving": serving,
+            **({"search": self.searched} if self.searched else {}),
         }
         write_json(self.outputs / "metrics.json", record)  # the last: all the others are there
         self._track(rows, record)
@@ -289,21 +294,6 @@ class Job:
                 self.settings.get("importance_seconds", 3.0),
             )
 
-    def _training(self, rows: Rows, model: Any) -> dict[str, Any]:
-        """How the model was made, for the record."""
-        estimator = model[-1] if hasattr(model, "steps") else model
-        made = {
-            "task": rows.task,
-            "why": rows.record["why"],
-            "estimator": class_path(estimator),
-            "parameters": plain_parameters(estimator),
-            "notes": rows.record["notes"],
-            "seconds": self.log.seconds,
-        }
-        if hasattr(estimator, "best_params_"):  # a search
-            made["best_parameters"] = plain_value(estimator.best_params_)
-        return made
-
     def _track(self, rows: Rows, record: Mapping[str, Any]) -> None:
         parameters = {
             **self.settings,
@@ -313,7 +303,10 @@ class Job:
         }
         sizes = {f"rows_{side}": str(count) for side, count in record["rows"].items()}
         tags = {"holdout": rows.split.identity, **sizes}
-        self.say(track(parameters, record["metrics"], tags, self.outputs))
+        metrics = dict(record["metrics"])
+        if self.searched:  # a sweep of Azure ML goes by it
+            metrics[f"cv_{self.searched['metric']}"] = self.searched["best"]["score"]
+        self.say(track(parameters, metrics, tags, self.outputs))
 
 
 def in_words(metrics: Mapping[str, float]) -> str:
@@ -335,6 +328,9 @@ def main(
     except TableError as error:
         say(f"error: {error}", error=True)
         return 1
+    except UnscoredTrial as error:  # a sweep goes on without it
+        say(f"error: {error}", error=True)
+        return 0
     except ValueError as error:
         if type(error).__name__ != "InvalidParameterError":  # scikit-learn's, not public
             raise
