@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from standin import StandIn
 from tests.azure.changes import changes
@@ -208,3 +212,159 @@ def test_a_job_that_cannot_work_is_not_sent(
         "are: rows"
     )
     assert not standin.journal.find(method="PUT", path_regex="/jobs/", since=mark)
+
+
+# A search.
+
+# A package of few lines that tries by amlkit's own rule.
+SEARCHED = """
+import json
+import sys
+import time
+
+from amlkit.tabular.evaluation import Evaluation
+from amlkit.tabular.run_log import track
+from amlkit.tabular.search import best_of_trials
+from amlkit.tabular.training import main
+from sklearn.tree import DecisionTreeClassifier
+
+SETTINGS = json.loads(sys.argv[sys.argv.index("--settings") + 1])
+
+
+def evaluate(model, X, y, task, classes):
+    answer = model.predict(X)
+    return Evaluation({"accuracy": (answer == y).mean()}, answer)
+
+
+def train(job):
+    rows = job.read(folds=5)
+    X, X_test = (side.select_dtypes("number").fillna(0.0) for side in (rows.X, rows.X_test))
+    tree = DecisionTreeClassifier(random_state=0)
+    [best] = best_of_trials(job, [tree], evaluate, rows, X, rows.y, None, None)
+    found = evaluate(best.fit(X, rows.y), X_test, rows.y_test, rows.task, rows.classes)
+    (job.outputs / "model").mkdir(parents=True)
+    (job.outputs / "model" / "tree.txt").write_text(str(best.get_params()))
+    record = {"metrics": found.metrics, "search": job.searched}
+    (job.outputs / "metrics.json").write_text(json.dumps(record))
+    print(track({}, {"cv_accuracy": job.searched["best"]["score"]}, {}, job.outputs))
+
+
+sys.exit(main(train, SETTINGS))
+"""
+SPACE = {"max_depth": [1, 4], "splitter": ["best", "no such"], "class_weight": [None]}
+
+
+def searching(space: dict[str, Any], *flags: str) -> list[str]:
+    """Flags of a search over a space."""
+    estimator = "training.estimator=sklearn.tree.DecisionTreeClassifier"
+    given = [f"training.search={json.dumps(space)}", estimator, "model.name=searched"]
+    return [*(word for one in given for word in ("--set", one)), *flags]
+
+
+@pytest.fixture(scope="module")
+def searched(
+    two: AzureProject, first: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], AzureProject]]:
+    """What the driver answered of a sweep whose trials fail by half; its package stays for long."""
+    train = next(two.path.glob("src/*/train.py"))
+    text = train.read_text(encoding="utf-8")
+    train.write_text(SEARCHED, encoding="utf-8")
+    yield two.done("model", *searching(SPACE)), two
+    train.write_text(text, encoding="utf-8")
+
+
+Searched = tuple[dict[str, Any], AzureProject]
+
+
+def test_a_search_is_a_sweep_whose_best_trial_is_registered(
+    searched: Searched, standin: StandIn, tmp_path: Path
+) -> None:
+    record, two = searched
+    assert record["registered"], record
+    found = dict(record["search"])
+    trial = found.pop("trial")
+    assert trial.startswith(f"{record['run_id']}_")
+    # In one job on this machine the same trials are scored alike, and the same one is the best.
+    train = next(two.path.glob("src/*/train.py"))
+    told = {"space": SPACE, "trials": 20, "metric": "accuracy", "goal": "maximize"}
+    settings = json.dumps({"search": told, "seed": 0})
+    flags = ["--data", str(two.path / "data" / "penguins.csv"), "--target", "Sex"]
+    subprocess.run(
+        [sys.executable, str(train), *flags, "--settings", settings], cwd=tmp_path, check=True
+    )
+    here = json.loads((tmp_path / "outputs" / "metrics.json").read_text(encoding="utf-8"))
+    assert here["metrics"]["accuracy"] == pytest.approx(record["metrics"]["accuracy"])
+    assert found == {"metric": "accuracy", **here["search"]["best"]}
+    assert found["parameters"]["splitter"] == "best"
+    assert len([one for one in here["search"]["trials"] if "error" in one]) == 2
+    seen = ClientV2(standin, two.python, tmp_path).run(
+        f"""
+        sweep, model = ml.jobs.get({record["run_id"]!r}), ml.models.get("searched-sex", "1")
+        trials = {{one.name: one for one in ml.jobs.list(parent_job_name=sweep.name)}}
+        ml.models.download("searched-sex", "1", download_path="got")
+        tree = open("got/searched-sex/model/tree.txt").read()
+        print(json.dumps([sweep.type, sweep.objective.primary_metric, sweep.sampling_algorithm.type,
+            sorted(one.status for one in trials.values()), sweep.properties["best_child_run_id"],
+            float(sweep.properties["score"]), model.path, model.tags["run_id"], tree]))
+        """
+    )
+    kind, metric, sampling, trials, best, score, path, run_id, tree = seen
+    assert (kind, metric, sampling) == ("sweep", "cv_accuracy", "grid")
+    assert trials == ["Completed"] * 4  # the service gives a sweep up whose trials fail
+    assert (best, score) == (trial, pytest.approx(found["score"]))
+    assert trial in path and run_id == record["run_id"]
+    assert f"'max_depth': {found['parameters']['max_depth']}" in tree
+
+
+def test_an_equal_sweep_is_found_and_resumed(searched: Searched, standin: StandIn) -> None:
+    record, two = searched
+    mark = standin.journal.mark()
+    again = two.done("model", *searching(SPACE))
+    assert changes(standin, mark) == []
+    assert (again["run_id"], again["search"]) == (record["run_id"], record["search"])
+    resumed = two.done("model", "--resume", record["run_id"], "--set", "model.name=searched")
+    assert resumed["model"] == record["model"]
+    dry = two.drive("model", *searching({**SPACE, "max_depth": [1, 4, 5]}), "--dry-run")
+    assert dry.record["run_id"] is None and "trials at most by accuracy, in a sweep job" in dry.said
+
+
+def test_a_sweep_is_left_to_itself_and_ended(searched: Searched) -> None:
+    """It compares itself with the champion, an input of each trial."""
+    _, two = searched
+    train = next(two.path.glob("src/*/train.py"))
+    train.write_text(SEARCHED.replace("def train(job):", "def train(job):\n    time.sleep(60)"))
+    try:
+        left = two.done("model", *searching(SPACE, "--no-wait"))
+        ended = two.done("model", "--cancel", left["run_id"])
+    finally:
+        train.write_text(SEARCHED, encoding="utf-8")
+    assert not left["waited"] and ended["status"] == "Canceled"
+
+
+def test_a_sweep_of_which_no_trial_has_a_score_says_why(searched: Searched) -> None:
+    _, two = searched
+    answer = two.drive("model", *searching({"splitter": ["no such"]}))
+    assert answer.code == 1
+    said = "the run failed: training.search: this trial has no score: InvalidParameterError: The"
+    assert said in answer.record["error"], answer.record
+    # One that trains, and logs its score by another name.
+    train = next(two.path.glob("src/*/train.py"))
+    train.write_text(SEARCHED.replace("cv_accuracy", "cv_acc"), encoding="utf-8")
+    try:
+        answer = two.drive("model", *searching({"max_depth": [3]}))
+    finally:
+        train.write_text(SEARCHED, encoding="utf-8")
+    said = "the run failed: no trial has logged cv_accuracy to MLflow"
+    assert said in answer.record["error"], answer.record
+
+
+def test_an_exported_sweep_is_what_the_sdk_loads(searched: Searched, tmp_path: Path) -> None:
+    _, two = searched
+    two.done("model", *searching({"max_depth": {"min": 1, "max": 9}}), "--export", str(tmp_path))
+    job = yaml.safe_load((tmp_path / "job.yml").read_text(encoding="utf-8"))
+    assert job["type"] == "sweep" and job["trial"]["code"] == "./code"
+    assert job["search_space"] == {
+        "max_depth": {"type": "quniform", "min_value": 1, "max_value": 9, "q": 1}
+    }
+    assert job["inputs"].keys() == {"data", "champion"}
+    assert job["inputs"]["champion"]["type"] == "custom_model"

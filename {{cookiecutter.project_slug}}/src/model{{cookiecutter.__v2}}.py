@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from environment import environment  # the other driver: what a job runs in
 
 try:
-    from amlkit.calls import Calls, JobParts
+    from amlkit.calls import Calls, JobParts, SearchParts
     from amlkit.flow import model as flow
 except ModuleNotFoundError as missing:
     sys.exit(f"error: no {missing.name} in {sys.executable}: activate .venv; `make setup` makes it")
 
 if TYPE_CHECKING:
-    from azure.ai.ml.entities import Command
+    from azure.ai.ml.entities import Command, Sweep
 
 
 def training_job(job: JobParts) -> Command:
@@ -31,6 +31,7 @@ def training_job(job: JobParts) -> Command:
 
     words = ["python", "-m", job.module, "--data", "${{inputs.data}}"]
     inputs = {"data": Input(type="uri_folder", path=job.data)}
+    inputs |= job.parameters  # of a sweep's trial, which `job.arguments` name
     if job.champion is not None:
         words += ["--champion", "${{inputs.champion}}"]
         inputs["champion"] = Input(type="custom_model", path=job.champion)
@@ -47,5 +48,20 @@ def training_job(job: JobParts) -> Command:
     )
 
 
+def training_sweep(trial: Command, search: SearchParts) -> Sweep:
+    """What is submitted instead where `training.search` of config.yml says what to try."""
+    from azure.ai.ml.sweep import RandomSamplingAlgorithm
+
+    by_chance = RandomSamplingAlgorithm(seed=search.seed)
+    job = trial(**search.space).sweep(
+        primary_metric=search.metric,
+        goal=search.goal,
+        sampling_algorithm="grid" if search.exhaustive else by_chance,
+    )
+    job.set_limits(max_total_trials=search.trials, max_concurrent_trials=min(search.trials, 4))
+    return job
+
+
 if __name__ == "__main__":
-    sys.exit(flow.main(__file__, Calls(environment, training_job=training_job)))
+    calls = Calls(environment, training_job=training_job, training_sweep=training_sweep)
+    sys.exit(flow.main(__file__, calls))

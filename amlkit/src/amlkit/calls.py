@@ -58,6 +58,24 @@ class JobParts:
     """The SDK's `Environment`, as it is registered; with SDK v2 its id, `azureml:NAME:VERSION`."""
     resources: Resources = field(default_factory=Resources)
     variables: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The inputs of a sweep's trial, with one of their values each; empty without a sweep."""
+
+
+@dataclass(frozen=True)
+class SearchParts:
+    """What a sweep job of SDK v2 is made of, beside its trial."""
+
+    space: Mapping[str, Any]
+    """`azure.ai.ml.sweep`'s distributions, by the names of the trial's inputs."""
+    metric: str
+    """What each trial logs to MLflow: `cv_roc_auc`."""
+    goal: str
+    """`maximize` or `minimize`."""
+    trials: int
+    exhaustive: bool
+    """Whether they are all combinations that there are."""
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -102,6 +120,9 @@ class Calls:
     deployment: Callable[[DeploymentParts], Any] | None = None
     endpoint: Callable[[EndpointParts], Any] | None = None
     """With SDK v2; without it amlkit makes a managed online endpoint."""
+    training_sweep: Callable[[Any, SearchParts], Any] | None = None
+    """With SDK v2, (what `training_job` returns, the search) → a sweep job; without it all trials
+    of a search run in the one job, as they do elsewhere."""
 
 
 class Named:

@@ -112,6 +112,32 @@ class Resources:
 
 
 @dataclass(frozen=True)
+class Search:
+    """Trials of one job, each with other parameters of its estimator and scored alike."""
+
+    space: Mapping[str, Any]
+    """As `training.search` of config.yml has it."""
+    trials: int
+    metric: str
+    """The gate's primary metric: a trial's score is its mean in folds of the training rows."""
+    goal: str
+    """`maximize` or `minimize`."""
+    seed: int
+    definition: Callable[[Any, Any], Any] | None = None
+    """The owner's function that makes a sweep job of the SDK's; None: all run in the one job."""
+
+    def told(self) -> dict[str, Any]:
+        """What train.py is told of it, as JSON."""
+        keys = ("space", "trials", "metric", "goal")
+        return {key: getattr(self, key) for key in keys}
+
+    @property
+    def logged_as(self) -> str:
+        """What MLflow knows a trial's score by: the metric itself is that of the held-out rows."""
+        return f"cv_{self.metric}"
+
+
+@dataclass(frozen=True)
 class Job:
     """A command to run: what decides its result, and what it is called.
 
@@ -137,6 +163,7 @@ class Job:
     """What a model of this job is registered as; empty where it makes none."""
     definition: Callable[[Any], Any] | None = None
     """The owner's function that makes the SDK's object of it; None: amlkit makes it."""
+    search: Search | None = None
 
     @property
     def champion(self) -> Model | None:
@@ -166,6 +193,8 @@ class Run:
     """Where to look: the run folder here, the studio's page on Azure ML."""
     log: str = ""
     """The file of its log; empty where it is shown at `url`."""
+    trial: str = ""
+    """Of a sweep job the run of its best trial, whose outputs are the sweep's; else empty."""
 
 
 @dataclass(frozen=True)

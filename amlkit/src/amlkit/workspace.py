@@ -82,6 +82,9 @@ class Environments(Protocol):
 class Jobs(Protocol):
     """Jobs: commands with inputs, outputs and resources. A job that was started is a run."""
 
+    sweeps: bool
+    """Whether the trials of a search may run as jobs of their own."""
+
     def target(self) -> str:
         """Where a job would run, in words.
 

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
+import math
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from conftest import SAMPLE, write_drivers, write_wheel
+from conftest import SAMPLE, TEMPLATE, write_drivers, write_wheel
 
 pytest.importorskip("azure.ai.ml", reason="SDK v2 has an environment of its own")
 
 from amlkit.azure.wheels import content_name
+from amlkit.azureml_v2 import sweeps
 from amlkit.azureml_v2.connection import Connection
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.jobs import AzureJobs
-from amlkit.calls import Calls, EnvironmentParts, JobParts
+from amlkit.calls import Calls, EnvironmentParts, JobParts, SearchParts
 from amlkit.flow.training import training_command
 from amlkit.records import (
     DataAsset,
@@ -30,9 +35,18 @@ from amlkit.records import (
     EnvironmentDefinition,
     Job,
     Model,
+    Search,
     WorkError,
 )
 from amlkit.settings import load_settings
+
+
+class Tables:
+    """The kind and the address of a table, which a workspace would say."""
+
+    def reference(self, asset: DataAsset) -> tuple[str, str]:
+        """Those of a folder."""
+        return "uri_folder", f"azureml:{asset.name}:{asset.version}"
 
 
 class Repository:
@@ -70,23 +84,45 @@ class Repository:
         return self.environments(**more).version(self.definition())
 
     def job_shape(
-        self, function: Callable[[JobParts], Any] | None = None, champion: str = ""
+        self,
+        function: Callable[[JobParts], Any] | None = None,
+        champion: str = "",
+        search: Search | None = None,
     ) -> str:
         """A job's shape, of the template's function or another."""
+        return str(self.jobs().shape(self.job(function, champion, search)))
+
+    def described(self, search: Search) -> Any:
+        """The SDK's sweep of the template's job."""
+        job = dataclasses.replace(self.job(search=search), code=self.root / "src")
+        return self.jobs().described(job)
+
+    def jobs(self) -> Any:
+        """Jobs of a workspace that is never asked."""
+        jobs: Any = AzureJobs
+        return jobs(self.connection(), Tables(), self.environments())
+
+    def job(
+        self,
+        function: Callable[[JobParts], Any] | None = None,
+        champion: str = "",
+        search: Search | None = None,
+    ) -> Job:
+        """A training of the template's function or another."""
         data = DataAsset("penguins", "0123456789ab", "Sex", 10, "x")
         model = Model("m", champion, "azureml:m:1") if champion else None
-        job = Job(
+        names = sorted(search.space) if search and search.definition else ()
+        return Job(
             experiment="e",
             code=self.root / "not made yet",
             code_version="c",
-            command=training_command("sample_model", data, {"seed": 0}, model),
+            command=training_command("sample_model", data, {"seed": 0}, model, names),
             inputs={"data": data, **({"champion": model} if model else {})},
             environment=Environment("train", "1", False),
             variables={"PYTHONHASHSEED": "0"},
             definition=function or self.calls.training_job,
+            search=search,
         )
-        jobs: Any = AzureJobs
-        return str(jobs(self.connection(), None, self.environments()).shape(job))
 
     def wrong(self, **changes: Any) -> str:
         """What is said of the template's job with something changed in its `command(…)`."""
@@ -114,7 +150,11 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Calls:
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(write_drivers(tmp_path_factory.mktemp("drivers"), "v2")))
         environment, model = map(importlib.import_module, ("environment", "model"))
-    return Calls(environment.environment, training_job=model.training_job)
+    return Calls(
+        environment.environment,
+        training_job=model.training_job,
+        training_sweep=model.training_sweep,
+    )
 
 
 @pytest.fixture()
@@ -309,3 +349,132 @@ def test_what_may_come_with_the_environment_is_not_looked_for(repository: Reposi
                 code=job.code, command=line, inputs={"script": "x.py"}, environment=job.environment
             )
         )
+
+
+# Sweeps.
+
+
+SPACE = {
+    "C": {"min": 0.01, "max": 100.0, "log": True},
+    "max_iter": {"min": 1, "max": 9},
+    "penalty": ["l2", None, "a b"],
+}
+
+
+def search_of(repository: Repository, space: dict[str, Any], **more: Any) -> Search:
+    """A search by the template's `training_sweep`, or another."""
+    made = {"trials": 3, "metric": "roc_auc", "goal": "maximize", "seed": 7, **more}
+    return Search(space, definition=made.pop("definition", repository.calls.training_sweep), **made)
+
+
+def test_a_search_is_a_sweep_of_the_command(repository: Repository) -> None:
+    """All of the command goes along; each trial is told its own parameters."""
+    repository.set += [("azure.resources.shm_size", "2g", "--set")]
+    made = repository.described(search_of(repository, SPACE))._to_job()
+    shape = made._to_dict()
+    assert shape["type"] == "sweep"
+    assert shape["objective"] == {"goal": "maximize", "primary_metric": "cv_roc_auc"}
+    assert shape["sampling_algorithm"] == {"type": "random", "seed": 7}
+    assert shape["limits"] == {"max_total_trials": 3, "max_concurrent_trials": 3}
+    space = {name: values._to_rest_object() for name, values in made.search_space.items()}
+    low, high = space["C"][1]
+    assert (math.exp(low), math.exp(high)) == (pytest.approx(0.01), pytest.approx(100))
+    assert space["C"][0] == "loguniform" and space["max_iter"] == ["quniform", [1, 9, 1]]
+    assert space["penalty"] == ["choice", [["l2", "null", "choice-2"]]]
+    words = shape["trial"]["command"]
+    for name in SPACE:
+        assert f" --trial '{name}=${{{{search_space.{name}}}}}'" in words
+    assert "${{inputs.data}}" in words and shape["inputs"].keys() == {"data"}
+    assert shape["trial"]["resources"]["shm_size"] == "2g"
+    assert shape["trial"]["environment_variables"] == {"PYTHONHASHSEED": "0"}
+
+
+def test_few_choices_are_a_grid(repository: Repository) -> None:
+    made = repository.described(search_of(repository, {"C": [1, 2]}, trials=5))._to_job()
+    assert made._to_dict()["sampling_algorithm"] == "grid"
+    assert made.limits.max_total_trials == 2
+
+
+def test_a_sweep_is_part_of_the_identity(repository: Repository) -> None:
+    plain, search = repository.job_shape(), search_of(repository, SPACE)
+    shape = repository.job_shape(search=search)
+    assert shape != plain and repository.job_shape(search=search, champion="1") == shape
+    assert repository.job_shape(search=dataclasses.replace(search, definition=None)) == plain
+    function = search.definition
+    assert function is not None
+
+    def changed(change: Callable[[Any], None]) -> str:
+        def training_sweep(trial: Any, parts: SearchParts) -> Any:
+            made = function(trial, parts)
+            change(made)
+            return made
+
+        other = dataclasses.replace(search, definition=training_sweep)
+        return repository.job_shape(search=other)
+
+    assert changed(lambda made: made.set_limits(max_concurrent_trials=1)) == shape
+    assert changed(lambda made: made.set_limits(max_total_trials=2)) != shape
+    assert changed(lambda made: setattr(made.objective, "goal", "minimize")) != shape
+    assert repository.job_shape(search=dataclasses.replace(search, seed=8)) != shape
+
+
+def test_what_is_no_sweep_is_refused(repository: Repository) -> None:
+    search = search_of(repository, SPACE, definition=lambda trial, parts: trial)
+    with pytest.raises(WorkError, match=r"must return what trial\(…\)\.sweep\(…\) returns"):
+        repository.job_shape(search=search)
+
+    def without_inputs(job: JobParts) -> Any:
+        function = repository.calls.training_job
+        assert function is not None
+        return function(dataclasses.replace(job, parameters={}))
+
+    with pytest.raises(WorkError, match=r"names \$\{\{inputs\.C\}\}, and the job's inputs are: da"):
+        repository.job_shape(without_inputs, search=search_of(repository, SPACE))
+
+
+@pytest.mark.parametrize(
+    ("status", "best", "trials", "shown"),
+    [
+        ("Completed", "s_1", {"s_0": "Completed", "s_1": "Completed"}, "s_1"),
+        ("Completed", "", {"s_10": "Completed", "s_2": "Completed"}, "s_2"),
+        ("Failed", "s_0", {"s_0": "Completed", "s_1": "Failed"}, "s_1"),  # for its trials' errors
+        ("Failed", "", {}, ""),
+        ("Running", "s_0", {"s_0": "Completed"}, ""),
+    ],
+)
+def test_the_trial_that_tells_how_a_sweep_ended(
+    status: str, best: str, trials: dict[str, str], shown: str
+) -> None:
+    """The service has failed sweeps although some of their trials had a score."""
+    properties = {"best_child_run_id": best} if best else {}
+    sweep = SimpleNamespace(type="sweep", name="s", status=status, properties=properties)
+    made = [SimpleNamespace(name=name, status=one) for name, one in trials.items()]
+    jobs = SimpleNamespace(list=lambda parent_job_name: made if parent_job_name == "s" else None)
+    connection: Any = SimpleNamespace(client=SimpleNamespace(jobs=jobs))
+    assert sweeps.trial_to_show(connection, sweep) == shown
+    command = SimpleNamespace(type="command", status="Completed", properties={})
+    assert sweeps.trial_to_show(connection, command) == ""
+
+
+# As docs/model.md has it.
+BAYESIAN = 'sampling_algorithm="bayesian"'
+STOPPING = "early_termination_policy=MedianStoppingPolicy(evaluation_interval=1)"
+
+
+@pytest.mark.parametrize("change", [BAYESIAN, STOPPING])
+def test_the_sweeps_of_the_docs(repository: Repository, change: str) -> None:
+    assert change in (TEMPLATE / "docs" / "model.md").read_text(encoding="utf-8")
+    function = repository.calls.training_sweep
+    assert function is not None
+    text = inspect.getsource(function).replace(
+        "import Random", "import MedianStoppingPolicy, Random"
+    )
+    line = r"sampling_algorithm=.*," if change == BAYESIAN else r"(?<=\.sweep\()"
+    text, count = re.subn(line, f"{change},", text)
+    assert count == 1
+    names: dict[str, Any] = {}
+    exec("from __future__ import annotations\n" + text, names)  # noqa: S102 - our own docs
+    search = search_of(repository, SPACE, definition=names["training_sweep"])
+    shape = repository.described(search)._to_job()._to_dict()
+    assert (shape["sampling_algorithm"] == "bayesian") == (change == BAYESIAN)
+    assert ("early_termination" in shape) == (change == STOPPING)

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 import amlkit
+from amlkit.content import RUNTIME
 from amlkit.tabular.features import ExpandDates
 from conftest import TEMPLATE, write_drivers
 
@@ -145,6 +146,20 @@ def _at_start(node: ast.AST) -> Iterator[ast.AST]:
             continue
         yield child
         yield from _at_start(child)
+
+
+def test_what_runs_in_a_job_imports_nothing_else_of_amlkit() -> None:
+    """Only the content of these parts tells one environment from another."""
+    for path in (SOURCE / "amlkit").rglob("*.py"):
+        name = path.relative_to(SOURCE).as_posix()
+        if not name.startswith(RUNTIME) or name == "amlkit/say.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            if module.startswith("amlkit"):
+                there = f"{module.replace('.', '/')}/"
+                runs = [part.removesuffix(".py").rstrip("/") + "/" for part in RUNTIME]
+                assert there.startswith(tuple(runs)), f"{name} imports {module}"
 
 
 def test_the_readme_names_what_the_template_imports() -> None:

@@ -138,6 +138,15 @@ def run_facts() -> dict[str, Any]:
                 "seconds": {"fit": 2},
                 "notes": ["without 'id': it is different in every row"],
             },
+            "search": {
+                "metric": "roc_auc",
+                "goal": "maximize",
+                "trials": [
+                    {"parameters": {"alpha": 9.5, "solver": "a long name of a way"}, "score": 0.9},
+                    {"parameters": {"alpha": -1.0, "solver": None}, "error": "ValueError: no"},
+                    {"parameters": {"alpha": 1.0, "solver": "svd"}, "score": 0.93},
+                ],
+            },
         },
         "figures": [(FIGURE, "ROC curve", "area 0.94", "Positive class: MALE.")],
         "profile": {

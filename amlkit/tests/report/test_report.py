@@ -156,7 +156,7 @@ def test_is_built_for_every_reader(tmp_path: Path, facts: dict[str, Any]) -> Non
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
-    assert len(page.all("table")) == len(page.all("caption")) == 6
+    assert len(page.all("table")) == len(page.all("caption")) == 7
     assert page.all("th") and all(th["scope"] in ("col", "row") for th in page.all("th"))
     ids = [a["id"] for _, a in page.tags if "id" in a]
     assert len(ids) == len(set(ids))
@@ -252,6 +252,21 @@ def test_the_training_rows_and_the_baseline_stand_beside(
     assert first == "roc_auc 0.9400 0.9900 0.5000 +0.4400 +0.4300 to +0.4500 better"
     del facts["metrics"]["baseline"], facts["metrics"]["train_metrics"]
     assert "beside training" not in write(tmp_path, facts).source
+
+
+def test_shows_what_was_tried_the_best_first(tmp_path: Path, facts: dict[str, Any]) -> None:
+    search = facts["metrics"]["search"]
+    assert write(tmp_path, facts).table("scored in folds")[1:] == [
+        "alpha 1.0, solver svd 0.9300",
+        "alpha 9.5, solver a long name of a way 0.9000",
+        f"alpha -1.0, solver None {DASH} ValueError: no",
+    ]
+    search["goal"], search["trials"] = "minimize", search["trials"] * 3
+    page = write(tmp_path, facts)
+    assert "0.9000" in page.table("scored in folds")[1] and "1 more" in page.text
+    for broken in ("none", {"trials": 3}, {"trials": ["x"], "goal": None}, {"trials": [{}]}):
+        facts["metrics"]["search"] = broken
+        write(tmp_path, facts)
 
 
 def test_says_where_it_errs_and_what_to_look_at(tmp_path: Path, facts: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from amlkit.tabular.auto import fit_best
 from amlkit.tabular.estimators import make_estimators
+from amlkit.tabular.search import best_of_trials
 from amlkit.tabular.training import Job, in_words, main
 
 from .evaluate import evaluate
@@ -30,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "min_class_rows": 5,
     "rare_classes": "refuse",
     "importance_seconds": 3.0,
+    "search": {},
 }
 
 
@@ -55,7 +57,10 @@ def train(job: Job) -> None:
 
     def fit(X: Any, y: Any, groups: Any, times: Any) -> Any:
         """A new model, fitted; groups and times (rows,) are None but with such a split."""
-        return fit_best(pipelines, X, y, settings["seed"], job.say, groups, times)
+        best = pipelines
+        if settings["search"]:  # `training.search`: of its trials the best in folds of these rows
+            best = best_of_trials(job, pipelines, evaluate, rows, X, y, groups, times)
+        return fit_best(best, X, y, settings["seed"], job.say, groups, times)
 
     names = " or ".join(dict.fromkeys(type(estimator).__name__ for estimator in estimators))
     size = f"{len(rows.X)} rows x {len(rows.columns)} features"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-# Where the log of the training itself lies: today's runtime, the one before, one of several nodes.
+# Where the log of the training itself lies: today's runtime, the one before, one of several nodes;
+# of a sweep, which trials were begun.
 LOGS = (
     "user_logs/std_log.txt",
     "azureml-logs/70_driver_log.txt",
     "user_logs/std_log_process_0.txt",
+    "azureml-logs/hyperdrive.txt",
 )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from amlkit.calls import Calls, EnvironmentParts, JobParts
 from amlkit.content import canonical_name
 from amlkit.lockfile import check_wheels, pins
-from amlkit.records import EnvironmentDefinition, Job, WorkError
+from amlkit.records import EnvironmentDefinition, Job, Search, WorkError
 from amlkit.settings import Settings, SettingsError
+from amlkit.tabular.space import Range, read_space, words_of
 
 # What the cluster is, to whom a lock's lines may speak (PEP 508).
 CLUSTER = {
@@ -108,6 +109,7 @@ def job_parts(
         environment=environment,
         resources=job.resources,
         variables=job.variables,
+        parameters=_parameters(job.search),
     )
 
 
@@ -120,6 +122,16 @@ def without_champion(job: Job) -> Job:
         else:
             kept.append(words.pop(0))
     return replace(job, command=tuple(kept))
+
+
+def _parameters(search: Search | None) -> dict[str, Any]:
+    """The parameters of a sweep's trial, each with one of its values."""
+    if search is None or search.definition is None:
+        return {}
+    return {
+        name: values.low if isinstance(values, Range) else words_of(values)[0]
+        for name, values in read_space(search.space).items()
+    }
 
 
 def _arguments(words: list[str]) -> list[str]:

@@ -32,6 +32,7 @@ class AzureJobs(SharedJobs):
     """`workspace.Jobs`, by the SDK's `Experiment` and `Run`."""
 
     connection: Connection
+    sweeps = False  # azureml-core has no HyperDrive, which is a package of its own
 
     def __init__(
         self, connection: Connection, data: AzureData, environments: AzureEnvironments

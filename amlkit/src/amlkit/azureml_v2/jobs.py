@@ -1,4 +1,8 @@
-"""Jobs of a workspace by SDK v2: the training code as a snapshot, submitted as a command job."""
+"""Jobs of a workspace by SDK v2: the training code as a snapshot, submitted as a command job.
+
+A search may be a sweep job of such commands: it is followed and ended as one, and what its best
+trial wrote is what it wrote.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from amlkit.azure.compute import check_may_create
 from amlkit.azure.connection import on_azure, quiet
 from amlkit.azure.jobs import OUTPUTS, SharedJobs
 from amlkit.azure.parts import job_parts, without_champion
-from amlkit.azureml_v2 import checks, commands, compute, datastores, shapes
+from amlkit.azureml_v2 import checks, commands, compute, datastores, shapes, sweeps
 from amlkit.azureml_v2.connection import Connection, if_there, silently
 from amlkit.azureml_v2.data import AzureData
 from amlkit.azureml_v2.environments import AzureEnvironments
@@ -29,9 +33,10 @@ STATES = {"NotResponding": "Failed"}
 
 
 class AzureJobs(SharedJobs):
-    """`workspace.Jobs`, by the SDK's command jobs."""
+    """`workspace.Jobs`, by the SDK's command and sweep jobs."""
 
     connection: Connection
+    sweeps = True
 
     def __init__(
         self, connection: Connection, data: AzureData, environments: AzureEnvironments
@@ -108,7 +113,7 @@ class AzureJobs(SharedJobs):
         return _record(self.connection.kept(("job", sent.name), lambda: sent))
 
     def described(self, job: Job) -> Any:
-        """The SDK's command of a job as it would be sent; nothing is."""
+        """The SDK's command or sweep of a job as it would be sent; nothing is."""
         environment = f"azureml:{job.environment.name}:{job.environment.version}"
         inputs, kinds = {}, {}
         for name, each in job.inputs.items():
@@ -140,13 +145,21 @@ class AzureJobs(SharedJobs):
 
     def log_of(self, run_id: str, on_log: Say) -> RunLog:
         """See `SharedJobs.log_of`."""
-        return RunLog(lambda: self._artifacts(run_id), on_log)
+        folder = sweeps.LOG_FOLDER if sweeps.is_sweep(self._job(run_id)) else ""
+        return RunLog(lambda: self._artifacts(run_id), on_log, folder)
+
+    @on_azure
+    def log(self, run_id: str, lines: int = 20) -> list[str]:
+        """See `Jobs.log`; of a sweep that is over that of its best trial, else of its first."""
+        job = self._job(run_id)
+        trial = sweeps.trial_to_show(self.connection, job)
+        return sweeps.with_reason(job, super().log(trial or run_id, lines))
 
     def outputs(self, run_id: str) -> Mapping[str, Any]:
         """See `SharedJobs.outputs`: blobs of the artifact store."""
 
         def ask() -> dict[str, str]:
-            container, prefix = self._artifacts(run_id)
+            container, prefix = self._artifacts(sweeps.best_trial(self._job(run_id)) or run_id)
             found = container.list_blobs(name_starts_with=f"{prefix}/{OUTPUTS}")
             return {blob.name[len(prefix) + 1 :]: blob.name for blob in found}
 
@@ -178,7 +191,7 @@ class AzureJobs(SharedJobs):
         environment: str,
         target: str | None = None,
     ) -> Any:
-        """The SDK's `Command` of a job, checked for what the SDK lets through.
+        """The SDK's `Command` or `Sweep` of a job, checked for what the SDK lets through.
 
         Raises:
             WorkError: it cannot work; names the owner's function and its file.
@@ -191,7 +204,9 @@ class AzureJobs(SharedJobs):
         made = shapes.job_of(job.definition, parts, settings.root)
         for problem in checks.problems(made, settings.root):
             raise WorkError(f"{owners.called(job.definition, settings.root)}: {problem}")
-        return made
+        if job.search is None or job.search.definition is None:
+            return made
+        return sweeps.sweep_of(job.search, made, settings.root)
 
     def _sized(self, job: Job) -> Job:
         """A job with the resources of config.yml, unless it says some itself."""
@@ -230,6 +245,8 @@ class AzureJobs(SharedJobs):
 
 def _status(job: Any) -> str:
     said = str(getattr(job.status, "value", job.status))
+    if said == "Completed" and sweeps.is_sweep(job) and not sweeps.best_trial(job):
+        return "Failed"  # no trial has a score
     return STATES.get(said, said)
 
 
@@ -250,4 +267,5 @@ def _record(job: Any) -> Run:
         tags={key: value for key, value in tags.items() if not key.startswith(IDENTITY)},
         champion=own["champion"] or None,
         url=job.studio_url or "",
+        trial=sweeps.best_trial(job),
     )

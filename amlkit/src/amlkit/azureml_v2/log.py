@@ -12,11 +12,14 @@ class RunLog(SharedLog):
     """A run's log by SDK v2: a blob that the service appends to."""
 
     def __init__(
-        self, artifacts: Callable[[], tuple[Any, str]], on_log: Callable[[str], None]
+        self,
+        artifacts: Callable[[], tuple[Any, str]],
+        on_log: Callable[[str], None],
+        folder: str = "",
     ) -> None:
         super().__init__(on_log)
         self.artifacts, self.name = artifacts, ""
-        self.folders = ["user_logs/"]
+        self.folders = [folder or "user_logs/"]
 
     def catch_up(self) -> None:
         """See `SharedLog.catch_up`: where the runtime of before wrote, it is found as well."""

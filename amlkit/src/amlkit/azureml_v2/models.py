@@ -40,7 +40,7 @@ class AzureModels(SharedModels):
 
     def add(self, run: Run, tags: Mapping[str, str], properties: Mapping[str, str]) -> Model:
         """See `SharedModels.add`: from the job's own output, nothing is copied."""
-        path = f"azureml://jobs/{run.id}/outputs/artifacts/paths/{MODEL_PATH}/"
+        path = f"azureml://jobs/{run.trial or run.id}/outputs/artifacts/paths/{MODEL_PATH}/"
         return self._put(run.model_name, path, tags, properties)
 
     def remove(self, model: Model) -> None:

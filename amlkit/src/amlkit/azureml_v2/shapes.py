@@ -33,10 +33,13 @@ def environment_shape(
 
 
 def job_shape(made: Any, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """An SDK `Command` as JSON; `names` stand for paths of this machine."""
+    """An SDK `Command` or `Sweep` as JSON; `names` stand for paths of this machine."""
     shape = without(made._to_job()._to_dict(), (*_WORDS, *_PLACE))
-    resources = without(shape.get("resources") or {}, ("instance_type", "properties"))
-    shape["resources"] = {"instance_count": 1, **resources}
+    command = shape.get("trial", shape)
+    resources = without(command.get("resources") or {}, ("instance_type", "properties"))
+    command["resources"] = {"instance_count": 1, **resources}
+    if "trial" in shape:  # how many go at once, and for how long, is where they run
+        shape["limits"] = {"max_total_trials": (shape.get("limits") or {}).get("max_total_trials")}
     return dict(plain(shape, names or {}))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
 from amlkit.calls import Calls
-from amlkit.flow import export
+from amlkit.flow import export, search
 from amlkit.records import FINISHED
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class Trained:
         if self.verdict is None:
             return ()
         metrics, model = self.verdict.metrics["metrics"], self.verdict.model
-        lines = [", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), self.reason]
+        lines = search.words(self.run, self.verdict.metrics)
+        lines += [", ".join(f"{name} {value:.4g}" for name, value in metrics.items()), self.reason]
         newer = f"; version {self.newer} is newer" if self.newer else ""
         lines += [f"model: {model.name}:{model.version}{newer}"] if model else []
         lines += [
@@ -71,7 +72,7 @@ class Trained:
         }
         if verdict:
             done |= {"decision": verdict.decision.to_dict(), "report": self.report}
-            done |= {"data_checks": list(self.data_checks)}
+            done |= {"data_checks": list(self.data_checks), **search.record(run, verdict.metrics)}
         return done
 
 
@@ -306,9 +307,7 @@ def conclude(context: cli.Context, run: Run) -> Trained:
         version = ("--model-version", model.version) if newer else ()
         following = deploy_command(context, run, *version)
     looks = report.data_checks(analysis)
-    return Trained(
-        run, decision.reason, verdict, page, following, True, data_checks=looks, newer=newer
-    )
+    return Trained(run, decision.reason, verdict, page, following, True, looks, newer)
 
 
 def deploy_command(context: cli.Context, run: Run, *flags: str) -> str:
@@ -328,7 +327,7 @@ def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain
     if equal:
         say(f"would use run {equal.id}, {equal.status}")
     else:
-        say(f"would train on {name}:{version} with code {job.code_version}")
+        say(f"would train on {name}:{version} with code {job.code_version}{search.ahead(job)}")
     state = ", which would be created" if environment.created else ""
     say(f"{context.workspace.jobs.target()}, in {environment.name}:{environment.version}{state}")
     champion = job.champion.version if job.champion else None

@@ -73,6 +73,12 @@ def check_training(
                     f"{settings.origin(f'training.{key}')}: training.{key}: {data.name} has no "
                     f"column {lacking[0]!r}{did_you_mean(lacking[0], known)}"
                 )
+    if training.search and training.estimator == "auto":
+        raise SettingsError(
+            f"{settings.origin('training.search')}: training.search needs one estimator whose "
+            "parameters are tried: name it in training.estimator, such as "
+            "sklearn.linear_model.LogisticRegression"
+        )
     if training.estimator != "auto" and (problem := _estimator(settings, local)):
         raise SettingsError(f"{settings.origin('training.estimator')}: {problem}")
 

@@ -82,6 +82,7 @@ def report_facts(
             "version": run.tags["environment_version"],
         },
         "code_version": run.tags["code_version"],
+        "trial": run.trial or None,
         "settings": json.loads(run.tags.get("settings", "{}")),
         "git": {"commit": commit, "dirty": run.tags.get("git_dirty") == "true"} if commit else None,
         "model": {

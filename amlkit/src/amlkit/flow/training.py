@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from amlkit.calls import Calls
 from amlkit.champion import was_compared
 from amlkit.flow.environment import environment_definition
 from amlkit.flow.precheck import check_code
-from amlkit.records import FINISHED, DataAsset, Job, Model, Run, WorkError
+from amlkit.flow.search import search_of
+from amlkit.records import FINISHED, DataAsset, Job, Model, Run, Search, WorkError
 from amlkit.settings import Settings, SettingsError, Training
 from amlkit.tracebacks import owners_error
 from amlkit.workspace import Workspace
@@ -23,6 +24,7 @@ LOG_LINES = 300  # of a failed run, to find its exception in
 ALWAYS_TOLD = (
     *("task", "estimator", "parameters", "seed", "holdout", "drop_columns", "min_class_rows"),
 )
+SEARCH = ("search", "trials")  # told together, where something is searched
 LONGEST_SCHEMA = 5000  # characters of the tag that names a model's columns
 
 
@@ -51,13 +53,20 @@ def training_job(
     environment = environments.get(definition) if dry_run else environments.create(definition)
     name = registered_name(settings, workspace, data.target)
     champion = workspace.models.champion(name)
-    training = asdict(settings.training)
+    search = search_of(settings, workspace, calls, data)
+    training = {key: value for key, value in asdict(settings.training).items() if key not in SEARCH}
     git = content.git_state(settings.root)
     job = Job(
         experiment=settings.experiment,
         code=snapshot,
         code_version=code_version,
-        command=training_command(settings.project.package, data, told(settings), champion),
+        command=training_command(
+            settings.project.package,
+            data,
+            told(settings, search),
+            champion,
+            sorted(search.space) if search and search.definition else (),
+        ),
         inputs={"data": data, **({"champion": champion} if champion else {})},
         environment=environment,
         variables={"PYTHONHASHSEED": "0"},
@@ -74,9 +83,11 @@ def training_job(
         },
         model_name=name,
         definition=calls.training_job,
+        search=search,
     )
     # The champion is compared with, and decides nothing of the model: it is no part of it.
     decisive = [data.name, data.version, code_version, environment.version, training]
+    decisive += [search.told()] if search else []
     shape = workspace.jobs.shape(job)
     return replace(job, identity=content.identity([*decisive, shape] if shape else decisive))
 
@@ -90,27 +101,37 @@ def registered_name(settings: Settings, workspace: Workspace, target: str) -> st
 
 
 def training_command(
-    package: str, data: DataAsset, training: Mapping[str, Any], champion: Model | None
+    package: str,
+    data: DataAsset,
+    training: Mapping[str, Any],
+    champion: Model | None,
+    trial: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """The job's command line; inputs are named as Azure ML names them (docs/contract.md)."""
+    """The job's command line; inputs are named as Azure ML names them (docs/contract.md).
+
+    `trial` are the parameters of which each trial of a sweep is told its own values.
+    """
     command = ["python", "-m", f"{package}.train", "--data", "${{inputs.data}}"]
     if champion is not None:
         command += ["--champion", "${{inputs.champion}}", "--champion-version", champion.version]
+    for name in trial:
+        command += ["--trial", f"{name}=${{{{inputs.{name}}}}}"]
     settings = json.dumps(training, sort_keys=True)
     return (*command, "--target", data.target, "--settings", settings)
 
 
-def told(settings: Settings) -> dict[str, Any]:
-    """What a job is told of the settings of the training.
+def told(settings: Settings, search: Search | None = None) -> dict[str, Any]:
+    """What a job is told of the settings of the training, and of the search if there is one.
 
     A setting that has come since amlkit 0.2 is told where config.yml, a variable or a flag says it:
     a `train.py` of before it goes on.
     """
-    return {
+    said = {
         key: value
         for key, value in asdict(settings.training).items()
-        if key in ALWAYS_TOLD or f"training.{key}" in settings.origins
+        if key in ALWAYS_TOLD or (f"training.{key}" in settings.origins and key not in SEARCH)
     }
+    return said | ({"search": search.told()} if search else {})
 
 
 def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:

@@ -49,6 +49,8 @@ _EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
 class LocalJobs:
     """`workspace.Jobs`, below the folder of the workspace; `registry` knows their experiments."""
 
+    sweeps = False
+
     def __init__(self, folder: Path, registry: Registry) -> None:
         self._folder = folder.absolute()
         self._registry = registry

@@ -25,6 +25,7 @@ from amlkit.report.tables import (
     metrics_table,
     part,
     rows_table,
+    search_table,
     segments_table,
     sides_table,
 )
@@ -61,6 +62,7 @@ def write_report(path: Path, facts: Mapping[str, Any]) -> None:
         looks=looks(analysis, facts.get("data_changes") or ()),
         segments=segments_table(analysis),
         worst=rows_table(analysis),
+        search=search_table(metrics),
         serving=_serving(part(metrics, "serving")),
         split=_split(facts),
         commands=_commands(facts),

@@ -142,6 +142,29 @@ def rows_table(analysis: Mapping[str, Any]) -> dict[str, Any]:
     return found | {"truth_years": are_years(row.get("truth") for row in rows)}
 
 
+def search_table(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of the trials of a search, the best first; without a score the last."""
+    search = part(metrics, "search")
+    found = search.get("trials")
+    listed = found if isinstance(found, list | tuple) else ()
+    trials = [trial for trial in listed if isinstance(trial, Mapping)]
+    sign = 1 if search.get("goal") == "minimize" else -1
+
+    def place(trial: Mapping[str, Any]) -> float:
+        score = trial.get("score")
+        return sign * score if isinstance(score, int | float) else float("inf")
+
+    rows = [
+        {
+            "words": ", ".join(f"{name} {value}" for name, value in part(t, "parameters").items()),
+            "score": t.get("score"),
+            "error": t.get("error"),
+        }
+        for t in sorted(trials, key=place)
+    ]
+    return {"first": rows[:SHOWN], "more": rows[SHOWN:MOST], "metric": search.get("metric")}
+
+
 def _way(name: str, least: float | None, most: float | None) -> str:
     """Which way is better; nothing where neither the bound nor the name tells."""
     if (least is None) != (most is None):
