@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,18 @@ def two(
     rendered = bake_anew(project_name="Azure two", azureml_sdk="v2").path
     project = AzureProject(rendered, standin, str(python))
     replace_package(project.path)
+    with at_hand(project):
+        yield project
+
+
+@contextmanager
+def at_hand(project: AzureProject) -> Iterator[None]:
+    """Its drivers start from an interpreter that has imported the SDK."""
     give(project, "setup-azure")
     real = project.path / ".venv-azure" / "bin" / "python"
-    with ForkServer(real, standin.caller, SDK, KEPT) as server:
-        place_shim(python, [str(real)], server.socket)
-        yield project
+    with ForkServer(real, project.standin.caller, SDK, KEPT) as server:
+        place_shim(Path(project.python), [str(real)], server.socket)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -368,3 +376,28 @@ def test_an_exported_sweep_is_what_the_sdk_loads(searched: Searched, tmp_path: P
     }
     assert job["inputs"].keys() == {"data", "champion"}
     assert job["inputs"]["champion"]["type"] == "custom_model"
+
+
+@pytest.mark.sweep
+def test_the_trials_of_a_sweep_do_as_they_do_in_one_job(
+    bake_anew: Bake, standin: StandIn, tmp_path: Path
+) -> None:
+    """With the template's own package: the same trial is the best, and its model is the same."""
+    rendered = bake_anew(project_name="Azure searched", azureml_sdk="v2").path
+    project = AzureProject(rendered, standin, str(tmp_path / "python"))
+    (rendered / "config.search.yml").write_text(
+        "training:\n  estimator: sklearn.linear_model.LogisticRegression\n"
+        "  search: {C: [0.01, 1.0], class_weight: [null]}\n",
+        encoding="utf-8",
+    )
+    driver, flags = rendered / "src" / "model.py", ("--env", "search")
+    with at_hand(project):
+        sweep = project.done("model", *flags)
+        text = driver.read_text(encoding="utf-8")
+        assert text.count(", training_sweep=training_sweep)") == 1
+        text = text.replace(", training_sweep=training_sweep)", ")")
+        driver.write_text(text, encoding="utf-8")
+        alone = project.done("model", *flags)
+    assert sweep["run_id"] != alone["run_id"] and alone["search"].pop("trial") is None
+    assert sweep["search"].pop("trial").startswith(sweep["run_id"])
+    assert sweep["search"] == alone["search"] and sweep["metrics"] == alone["metrics"]

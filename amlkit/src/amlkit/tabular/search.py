@@ -165,7 +165,8 @@ def draw(space: Space, trials: int, seed: int) -> Iterator[dict[str, Any]]:
         name: _Drawn(values) if isinstance(values, Range) else list(values)
         for name, values in space.items()
     }
-    yield from map(dict, ParameterSampler(lists, few, random_state=seed))
+    for drawn in ParameterSampler(lists, few, random_state=seed):
+        yield {name: drawn[name] for name in space}
 
 
 class _Drawn:
@@ -255,7 +256,7 @@ def _given(space: Space, words: Sequence[str]) -> dict[str, Any]:
     if told.keys() != space.keys():
         raise TableError(f"--trial: it names {', '.join(told)}, not {', '.join(space)}")
     try:
-        return {name: read_word(space[name], told[name]) for name in sorted(space)}
+        return {name: read_word(space[name], told[name]) for name in space}
     except ValueError as error:
         raise TableError(f"--trial: {error}") from None
 
