@@ -75,8 +75,7 @@ SERVER_PINS: Changes = (
     ("inference-schema[numpy-support]==1.5.1", "inference-schema[numpy-support]==1.8"),
 )
 HEART_PINS: Changes = (
-    ("scikit-learn==1.1.2", "scikit-learn==1.2.2\n  - numpy<2"),
-    ("xgboost==1.3.3", "xgboost==1.7.6"),
+    ("scikit-learn==1.1.2", "scikit-learn==1.1.3\n  - numpy==1.23.5"),
     ("cloudpickle==1.6.0", "cloudpickle==2.2.1"),
 )
 MODELS: dict[str, Changes] = {
@@ -250,6 +249,7 @@ SCRIPTS = (
     Script(
         "tutorials/e2e-ds-experience/e2e-ml-workflow.ipynb",
         changes={"": OLD_PINS},
+        installs=MLFLOW,
         waits=(43,),
         cannot=cells(NO_SCRIPT, 55, 59),
     ),
