@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 # What each built-in role allows, in the words of `route(needs=...)`. Source: the role definitions
 # in Microsoft's documentation, "Manage access to Azure Machine Learning workspaces".
 ROLES: dict[str, frozenset[str]] = {
-    "Owner": frozenset({"read", "write", "compute", "workspace", "service"}),
-    "Contributor": frozenset({"read", "write", "compute", "workspace", "service"}),
+    "Owner": frozenset({"read", "write", "compute", "workspace", "service", "metrics"}),
+    "Contributor": frozenset({"read", "write", "compute", "workspace", "service", "metrics"}),
     "AzureML Data Scientist": frozenset({"read", "write", "service"}),
     "AzureML Compute Operator": frozenset({"compute"}),
     "AzureML Registry User": frozenset(),
-    "Reader": frozenset({"read"}),
+    "Reader": frozenset({"read", "metrics"}),
+    "Monitoring Reader": frozenset({"read", "metrics"}),
     "Storage Blob Data Contributor": frozenset({"blob"}),
     "Storage Blob Data Owner": frozenset({"blob"}),
     "Storage Blob Data Reader": frozenset(),
-    "User Access Administrator": frozenset({"read"}),
-    "Role Based Access Control Administrator": frozenset({"read"}),
+    "User Access Administrator": frozenset({"read", "metrics"}),
+    "Role Based Access Control Administrator": frozenset({"read", "metrics"}),
 }
 
 # The service in the path of a data plane request → the resource type in Azure's action names.
@@ -47,6 +48,7 @@ _TYPES = {
     "mlflow": "experiments/runs",
     "modelmanagement": "models",
 }
+_METRICS = "/providers/microsoft.insights/metrics"
 
 
 def timestamp(seconds: float | None = None) -> str:
@@ -285,6 +287,8 @@ class Account:
 
 def _action(request: Request) -> str:
     """The name of the action that a request asks for, such as .../workspaces/computes/write."""
+    if _METRICS in request.path.lower():
+        return "Microsoft.Insights/metrics/read"
     provider = "Microsoft.MachineLearningServices/workspaces"
     if request.host.endswith("azureml.ms"):
         resource = _TYPES.get(request.path.split("/")[1].lower(), "")

@@ -95,8 +95,8 @@ def route(
     """Mark a part's method as the handler of `method host path`; may be stacked.
 
     `path` is a template: {x} matches one segment, {x:path} the rest (empty too), {workspace} the
-    ARM id of a workspace. `needs`: "read", "write", "compute", "workspace", "service", or "" for
-    "read" on GET and HEAD and "write" else. `auth=False`: no bearer token is asked for.
+    ARM id of a workspace. `needs`: "read", "write", "compute", "workspace", "service", "metrics",
+    or "" for "read" on GET and HEAD and "write" else. `auth=False`: no bearer token is asked for.
     """
 
     def mark(function: F) -> F:

@@ -115,13 +115,13 @@ class OnlineMetrics:
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
 
-    @route("GET", ARM, _PATH + _TAIL)
+    @route("GET", ARM, _PATH + _TAIL, needs="metrics")
     def of_endpoint(self, request: Request, endpoint: str) -> Json:
         """The metrics of an endpoint. AzureError 400, 404."""
         served = self.azure.v2.online_endpoints.find(endpoint).served
         return self._answer(request, served, ENDPOINT, NAMESPACE)
 
-    @route("GET", ARM, _PATH + "/deployments/{name}" + _TAIL)
+    @route("GET", ARM, _PATH + "/deployments/{name}" + _TAIL, needs="metrics")
     def of_deployment(self, request: Request, endpoint: str, name: str) -> Json:
         """The metrics of a deployment. AzureError 400, 404."""
         self.azure.v2.online_deployments.find(endpoint, name)

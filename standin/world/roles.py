@@ -70,6 +70,11 @@ DEFINITIONS: dict[str, Role] = {
         "View all resources, but does not allow you to make any changes.",
         ("*/read",),
     ),
+    "Monitoring Reader": Role(
+        "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
+        "Can read all monitoring data.",
+        ("*/read", "Microsoft.OperationalInsights/workspaces/search/action", "Microsoft.Support/*"),
+    ),
     "User Access Administrator": Role(
         "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
         "Lets you manage user access to Azure resources.",

@@ -31,6 +31,9 @@ from tests.parity.places import with_other_package
 # Each step is watched for a second: as long as it takes to draw the shares, and to count.
 STEPS = ("--set", "azure.traffic.minutes=0.02", "--set", "azure.traffic.steps=[50]")
 MIRROR = ("--set", "azure.traffic.minutes=0.02", "--set", "azure.traffic.mirror=50")
+METRICS = "Monitoring Reader"
+# What the bootstrap gives the pipelines' service principal where traffic is judged.
+GIVEN = ("AzureML Data Scientist", "Storage Blob Data Contributor", METRICS)
 # Behaves during the smoke test.
 LATER = """
 asked = []
@@ -117,7 +120,10 @@ def repository(
         project.done("data")
         for force in ((), ("--force",)):
             assert project.done("model", *force)["registered"]
+        held = set(standin.account.roles)
+        standin.account.set_roles(GIVEN)
         yield project
+        standin.account.set_roles(held)
 
 
 @pytest.fixture(scope="module")
@@ -215,9 +221,11 @@ def test_requests_that_cannot_be_counted_are_said_before_anything_is_made(
     repository: AzureProject, first: dict[str, Any], standin: StandIn
 ) -> None:
     mark = standin.journal.mark()
-    standin.fault(path="microsoft.insights/metrics", method="GET", status=403, count=9)
+    standin.account.revoke(METRICS)
     answer = repository.drive("deploy", "--model-version", "2", *STEPS)
-    assert answer.code == 1 and "the role Monitoring Reader" in answer.record["error"]
+    standin.account.grant(METRICS)
+    command = f'`az role assignment create --role "{METRICS}" --assignee'
+    assert answer.code == 1 and command in answer.record["error"]
     assert not standin.journal.find(method="PUT", path_regex="onlineEndpoints", since=mark)
 
 

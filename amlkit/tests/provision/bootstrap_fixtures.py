@@ -28,8 +28,9 @@ MADE = (
 
 @lru_cache
 def settings_with(*changes: tuple[str, Any]) -> Settings:
-    """The settings of config.yml with these changes."""
+    """The settings of config.yml with these changes; a list is given as a tuple, to be kept."""
     given = [("azure.subscription_id", SUBSCRIPTION), *changes]
+    given = [(key, list(v) if isinstance(v, tuple) else v) for key, v in given]
     return load_settings(ROOT, overrides=[(*pair, "--set") for pair in given], environ={})
 
 

@@ -47,6 +47,20 @@ def test_without_purge_the_group_stays_while_a_deleted_workspace_needs_it(
     assert len(commands.apply(opened())["created"]) == len(MADE)
 
 
+def test_each_role_of_the_principal_is_taken_back_where_the_workspace_stays(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    changes = [("azure.sdk", "v2"), ("azure.traffic.steps", (10,)), ("azure.compute.create", True)]
+    handed_out = ("resource_group", "storage_account", "workspace", "service_principal")
+    commands.apply(opened(*changes))
+    stays = [(f"azure.bootstrap.{key}", "existing") for key in handed_out]
+    removed = teardown.destroy(opened(*changes, *stays))["removed"]
+    roles = ("Monitoring Reader", "AzureML Compute Operator", "AzureML Data Scientist")
+    for role in roles:
+        assert any(f"role {role} on mlw-" in one for one in removed), removed
+    assert not [path for path in az.made if "roleAssignments" in path]
+
+
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
 def test_cut_off_at_any_call_the_next_destroy_finishes(answered: bool, opened: Open) -> None:
     """And whoever applies afterwards is told of the workspace that Azure keeps."""

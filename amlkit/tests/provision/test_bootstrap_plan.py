@@ -168,6 +168,28 @@ def test_the_request_asks_for_what_is_to_be_handed_out(az: DoubleOfAz, opened: O
     assert "az group create" not in request
 
 
+STEPS = ("azure.traffic.steps", (10,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ([("azure.sdk", "v2"), STEPS], True),
+        ([("azure.sdk", "v2"), ("azure.traffic.mirror", 20)], True),
+        ([("azure.sdk", "v2")], False),
+        ([STEPS], False),  # SDK v1 shares no traffic
+        ([("azure.sdk", "v2"), STEPS, ("azure.bootstrap.role", "Contributor")], False),
+    ],
+)
+def test_the_role_that_reads_metrics_is_asked_for_where_traffic_is_judged(
+    changes: list[tuple[str, object]], needed: bool, opened: Open
+) -> None:
+    done = commands.plan(opened(*changes, for_admin=True))
+    shown = [each for each in done["steps"] if "Monitoring Reader" in each["title"]]
+    assert len(shown) == needed
+    assert ("az role assignment create --role 'Monitoring Reader'" in done["request"]) == needed
+
+
 def test_the_request_asks_for_federated_credentials(
     az: DoubleOfAz, opened: Open, tmp_path: Path
 ) -> None:

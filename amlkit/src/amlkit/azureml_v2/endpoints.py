@@ -206,11 +206,8 @@ class AzureEndpoints:
         except Exception as error:
             if status_of(error) != 403:
                 raise
-            raise WorkError(
-                f"the requests of endpoint {endpoint} cannot be counted: the caller may not read "
-                "its metrics; give it the role Monitoring Reader on the workspace, or leave "
-                "azure.traffic.steps and mirror empty"
-            ) from error
+            azure, workspace = self.connection.settings.azure, self.connection.workspace
+            raise WorkError(traffic.uncounted(endpoint, azure, str(workspace.id))) from error
         return found
 
     @on_azure

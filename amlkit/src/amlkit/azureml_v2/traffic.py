@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from amlkit.azure.identity import caller
 from amlkit.azureml_v2.deployments import now
 from amlkit.records import Answered, Deployment, Withdrawal
+from amlkit.settings import Azure
 
 SERVING, PREVIOUS, RETIRED, SHAPE = "serving", "previous", "retired", "shape"
 WITHDRAWN = "withdrawn-"
@@ -22,6 +24,7 @@ MOST_WITHDRAWN = 20
 METRICS_VERSION = "2018-01-01"
 ARM = "https://management.azure.com"
 ASK_LIMIT = 60.0
+ROLE = "Monitoring Reader"
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,24 @@ class Counter:
                 }
                 points = (point.get("average") for point in series.get("data") or ())
                 yield labels, [float(point) for point in points if point is not None]
+
+
+def uncounted(endpoint: str, azure: Azure, workspace: str) -> str:
+    """Why an endpoint's requests are not counted, and the command that lets them be.
+
+    Args:
+        endpoint: its name.
+        azure: who asks.
+        workspace: the workspace's id; whoever may read its metrics may read its endpoints'.
+    """
+    who = azure.client_id or "WHO"
+    return (
+        f"the requests of endpoint {endpoint} cannot be counted: {caller(azure)} may not read its "
+        "metrics. `python infra/bootstrap.py apply` gives the pipelines' service principal the "
+        f'role {ROLE}, an owner anyone: `az role assignment create --role "{ROLE}" '
+        f'--assignee {who} --scope "{workspace}"`; a new role takes some minutes. Without '
+        "azure.traffic.steps and mirror nothing is counted"
+    )
 
 
 def _told(status: str, model: str) -> str:

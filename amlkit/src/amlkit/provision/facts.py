@@ -11,12 +11,14 @@ SCIENTIST = "AzureML Data Scientist"
 OPERATOR = "AzureML Compute Operator"
 CONTRIBUTOR = "Contributor"
 READER = "Reader"
+METRICS_READER = "Monitoring Reader"
 BLOB_WRITER = "Storage Blob Data Contributor"
 ROLES = {
     SCIENTIST: "f6c7c914-8db3-469d-8ca1-694a8f32e121",
     OPERATOR: "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815",
     CONTRIBUTOR: "b24988ac-6180-42a0-ab88-20f7382dd24c",
     READER: "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    METRICS_READER: "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
     BLOB_WRITER: "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
 }
 ROLE_GIVER = "Owner or User Access Administrator"

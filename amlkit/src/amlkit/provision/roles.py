@@ -17,6 +17,7 @@ from amlkit.provision.facts import (
     ASSIGNMENT,
     BLOB_WRITER,
     CONTRIBUTOR,
+    METRICS_READER,
     OPERATOR,
     READER,
     ROLE_GIVER,
@@ -48,7 +49,13 @@ def assignment(scope: str, principal: str, role: str) -> str:
 
 def wanted_roles(names: Names, azure: Azure) -> list[tuple[str, str, str, str]]:
     """What the service principal may do, and no more: key, role, scope, what for."""
-    role = azure.bootstrap.role
+    role, traffic = azure.bootstrap.role, azure.traffic
+    judged = azure.sdk == "v2" and bool(traffic.steps or traffic.mirror)
+    needed = {
+        "role_compute": azure.compute.create and role != CONTRIBUTOR,
+        # The endpoints are below the workspace, and come and go.
+        "role_metrics": judged and role != CONTRIBUTOR,
+    }
     wanted = [
         (
             *("role_workspace", role, names.workspace_id),
@@ -59,13 +66,15 @@ def wanted_roles(names: Names, azure: Azure) -> list[tuple[str, str, str, str]]:
             "azure.compute.create lets the drivers make the cluster",
         ),
         (
+            *("role_metrics", METRICS_READER, names.workspace_id),
+            "azure.traffic: a new deployment is judged by what Azure Monitor counts",
+        ),
+        (
             *("role_data", BLOB_WRITER, names.storage_id),
             "the drivers upload tables and read what runs have written",
         ),
     ]
-    if not azure.compute.create or role == CONTRIBUTOR:
-        del wanted[1]
-    return wanted
+    return [each for each in wanted if needed.get(each[0], True)]
 
 
 def roles(names: Names, azure: Azure) -> list[Resource]:
