@@ -137,7 +137,7 @@ class JobResources:
             "properties": {
                 "description": run.more.get("description"),
                 "tags": dict(run.tags),
-                "properties": dict(run.properties),
+                "properties": {**run.properties, **_times(record)},
                 "displayName": run.more.get("displayName") or record.name,
                 "status": run.status,
                 "experimentName": run.experiment.name,
@@ -265,6 +265,18 @@ def _of_run(run: Run) -> Record:
         "computeId": known.get("target"),
     }
     return Record(run.id, given, run, run.creator, run.created)
+
+
+def _times(record: Record) -> Json:
+    """When a command job ran, among its properties: UTC, to the second.
+
+    No recording holds a job that has ended; public scripts read them so (`%Y-%m-%d %H:%M:%S`), and
+    not those of a pipeline.
+    """
+    if record.given.get("jobType") != "Command":
+        return {}
+    known = {"StartTimeUtc": record.run.started, "EndTimeUtc": record.run.ended}
+    return {name: at[:19].replace("T", " ") for name, at in known.items() if at}
 
 
 def _service(kind: str, endpoint: str) -> Json:

@@ -70,6 +70,8 @@ def test_first(place: Place, first: dict[str, dict[str, Any]]) -> None:
     trained = first["model"]
     assert (trained["status"], trained["registered"]) == ("Completed", True)
     assert trained["model"]["version"] == "1"
+    report = (place.project.path / trained["report"]).read_text(encoding="utf-8")
+    assert re.search(r"Experiment .+ · \d[\d.]* s</p>", report), "it does not say how long it took"
     assert first["deploy"]["switched"]
     assert place.done("deploy", "--status")["status"] == "Ready"
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,17 @@ class SharedJobs:
                 "created": created,
             }
         )
+
+
+def seconds_between(began: Any, ended: Any) -> float | None:
+    """How long a run took by times as an SDK hands them over, text in UTC or not; None: not yet."""
+    return (_time(ended) - _time(began)).total_seconds() if began and ended else None
+
+
+def _time(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(str(value).split(".")[0].rstrip("Z") + "+00:00")
 
 
 def _short(tags: Mapping[str, str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from amlkit.azure import owners
 from amlkit.azure.compute import check_may_create
 from amlkit.azure.connection import on_azure, quiet
 from amlkit.azure.data import place
-from amlkit.azure.jobs import SharedJobs
+from amlkit.azure.jobs import SharedJobs, seconds_between
 from amlkit.azure.log import SharedLog
 from amlkit.azure.parts import job_parts, without_champion
 from amlkit.azureml_v1 import artifacts, commands, compute, shapes
@@ -190,25 +190,16 @@ def _record(run: Any) -> Run:
     tags = dict(run.tags)
     own = {key: tags.pop(key, "") for key in ("identity", "model_name", "champion", "created")}
     known = run._run_dto  # what the last answer held; each public getter asks again
-    began, ended = known.get("start_time_utc"), known.get("end_time_utc")
-    seconds = (_time(ended) - _time(began)).total_seconds() if began and ended else None
     created = own["created"] or str(known.get("created_utc") or "")
     return Run(
         id=run.id,
         experiment=run.experiment.name,
         status=run.status,
         created=created,
-        seconds=seconds,
+        seconds=seconds_between(known.get("start_time_utc"), known.get("end_time_utc")),
         identity=own["identity"],
         model_name=own["model_name"],
         tags=tags,
         champion=own["champion"] or None,
         url=run.get_portal_url(),
     )
-
-
-def _time(value: Any) -> datetime:
-    """A time as the SDK hands it over, text or not."""
-    if isinstance(value, datetime):
-        return value
-    return datetime.fromisoformat(str(value).split(".")[0].rstrip("Z") + "+00:00")

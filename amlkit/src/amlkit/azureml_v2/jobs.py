@@ -16,7 +16,7 @@ from typing import Any
 from amlkit.azure import blobs, owners
 from amlkit.azure.compute import check_may_create
 from amlkit.azure.connection import on_azure, quiet
-from amlkit.azure.jobs import OUTPUTS, SharedJobs
+from amlkit.azure.jobs import OUTPUTS, SharedJobs, seconds_between
 from amlkit.azure.parts import job_parts, without_champion
 from amlkit.azureml_v2 import checks, commands, compute, datastores, shapes, sweeps
 from amlkit.azureml_v2.connection import Connection, if_there, silently
@@ -251,17 +251,17 @@ def _status(job: Any) -> str:
 
 
 def _record(job: Any) -> Run:
-    """The SDK's job as ours; how long it took, the service does not say with it."""
+    """The SDK's job as ours; how long it took is among its properties, in whole seconds."""
     tags = {key: str(value) for key, value in (job.tags or {}).items()}
     own = {key: tags.pop(key, "") for key in ("identity", "model_name", "champion", "created")}
-    context = job.creation_context
+    context, said = job.creation_context, job.properties or {}
     made = context.created_at.isoformat() if context and context.created_at else ""
     return Run(
         id=job.name,
         experiment=job.experiment_name,
         status=_status(job),
         created=own["created"] or made,
-        seconds=None,
+        seconds=seconds_between(said.get("StartTimeUtc"), said.get("EndTimeUtc")),
         identity=own["identity"],
         model_name=own["model_name"],
         tags={key: value for key, value in tags.items() if not key.startswith(IDENTITY)},
