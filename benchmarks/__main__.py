@@ -6,8 +6,8 @@ import importlib
 import sys
 
 PARTS = (
-    *("render", "help", "register", "train", "serve", "batch", "workspace", "bootstrap"),
-    "tables",
+    *("render", "help", "register", "train", "serve", "batch", "workspace", "workspace-v2"),
+    *("bootstrap", "tables"),
 )
 
 
@@ -18,7 +18,7 @@ def main() -> None:
         if part not in PARTS:
             sys.exit(f"no part {part!r}; there are {', '.join(PARTS)}")
     for part in chosen:
-        importlib.import_module(f"benchmarks.{part}").main()
+        importlib.import_module(f"benchmarks.{part.replace('-', '_')}").main()
 
 
 if __name__ == "__main__":

@@ -12,17 +12,19 @@ from tests.conftest import clone
 SLUG, PACKAGE = "penguins-model", "penguins_model"
 
 
-def render(folder: Path, *targets: str) -> Path:
-    """The defaults rendered below `folder`; `make setup` done, and what else of its Makefile."""
-    repository = render_only(folder)
+def render(folder: Path, *targets: str, **answers: str) -> Path:
+    """A repository rendered below `folder`; `make setup` done, and what else of its Makefile."""
+    repository = render_only(folder, **answers)
     subprocess.run(["make", "setup", *targets], cwd=repository, check=True, capture_output=True)
     return repository
 
 
-def render_only(folder: Path) -> Path:
-    """The defaults rendered below `folder`, with the wheel that amlkit's source makes."""
+def render_only(folder: Path, **answers: str) -> Path:
+    """The defaults but for `answers`, with the wheel that amlkit's source makes."""
     template = clone(folder / "template")
-    subprocess.run(render_command(template, folder), check=True, capture_output=True)
+    command = render_command(template, folder)
+    command += [f"{question}={answer}" for question, answer in answers.items()]
+    subprocess.run(command, check=True, capture_output=True)
     return folder / SLUG
 
 
