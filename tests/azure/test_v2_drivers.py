@@ -148,8 +148,10 @@ def test_a_table_in_a_datastore_is_registered_where_it_lies(
     mark = standin.journal.mark()
     try:
         flags = ("--target", "good", "--name", "landed")
-        assert two.done("data", *where, *flags)["data"]["rows"] == 60
-        assert not standin.journal.find(method="PUT", host=r"\.blob\.", path_regex="", since=mark)
+        landed = two.done("data", *where, *flags)["data"]
+        assert landed["rows"] == 60
+        written = standin.journal.find(method="PUT", host=r"\.blob\.", path_regex="", since=mark)
+        assert [one.path.rpartition("/")[2] for one in written] == [f"{landed['version']}.json"]
         assert not standin.journal.find(path_regex="listSecrets", since=mark)
     finally:
         standin.azure.blobs.shared_key_allowed = True
@@ -170,6 +172,34 @@ def test_what_either_sdk_registered_is_found_by_the_other(
     by_v2 = two.done("data", "--path", str(b), *flags)["data"]
     assert project.done("model", *name, "--dry-run")["data"]["version"] == by_v2["version"]
     again = two.done("data", "--path", str(a), *flags)["data"]
+    assert (again["version"], again["created"]) == (by_v1["version"], False)
+    assert two.done("model", *name, "--dry-run")["data"]["version"] == by_v1["version"]
+
+
+def test_a_table_that_either_sdk_registered_where_it_lies_is_found_by_the_other(
+    two: AzureProject,
+    first: dict[str, Any],
+    project: AzureProject,
+    standin: StandIn,
+    tmp_path: Path,
+) -> None:
+    """One file: a job of either gets it as that, whichever SDK registered it."""
+    container = standin.azure.datastores.container_of("workspaceblobstore")
+    name = ("--set", "data.name=there", "--set", "data.target=good")
+
+    def register(by: AzureProject, shift: int) -> dict[str, Any]:
+        where = ("--datastore", "workspaceblobstore", "--datastore-path", f"there/{shift}.csv")
+        return dict(by.done("data", *where, "--target", "good", "--name", "there")["data"])
+
+    for shift in (1, 2):
+        rows = table(tmp_path / "rows.csv", shift=shift).read_bytes()
+        standin.blobs.put(container, f"there/{shift}.csv", rows)
+    by_v1 = register(project, 1)
+    assert two.done("model", *name)["status"] == "Completed"
+    by_v2 = register(two, 2)
+    assert project.done("model", *name, "--dry-run")["data"]["version"] == by_v2["version"]
+    assert project.done("model", *name)["status"] == "Completed"
+    again = register(two, 1)
     assert (again["version"], again["created"]) == (by_v1["version"], False)
     assert two.done("model", *name, "--dry-run")["data"]["version"] == by_v1["version"]
 

@@ -45,6 +45,8 @@ class DataAsset:
     """Where a job finds it: a folder here, a datastore path on Azure ML."""
     number: str = ""
     """The version's number where the workspace counts: the Dataset's version on Azure ML."""
+    one_file: bool = False
+    """Whether `source` is a file that was registered where it lies, not a folder."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Data(Protocol):
     def create_stored(
         self, stored: StoredData, name: str, version: str, target: str, rows: int
     ) -> DataAsset:
-        """Registers a stored table where it is; nothing is sent."""
+        """Registers a stored table where it is, or lets it be current again; it is not sent."""
 
 
 class Environments(Protocol):

@@ -16,6 +16,7 @@ from typing import Any
 
 from amlkit.azure import blobs
 from amlkit.azure.connection import SharedConnection, on_azure
+from amlkit.azure.errors import status_of
 from amlkit.content import identity, one_of, write_json
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError
@@ -27,7 +28,8 @@ TAGS = ("content", "target", "rows", "datastore", "path")
 # The metadata of a record's blob: when it was written, in Unix seconds.
 WRITTEN = "written"
 Record = Mapping[str, str]
-"""What is written down of an asset: `TAGS`, and the `number` of v1's Dataset."""
+"""What is written down of an asset: `TAGS`, and where they are known the `number` of v1's Dataset,
+and the `kind` of what was registered where it lies: a "file", else a folder."""
 
 
 class StoredTables:
@@ -133,16 +135,34 @@ class StoredTables:
     def create_stored(
         self, stored: StoredData, name: str, version: str, target: str, rows: int
     ) -> DataAsset:
-        """See `Data.create_stored`: an asset that names the files; nothing is sent."""
+        """See `Data.create_stored`: an asset that names the files, and its record."""
         record = {
             "content": version,
             "target": target,
             "rows": str(rows),
             "datastore": stored.datastore,
             "path": stored.path,
+            "kind": "file" if stored.files == (stored.path,) else "folder",
         }
-        record["number"] = self.register(name, record, one=stored.files == (stored.path,))
+        known = self.recorded(name, version)
+        if known:
+            record = dict(self.make_current(name, {**known, **record}))
+        else:
+            record["number"] = self.register(name, record, one=is_file(record))
+        self._write_if_allowed(name, record)
         return self.asset(name, record)
+
+    def _write_if_allowed(self, name: str, record: Record) -> None:
+        """Writes a record where the caller may write; to register, reading is enough."""
+        try:
+            self.write_record(name, record)
+        except Exception as error:
+            if status_of(error) != 403:
+                raise
+            self.connection.say(
+                f"{name}: its record may not be written to datastore {self.default_datastore()}, "
+                "so only this SDK will find it"
+            )
 
     @on_azure
     def profile(self, asset: DataAsset) -> Mapping[str, Any]:
@@ -188,6 +208,7 @@ class StoredTables:
             int(rows) if rows.isdigit() else 0,
             f"azureml://datastores/{record['datastore']}/paths/{record['path']}",
             number=record.get("number", ""),
+            one_file=is_file(record),
         )
 
     def write_record(self, name: str, record: Record) -> None:
@@ -240,6 +261,11 @@ class StoredTables:
 def _written(record: Any) -> tuple[Any, str]:
     """When a record was written: by Azure's clock, within a second by the writer's."""
     return record.last_modified, (record.metadata or {}).get(WRITTEN, "")
+
+
+def is_file(record: Record) -> bool:
+    """Whether a record is of one file that was registered where it lies."""
+    return record.get("kind") == "file"
 
 
 def place_of(name: str, version: str) -> str:

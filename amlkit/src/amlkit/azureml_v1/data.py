@@ -10,7 +10,7 @@ from typing import Any
 
 from amlkit.azure import blobs
 from amlkit.azure.connection import on_azure
-from amlkit.azure.data import TAGS, Record, StoredTables, blob_storage, foreign
+from amlkit.azure.data import TAGS, Record, StoredTables, blob_storage, foreign, is_file
 from amlkit.azure.errors import words_of
 from amlkit.azureml_v1.connection import Connection
 from amlkit.records import DataAsset, WorkError
@@ -62,7 +62,7 @@ class AzureData(StoredTables):
     def make_current(self, name: str, record: Record) -> Record:
         """See `StoredTables.make_current`: by the tags of the newest Dataset."""
         if not record.get("number"):
-            record = {**record, "number": self.register(name, record, one=False)}
+            record = {**record, "number": self.register(name, record, one=is_file(record))}
             self.write_record(name, record)
             return record
         newest = self.dataset(name)

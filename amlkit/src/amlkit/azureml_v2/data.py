@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from amlkit.azure.connection import on_azure
-from amlkit.azure.data import TAGS, Record, StoredTables, foreign
+from amlkit.azure.data import TAGS, Record, StoredTables, foreign, is_file
 from amlkit.azureml_v2 import datastores
 from amlkit.azureml_v2.connection import Connection, if_there
 from amlkit.records import DataAsset
@@ -70,7 +70,7 @@ class AzureData(StoredTables):
         """See `StoredTables.make_current`: by the tags of the newest asset."""
         content = record["content"]
         if self.sdk(name, content) is None:
-            self.register(name, record, one=False)
+            self.register(name, record, one=is_file(record))
         newest = self._newest(name)
         if newest is not None and (newest.tags or {}).get("content") != content:
             newest.tags = {**(newest.tags or {}), **{key: record[key] for key in TAGS}}
@@ -82,7 +82,9 @@ class AzureData(StoredTables):
         """(kind, address) of a job's input: the asset's id, else where its table lies."""
         known = self.sdk(asset.name, asset.version)
         if known is None:
-            return "uri_folder", f"{asset.source}/"
+            return (
+                ("uri_file", asset.source) if asset.one_file else ("uri_folder", f"{asset.source}/")
+            )
         return str(known.type), f"azureml:{asset.name}:{asset.version}"
 
     def sdk(self, name: str, version: str) -> Any:

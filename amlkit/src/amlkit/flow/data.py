@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from amlkit import cli, content
 from amlkit.calls import Calls
 from amlkit.progress import Progress
-from amlkit.records import DataDefinition
+from amlkit.records import DataDefinition, WorkError
 from amlkit.tabular.parts import table_size
 
 if TYPE_CHECKING:
     from amlkit.records import DataAsset
     from amlkit.settings import Settings
     from amlkit.tabular.table.profile import Profile
+    from amlkit.workspace import Workspace
 
 # The flags of this driver that set a setting of the same name.
 FLAGS = ("path", "target", "name")
@@ -178,6 +179,10 @@ def register_stored(context: cli.Context) -> Registered:
         context.say(f"{stored.path} in datastore {stored.datastore} has not changed")
         if args.dry_run:
             return _would(context, version, known.rows, None, created=False)
+        if not _is_current(workspace, known):
+            known = workspace.data.create_stored(
+                stored, data.name, version, known.target, known.rows
+            )
         return _done(context, known, None, created=False)
     with tempfile.TemporaryDirectory() as folder:
         with Progress("fetch", stored.size) as progress:
@@ -190,6 +195,15 @@ def register_stored(context: cli.Context) -> Registered:
     target = profile.schema.target
     asset = workspace.data.create_stored(stored, data.name, version, target, profile.rows)
     return _done(context, asset, task, created=True)
+
+
+def _is_current(workspace: Workspace, asset: DataAsset) -> bool:
+    """Whether a training takes this asset, and none that was registered since."""
+    try:
+        current = workspace.data.get(asset.name)
+    except WorkError:  # somebody else's
+        return False
+    return current is not None and current.version == asset.version
 
 
 def look_through(
