@@ -143,6 +143,11 @@ def test_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
             id="a Python that SDK v1 has and amlkit has not",
         ),
         pytest.param(
+            "azure:\n  environment: {python: '3.13'}\n",
+            ["config.yml:17", "azureml-core", "3.11 or 3.12"],
+            id="a Python that SDK v2 has and SDK v1 has not",
+        ),
+        pytest.param(
             "azure:\n  location: west/europe\n", ["config.yml:17", "westeurope"], id="region"
         ),
     ],
@@ -327,3 +332,8 @@ def test_a_search_over_several_lines_names_the_line(tmp_path: Path) -> None:
 def test_trials_are_at_least_one(tmp_path: Path, trials: int) -> None:
     with pytest.raises(SettingsError, match=r"training\.trials must be from 1 to 1000"):
         load(tmp_path, f"training:\n  trials: {trials}\n")
+
+
+def test_sdk_v2_builds_images_on_a_newer_python(tmp_path: Path) -> None:
+    more = "azure:\n  sdk: v2\n  environment: {python: '3.13'}\n"
+    assert load(tmp_path, more).azure.environment.python == "3.13"

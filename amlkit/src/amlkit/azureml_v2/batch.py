@@ -131,6 +131,12 @@ class BatchScoring:
         )
 
         wanted, settings = self.connection.settings.azure.batch, self.connection.settings
+        if wanted.lock and settings.azure.environment.python == "3.13":
+            raise SettingsError(
+                f"{settings.origin('azure.environment.python')}: the job behind a batch endpoint "
+                "imports azureml-core, which is proven on Python 3.11 and 3.12 alone: one of "
+                "these, or azure.batch.lock empty and an environment of your own"
+            )
         called = replace(
             definition.environment,
             name=f"{definition.environment.name}-batch" if wanted.lock else "",

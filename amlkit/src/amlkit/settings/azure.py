@@ -54,7 +54,7 @@ class Compute:
 class Images:
     """What environments on Azure ML are made of, beside the locks and the private wheels."""
 
-    python: str = field(default="3.11", metadata={"choices": ("3.11", "3.12")})
+    python: str = field(default="3.11", metadata={"choices": ("3.11", "3.12", "3.13")})
     training_lock: str = "requirements-train-azure.txt"
     serving_lock: str = "requirements-serve-azure.txt"
     conda_packages: list[str] = field(default_factory=list)
@@ -252,4 +252,8 @@ class Azure:
             raise ValueError(
                 f"registry is {self.registry!r}: registries come with SDK v2; with v1 leave it "
                 "empty, and models are promoted by copy"
+            )
+        if self.sdk == "v1" and self.environment.python == "3.13":
+            raise ValueError(
+                "environment.python is 3.13: azureml-core submits no job there; 3.11 or 3.12"
             )
