@@ -99,6 +99,13 @@ class Images:
         self.images: dict[str, Image] = {}
         self.builds: list[Image] = []  # every build that was begun, in order
         self.ready: dict[str, list[str]] = {}  # ready-made images and the pip packages in them
+        self._sending = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Builds under way end unseen: nothing of theirs is sent to a storage that ends."""
+        with self._sending:
+            self._closed = True
 
     def ensure(self, definition: Json, compute: str = "") -> Image:
         """The image of a definition; begins to build it unless it is there or being built."""
@@ -166,7 +173,9 @@ class Images:
         def say(line: str) -> None:
             image.log += f"{line.rstrip()}\n"
             image.swaps.extend(one for one in line.splitlines() if is_swap(one))
-            self.azure.blobs.put(CONTAINER, image.log_blob, image.log.encode())
+            with self._sending:
+                if not self._closed:
+                    self.azure.blobs.put(CONTAINER, image.log_blob, image.log.encode())
 
         try:
             base = base_image(image.definition)

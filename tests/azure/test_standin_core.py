@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -605,3 +606,18 @@ def test_answers_that_are_not_as_published_are_named_at_the_end() -> None:
     _, said = process.communicate(timeout=20)
     assert process.returncode == 1, said
     assert "not as published: GET" in said and "a key that was not published" in said
+
+
+def test_a_build_that_is_under_way_ends_with_the_standin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    standin = StandIn(tmp_path, lag=0.1)
+    before = set(threading.enumerate())
+    image = standin.azure.images.ensure({"docker": {"baseImage": "nowhere/at-all"}})
+    [build] = set(threading.enumerate()) - before
+    standin.stop()
+    build.join(10)
+    assert image.state == "Failed" and "pull access denied" in image.log
+    assert raised == []
