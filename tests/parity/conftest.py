@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,20 @@ import pytest
 from standin import StandIn
 from standin.specifications.witness import watched
 from tests.azure.conftest import KEPT, SDK
-from tests.conftest import Bake
+from tests.conftest import Bake, BakedProject, environment
 from tests.environments import give, install
 from tests.forks import ForkServer, place_shim
 from tests.generated.conftest import ENVIRONMENTS
 from tests.parity.places import PLACES, Place, with_other_package
 
+SCORES = """
+from pathlib import Path
+from amlkit.flow.environment import environment_definition
+from amlkit.local.environments import LocalEnvironments
+from amlkit.settings import load_settings
+here = LocalEnvironments(Path(".local-workspace"))
+here.interpreter(environment_definition(load_settings(Path.cwd()), serving=True), print)
+"""
 SDK_V2 = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity")
 
 
@@ -31,17 +40,18 @@ def place(
     if name == "local":
         project = with_other_package(bake_anew(project_name="Parity local"))
         give(project)
-        ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
-        (project.path / ".local-workspace").mkdir()
-        (project.path / ".local-workspace" / "environments").symlink_to(ENVIRONMENTS)
+        _share_environments(project)
         here = Place(name, project, str(project.path / ".venv" / "bin" / "python"))
         yield here
         here.drive("deploy", "--delete")
         return
     project = with_other_package(bake_anew(project_name=f"Parity {name}", azureml_sdk=name))
     give(project, "setup-azure")
+    _share_environments(project)
     real = install(bake(azureml_sdk=name), "setup-azure") / "bin" / "python"
     python = tmp_path_factory.mktemp("sdk") / "python"
+    # The stand-in's proxy lets nobody install: what scores a file here is there before.
+    subprocess.run([real, "-c", SCORES], cwd=project.path, env=environment(), check=True)
     first = SDK if name == "v1" else SDK_V2
     with watched() as witness, StandIn(tmp_path_factory.mktemp("standin")) as standin:
         variables = {**standin.caller, "PYTHONUTF8": "1"}
@@ -51,6 +61,18 @@ def place(
         assert not witness.violations, f"answers that are not as published: {witness.violations}"
         unhandled = [f"{e.method} {e.host}{e.path}" for e in standin.journal.unhandled()]
         assert not unhandled, f"the stand-in does not play: {unhandled}"
+
+
+def _share_environments(project: BakedProject) -> None:
+    """What serves and scores on this machine has one name, and is installed once."""
+    config = project.path / "config.yml"
+    text = config.read_text(encoding="utf-8")
+    serving = f'name: "{project.path.name}-serve"'
+    assert serving in text
+    config.write_text(text.replace(serving, "name: parity-serve"), encoding="utf-8")
+    ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
+    (project.path / ".local-workspace").mkdir(exist_ok=True)
+    (project.path / ".local-workspace" / "environments").symlink_to(ENVIRONMENTS)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

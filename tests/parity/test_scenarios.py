@@ -130,6 +130,20 @@ def test_rollback(place: Place, first: dict[str, dict[str, Any]]) -> None:
     assert not place.done("deploy", "--due")["switched"]  # what a person took back stays away
 
 
+def test_batch(place: Place, first: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """A file here, by the registered model; test_v2_batch.py has tables in a datastore."""
+    rows, scored = tmp_path / "rows.csv", tmp_path / "scored.csv"
+    rows.write_text("Island,Id\nBiscoe,b\nAtlantis,a\n", encoding="utf-8")
+    flags = ("--batch", str(rows), "--out", str(scored), "--keep", "Id", "--model-version", "1")
+    done = place.done("deploy", *flags)
+    assert (done["batch"]["rows"], done["model"]["version"]) == (2, "1")
+    head, known, unknown = scored.read_text(encoding="utf-8").splitlines()
+    assert (head, unknown) == ("Id,prediction", "a,")
+    assert re.fullmatch(r"b,(FEMALE|MALE)", known)
+    wrong = place.drive("deploy", "--batch", str(place.package / "train.py"), *flags[2:])
+    assert wrong.code == 2 and "Island" in wrong.record["error"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_interrupted(place: Place, first: dict[str, dict[str, Any]]) -> None:
     process = place.start("model", *parameters(sleep=5))

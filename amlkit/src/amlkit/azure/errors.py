@@ -28,7 +28,7 @@ LONGEST = 400
 
 def explain(error: Exception, settings: Settings) -> Exception:
     """An SDK's error as one of ours: `SettingsError` for a wrong setting, `WorkError` else."""
-    if isinstance(error, (SettingsError, WorkError, *_OURS)) or _is_local(error):
+    if _is_own(error) or isinstance(error, _OURS) or _is_local(error):
         return error
     if ours := next((e for e in chain(error) if isinstance(e, SettingsError | WorkError)), None):
         return ours  # what the SDK wrapped: a token's file that cannot be read
@@ -45,6 +45,11 @@ def explain(error: Exception, settings: Settings) -> Exception:
             return row.kind(row.line.format_map(_facts(settings, words) | named))
     again = f" (HTTP {status}; try again later)" if status in PASSING else ""
     return WorkError(f"Azure ML: {_said(error)}{again}; --verbose shows all of it")
+
+
+def _is_own(error: Exception) -> bool:
+    """Whether an error is of this library: a table that is refused, a wrong flag or setting."""
+    return type(error).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
