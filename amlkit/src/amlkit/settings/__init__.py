@@ -213,9 +213,12 @@ class Settings:
             if variable not in unneeded and not getattr(self.azure, key.split(".")[1])
         ]
         if missing:
+            count = (
+                "a setting that is" if len(missing) == 1 else f"{len(missing)} settings that are"
+            )
             raise SettingsError(
                 "on this machine? Add --local. "
-                f"Azure ML needs {len(missing)} settings that are not set: {', '.join(missing)}; "
+                f"Azure ML needs {count} not set: {', '.join(missing)}; "
                 "set them as environment variables (a pipeline maps its secrets to them)."
                 + self._from_a_connection(missing)
             )
