@@ -15,7 +15,7 @@ def with_settings(cloud: Cloud, azure: dict[str, Any]) -> None:
     whole = yaml.safe_load(file.read_text(encoding="utf-8"))
     for name, value in azure.items():
         if isinstance(value, dict):
-            whole["azure"][name] = {**whole["azure"][name], **value}
+            whole["azure"][name] = {**whole["azure"].get(name, {}), **value}
         else:
             whole["azure"][name] = value
     file.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")

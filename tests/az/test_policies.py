@@ -10,6 +10,8 @@ from tests.az.settings import with_settings
 
 TAGS = {"owner": "zoo", "note": "[not {an} expression]"}
 SATISFY = {
+    "sdk": "v2",
+    "traffic": {"steps": [10]},  # judged by what Azure Monitor counts
     "bootstrap": {
         "key_vault_purge_protection": True,
         "storage_shared_keys": False,
@@ -65,7 +67,8 @@ def test_a_policy_is_named_with_the_setting_that_satisfies_it(cloud: Cloud) -> N
     assert cluster.properties["vmPriority"] == "LowPriority"
     assert cluster.properties["scaleSettings"]["maxNodeCount"] == 3
     assert cluster.identity and "id-of-the-zoo" in str(cluster.identity)
-    assert cloud.inventory()["AzureML Compute Operator on workspaces"] == 1
+    for role in ("AzureML Compute Operator", "Monitoring Reader"):
+        assert cloud.inventory()[f"{role} on workspaces"] == 1
     assert cloud.apply().record["created"] == []
     done = cloud.bootstrap("destroy", "--purge", "--yes", "--json")
     assert done.code == 0, str(done)
