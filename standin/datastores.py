@@ -205,6 +205,8 @@ class Datastores:
         kept = {"tags": {}, **body, "name": name, "hasBeenValidated": True}
         if section == "azureStorageSection":
             kept[section] = self._storage(body[section])
+        if kind == "AzureBlob" and request.query.get("createIfNotExists", "").lower() == "true":
+            self._make_container(kept[section])
         if kind == "AzureBlob" and request.query.get("skipValidation", "").lower() != "true":
             self._validate(kept[section])
         return kept
@@ -220,6 +222,12 @@ class Datastores:
             "sasToken": credential if kind == "Sas" else None,
             "isSas": kind == "Sas",
         }
+
+    def _make_container(self, section: Json) -> None:
+        """Makes the container, for whoever has the account's key."""
+        account, key = self.azure.account.storage_account, self.azure.blobs.key
+        if (section.get("accountName"), section.get("accountKey")) == (account, key):
+            self.azure.blobs.make_container(str(section.get("containerName")))
 
     def _validate(self, section: Json) -> None:
         """AzureError 400 when account, container or key are wrong, as far as that is played."""

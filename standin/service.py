@@ -13,6 +13,8 @@ from .routing import Json
 
 # What the service says of resources; azureml-core's general reader wants each of them.
 _RESOURCES = ("cpu", "cpuLimit", "memoryInGB", "memoryInGBLimit", "gpu")
+#: What a service has whose request says nothing: `AciWebservice.deploy_configuration`.
+DEFAULT_CORES, DEFAULT_GIGABYTES = 0.1, 0.5
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Service:
     def dto(self) -> Json:
         """The service as it is answered: the keys of `AciServiceResponse`."""
         image, healthy = self.request.get("environmentImageRequest") or {}, self.state == "Healthy"
+        asked = self.request.get("containerResourceRequirements") or {}
         return {
             "id": self.name,
             "name": self.name,
@@ -63,7 +66,9 @@ class Service:
             "computeType": "ACI",
             "containerResourceRequirements": {
                 **dict.fromkeys(_RESOURCES),
-                **(self.request.get("containerResourceRequirements") or {}),
+                **asked,
+                "cpu": asked.get("cpu") or DEFAULT_CORES,
+                "memoryInGB": asked.get("memoryInGB") or DEFAULT_GIGABYTES,
             },
             "imageId": None,
             "imageDigest": None,

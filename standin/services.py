@@ -20,7 +20,7 @@ from .inference import Container, ContainerCrashed
 from .interpreters import is_swap
 from .management import BASE, has_pairs, managed, one_page, patch
 from .routing import API, Answer, AzureError, Json, Request, route
-from .service import Service, crash_error, service_error
+from .service import DEFAULT_CORES, DEFAULT_GIGABYTES, Service, crash_error, service_error
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -65,7 +65,8 @@ class Services:
     def refusal(self, body: Json) -> str:
         """Why a request for a service is refused; empty when it is not."""
         needs = body.get("containerResourceRequirements") or {}
-        cores, gigabytes = needs.get("cpu") or 0.1, needs.get("memoryInGB") or 0.5
+        cores = needs.get("cpu") or DEFAULT_CORES
+        gigabytes = needs.get("memoryInGB") or DEFAULT_GIGABYTES
         if not NAME.match(body.get("name") or ""):
             return (
                 "Invalid service name. It must be between 3 and 32 characters long, start with a "

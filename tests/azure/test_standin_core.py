@@ -227,6 +227,12 @@ store.download("down", prefix="in", overwrite=True, show_progress=False)
 mine = Datastore.register_azure_blob_container(
     ws, "mine", store.container_name, store.account_name, account_key=store.account_key
 )
+made = Datastore.register_azure_blob_container(
+    ws, "made", "its-own", store.account_name, account_key=store.account_key,
+    create_if_not_exists=True,
+)
+made.upload_files(["data/a.csv"], show_progress=False)
+made.unregister()
 wrong = said(lambda: Datastore.register_azure_blob_container(
     ws, "wrong", store.container_name, store.account_name, account_key="AAAA"
 ))
@@ -283,6 +289,7 @@ answer["unregistered"] = said(lambda: Dataset.get_by_name(ws, "table"))
     folder = own.azure.datasets.materialise(got["saved"], tmp_path / "job")
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*.csv")) == got["latest"]
     assert own.blobs.list(own.blobs.container, "up/") == ["up/a.csv", "up/sub/b.csv"]
+    assert own.blobs.list("its-own") == ["a.csv"]
 
 
 def flow(*paths: str) -> str:
