@@ -53,12 +53,15 @@ class Compute:
         return "Succeeded" if time.time() >= self.ready else "Creating"
 
 
+def ids_of(path: str) -> dict[str, str]:
+    """The ids of a user-assigned identity, by its ARM id."""
+    principal, client = (uuid.uuid5(_SPACE, f"{path.lower()}{end}") for end in ("", "/client"))
+    return {"principalId": str(principal), "clientId": str(client)}
+
+
 def _shown(identity: Json) -> Json:
     """The identities that a cluster runs as, each with the ids that Azure gave it."""
-    users = {
-        path: {"principalId": str(uuid.uuid5(_SPACE, path)), "clientId": str(uuid.uuid4())}
-        for path in identity.get("userAssignedIdentities") or {}
-    }
+    users = {path: ids_of(path) for path in identity.get("userAssignedIdentities") or {}}
     return {"type": identity["type"], "userAssignedIdentities": users}
 
 

@@ -52,6 +52,7 @@ class CommandRun(Job):
         """Inputs and outputs by their names."""
         given = self.given.get("inputs") or {}
         bound = bindings.deliver(self.azure, given, self.outputs, self.folder)
+        bound.environment |= self.azure.v2.identities.variables(self.given)
         bound.space = {name: str(value) for name, value in self.space.items()}
         if hasattr(self, "timer"):
             self.timer.start()

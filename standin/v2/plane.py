@@ -11,6 +11,7 @@ from .batch_endpoints import BatchEndpoints
 from .batch_jobs import BatchJobs
 from .datastores import DatastoreResources
 from .jobs import JobResources
+from .managed_identity import ManagedIdentities
 from .online_autoscale import Autoscale
 from .online_deployments import OnlineDeployments
 from .online_endpoints import OnlineEndpoints
@@ -42,6 +43,7 @@ class ControlPlane:
         self.registry_assets = RegistryAssets(azure)
         self.run_outputs = RunOutputs(azure)
         self.jobs = JobResources(azure)
+        self.identities = ManagedIdentities(azure)
         self.schedules = Schedules(azure)
         self.operations = EndpointOperations(azure)
         self.online_endpoints = OnlineEndpoints(azure)

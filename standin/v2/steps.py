@@ -67,8 +67,25 @@ def static(spec: Json, given: Json, node: Json) -> Json:
         return {**told, "jobType": "Pipeline", "jobs": spec["jobs"], "settings": inner}
     command = _command(spec, node)
     if kind == "command":
-        return {**told, "jobType": "Command", "limits": node.get("limits"), **command}
+        own = {"limits": node.get("limits"), "identity": _identity(node.get("identity"))}
+        return {**told, "jobType": "Command", **own, **command}
     return {**told, "jobType": "Sweep", "trial": command, **_sweep(node)}
+
+
+def _identity(given: Json | None) -> Json | None:
+    """Whom a step acts as, as a job of its own says it. AzureError 400 for an unknown kind."""
+    if not given:
+        return None
+    kind = str(given.get("identity_type") or given.get("type")).lower().replace("_", "")
+    kinds = {
+        "managed": "Managed",
+        "managedidentity": "Managed",
+        "useridentity": "UserIdentity",
+        "amltoken": "AMLToken",
+    }
+    if kind not in kinds:
+        raise AzureError(400, "UserError", f"There is no identity of type {kind}.")
+    return {"identityType": kinds[kind]}
 
 
 def _command(spec: Json, node: Json) -> Json:

@@ -63,12 +63,10 @@ def due(trigger: Json, moment: datetime.datetime, created: datetime.datetime) ->
     if (start and here < start.replace(second=0)) or (end and here >= end):
         return False
     if trigger["triggerType"] == "Cron":
-        minute, hour, day, month, weekday = _fields(str(trigger["expression"]))
-        today = (here.day in day, here.isoweekday() % 7 in weekday)
-        # As cron has it: where both days are named, either will do.
-        either = len(day) < 31 and len(weekday) < 7
-        fits = any(today) if either else all(today)
-        return here.minute in minute and here.hour in hour and here.month in month and fits
+        # Days of the month and months are taken and ignored (documented, marked as important).
+        minute, hour, _, _, weekday = _fields(str(trigger["expression"]))
+        fits = here.isoweekday() % 7 in weekday
+        return here.minute in minute and here.hour in hour and fits
     return _recurs(trigger, here, (start or created.astimezone(zone(trigger))))
 
 
