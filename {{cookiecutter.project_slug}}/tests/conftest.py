@@ -25,7 +25,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "docs", "tests", "pipelin
 ROWS = 1_000  # so many of a large table are enough to test with
 # A package of another kind (docs/contract.md) has nothing of what these test.
 if not (ROOT / "src" / PACKAGE / "features.py").is_file():
-    collect_ignore = ["test_features.py", "test_train.py", "test_score.py"]
+    collect_ignore = ["test_train.py", "test_score.py"]
 
 
 def environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The training job: what it writes, and that the metrics are those of the model it writes."""
+"""Features and training: answers for any row, metrics that are those of the model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from amlkit.gate import less_is_better
-from amlkit.tabular.table import Schema
+from amlkit.tabular.table import Schema, to_frame
 from conftest import CONFIG
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from {{ cookiecutter.package_name }}.evaluate import evaluate
+from {{ cookiecutter.package_name }}.features import build_pipeline
+
+ESTIMATORS = [LogisticRegression(max_iter=1_000), HistGradientBoostingClassifier()]
 
 
 def test_the_model_is_better_than_its_baseline(trained: Path) -> None:
@@ -63,3 +68,30 @@ def test_numbers_are_measured_as_expected() -> None:
     )
     assert found.metrics["mae"] == 1.0
     assert found.metrics["r2"] == pytest.approx(0.5)
+
+
+def fitted(schema: Schema, rows: pa.Table, estimator: Any) -> tuple[Any, pd.DataFrame]:
+    """The pipeline, fitted to two classes by turns, and the rows that it was fitted to."""
+    X = to_frame(rows)[[column.name for column in schema.features]]
+    return build_pipeline(schema.features, estimator).fit(X, np.arange(len(X)) % 2), X
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+def test_missing_values_and_new_categories_get_an_answer(
+    schema: Schema, rows: pa.Table, estimator: Any
+) -> None:
+    pipeline, X = fitted(schema, rows, estimator)
+    asked = X.head(2).copy()
+    for column in schema.features:
+        missing = asked[column.name].astype(object)
+        missing.iloc[0] = np.nan
+        if column.type == "category":
+            missing.iloc[1] = "never seen before"
+        asked[column.name] = missing.astype(X[column.name].dtype)
+    assert np.isfinite(pipeline.predict_proba(asked)).all()
+
+
+def test_every_column_is_learned_from(schema: Schema, rows: pa.Table) -> None:
+    pipeline, _ = fitted(schema, rows, LogisticRegression(max_iter=1_000))
+    names = " ".join(pipeline["columns"].get_feature_names_out())
+    assert [column.name for column in schema.features if column.name not in names] == []
