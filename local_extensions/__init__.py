@@ -34,6 +34,8 @@ def check(jinja: Context, value: Any, answer: str) -> str:
     """
     if answer == "bootstrap_azure":
         reason = command.refusal(bool(value))
+    elif answer == "training_pipeline":
+        reason = rules.pipeline_refusal(bool(value), jinja["cookiecutter"]["azureml_sdk"])
     else:
         reason = rules.refusal(answer, str(value))
     if reason:
@@ -49,7 +51,7 @@ def check_all(jinja: Context, answers: Any) -> str:
     Raises:
         FailedHookException: as `check` does.
     """
-    for answer in rules.CHECKED:
+    for answer in (*rules.CHECKED, "training_pipeline"):
         check(jinja, answers[answer], answer)
     return ""
 

@@ -22,6 +22,8 @@ PROVIDERS = {
 }
 # Each `azureml_sdk`, and the derived answer that ends the names of files which are of it alone.
 SDKS = {"v1": "__v1", "v2": "__v2"}
+# The derived answers that end the names of files which are there under a condition.
+CONDITIONS = (*SDKS.values(), "__pipeline")
 UNCHOSEN = ".unchosen"
 # What of them stood in the user's folder before anything was rendered.
 _stood_before: set[str] = set()
@@ -70,7 +72,7 @@ def kept_by_skip(answers: dict[str, Any]) -> str:
                 path = os.path.relpath(os.path.join(folder, name), FOLDER)
                 copied = any(fnmatch(path, mark) for mark in answers["_copy_without_render"])
                 rendered = path
-                for answer in ("package_name", *SDKS.values()):
+                for answer in ("package_name", *CONDITIONS):
                     rendered = rendered.replace(f"{{{{cookiecutter.{answer}}}}}", answers[answer])
                 if copied and not os.path.exists(os.path.join(project, rendered)):
                     missing.append(path.replace("[", "[[]"))
@@ -85,10 +87,17 @@ def unchosen(answers: dict[str, Any]) -> str:
     """
     chosen = answers["ci_provider"]
     other = [path for name in PROVIDERS if name != chosen for path in _files_of(name)]
-    [answer] = (answer for sdk, answer in SDKS.items() if sdk != answers["azureml_sdk"])
-    mark = f"{{{{cookiecutter.{answer}}}}}"
-    other += [path.replace(mark, UNCHOSEN) for path in _files_below(".") if mark in path]
+    for answer in CONDITIONS:
+        mark = f"{{{{cookiecutter.{answer}}}}}"
+        if answers[answer] == UNCHOSEN:
+            paths = (path for path in _files_below(".") if mark in path)
+            other += [_in(answers, path.replace(mark, UNCHOSEN)) for path in paths]
     return "\n".join(path for path in other if path not in _stood_before)
+
+
+def _in(answers: dict[str, Any], path: str) -> str:
+    """Return the path of a file of the package as it is rendered."""
+    return path.replace("{{cookiecutter.package_name}}", answers["package_name"])
 
 
 def _files_of(provider: str) -> list[str]:

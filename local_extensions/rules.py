@@ -31,7 +31,7 @@ OTHER_STDLIB = _words("""
 # `type` is one from Python 3.12 on.
 KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist, "type"])
 # Modules and folders of the rendered repository.
-OURS = _words("amlkit conftest data deploy environment infra model src tests wheels")
+OURS = _words("amlkit conftest data deploy environment infra model pipeline src tests wheels")
 # What the project installs, now or with Azure, under the name it is imported by.
 INSTALLED = _words("""
     adal alembic annotated_doc annotated_types anyio argcomplete ast_serialize attr attrs azure
@@ -174,6 +174,13 @@ def service_principal_name(value: str) -> str | None:
         f"{_shown(value)} is no service principal name. Use 2 to 120 letters, digits, spaces,"
         " . _ - with a letter or digit first and no space last."
     )
+
+
+def pipeline_refusal(wanted: bool, sdk: str) -> str | None:
+    """Return why there can be no training pipeline, or None: it is written in SDK v2."""
+    if not wanted or sdk == "v2":
+        return None
+    return "pipelines of steps come with SDK v2. Answer azureml_sdk=v2, or no here."
 
 
 CHECKED: dict[str, Callable[[str], str | None]] = {

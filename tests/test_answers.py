@@ -19,7 +19,7 @@ from tests.conftest import ROOT, Bake, BakedProject, Cli, environment
 QUESTIONS = (
     "project_name project_slug package_name description author_name subscription_id location"
     " resource_group workspace_name service_principal_name bootstrap_azure ci_provider azureml_sdk"
-    " license"
+    " training_pipeline license"
 )
 HOSTILE = {
     "quotes": """He said "it's" '''so''' \"\"\"too\"\"\" ``` """,
@@ -63,6 +63,7 @@ def test_the_questions_are_these() -> None:
         ("description", "{# cookiecutter #}"),
         ("description", "{% endraw %} {{ cookiecutter.project_name }}"),
         ("author_name", "bell \x07"),
+        ("training_pipeline", "yes"),  # with SDK v1, the default
     ],
 )
 def test_a_wrong_answer_is_one_line_and_no_folder(

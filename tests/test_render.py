@@ -39,23 +39,27 @@ def source(template: Path) -> BakedProject:
     return BakedProject(template / FOLDER)
 
 
-@pytest.mark.parametrize("sdk", ["v1", "v2"])
+@pytest.mark.parametrize(("sdk", "steps"), [("v1", False), ("v2", False), ("v2", True)])
 @pytest.mark.parametrize("provider", ["azure-pipelines", "github-actions"])
 @pytest.mark.parametrize("package", ["penguins_model", "Other"])
 def test_the_files_are_exactly_those_of_the_template(
-    package: str, provider: str, sdk: str, source: BakedProject, bake: Bake
+    package: str, provider: str, sdk: str, steps: bool, source: BakedProject, bake: Bake
 ) -> None:
     github = provider == "github-actions"
-    project = bake(package_name=package, ci_provider=provider, azureml_sdk=sdk)
+    answers = {"azureml_sdk": sdk, **({"training_pipeline": True} if steps else {})}
+    project = bake(package_name=package, ci_provider=provider, **answers)
     left_out = {
         name
         for name in source.files
         if name.startswith(("azure-pipelines", "pipelines/") if github else ".github/")
     } | {"docs/pipelines.github.md"}
     named = {name.replace("{{cookiecutter.package_name}}", package) for name in source.files}
-    ours = {rendered(name, sdk) for name in named - left_out}
+    ours = {rendered(name, sdk, pipeline=steps) for name in named - left_out}
     assert project.files == ours - {None}
     assert set(ALWAYS) | {f"src/{package}/train.py", "docs/pipelines.md"} <= project.files
+    both = {"src/pipeline.py", f"src/{package}/steps.py"}
+    assert both & project.files == (both if steps else set())
+    assert ("src/pipeline.py" in project.text("README.md")) == steps
     assert (project.path / ".github").exists() == github
     assert (project.path / "pipelines").exists() != github
     page = source.text(f"docs/pipelines{'.github' if github else ''}.md")

@@ -16,7 +16,7 @@ from tests.environments import install
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> BakedProject:
     """A repository whose drivers are written in SDK v2."""
-    return bake(azureml_sdk="v2")
+    return bake(azureml_sdk="v2", training_pipeline=True)
 
 
 def run(*command: str | Path, folder: Path) -> str:

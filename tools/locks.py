@@ -20,8 +20,11 @@ from tools.wheel import TEMPLATE
 SDKS = ("v1", "v2")
 
 
-def rendered(name: str, sdk: str) -> str | None:
+def rendered(name: str, sdk: str, *, pipeline: bool = False) -> str | None:
     """The name under which a file of the template is rendered for an SDK; None: it is not."""
+    condition = "{{cookiecutter.__pipeline}}"
+    if condition in name:
+        return name.replace(condition, "") if pipeline else None
     for other in SDKS:
         condition = f"{{{{cookiecutter.__{other}}}}}"
         if condition in name:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amlkit.pipelines import Step as Step
 from amlkit.records import Resources
 
 
@@ -110,6 +111,48 @@ class EndpointParts:
 
 
 @dataclass(frozen=True)
+class StepParts:
+    """What a step of the training pipeline is made of, with SDK v2."""
+
+    name: str
+    inputs: tuple[str, ...]
+    """Folders that it reads: outputs of earlier steps, by their names."""
+    outputs: tuple[str, ...]
+    """Folders that it writes."""
+    asks_workspace: bool
+    """Whether it asks the workspace: what is newest, or to register."""
+    code: str
+    """The folder of the snapshot: the package and the settings."""
+    module: str
+    """`penguins_model.steps`."""
+    environment: Any
+    """The environment's id, `azureml:NAME:VERSION`."""
+    resources: Resources = field(default_factory=Resources)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PipelineParts:
+    """What a training pipeline is made of, with SDK v2."""
+
+    steps: tuple[StepParts, ...]
+    """In their order."""
+    compute: str
+    """The name of the compute target, `azure.compute.name` of config.yml; empty: serverless."""
+
+
+@dataclass(frozen=True)
+class ScheduleParts:
+    """What a schedule is made of, with SDK v2."""
+
+    name: str
+    cron: str
+    """`0 6 * * 1`."""
+    job: Any
+    """What `pipeline` returned."""
+
+
+@dataclass(frozen=True)
 class Calls:
     """The owner's functions that a driver hands over."""
 
@@ -123,6 +166,10 @@ class Calls:
     training_sweep: Callable[[Any, SearchParts], Any] | None = None
     """With SDK v2, (what `training_job` returns, the search) → a sweep job; without it all trials
     of a search run in the one job, as they do elsewhere."""
+    steps: tuple[Step, ...] = ()
+    """The steps of the training pipeline, in their order."""
+    pipeline: Callable[[PipelineParts], Any] | None = None
+    schedule: Callable[[ScheduleParts], Any] | None = None
 
 
 class Named:

@@ -76,6 +76,8 @@ class EnvironmentDefinition:
     """Whether it answers requests; else it trains."""
     azure_lock: str = ""
     """The lock on Azure ML, from the repository's root; empty: config.yml's for its kind."""
+    whole: bool = False
+    """Whether all of amlkit runs in it, and not only what trains and serves."""
 
 
 @dataclass(frozen=True)

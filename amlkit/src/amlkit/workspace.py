@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from amlkit.pipelines import Pipelines
 from amlkit.records import (
     Answered,
     DataAsset,
@@ -324,3 +325,5 @@ class Workspace:
     """None where there is no such YAML: on this machine, with SDK v1."""
     registry: Registry | None = None
     """Where a model passes on its way to another workspace; None: it goes by copy."""
+    pipelines: Pipelines | None = None
+    """None with SDK v1."""

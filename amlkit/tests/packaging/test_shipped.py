@@ -171,7 +171,7 @@ def test_the_readme_names_what_the_template_imports() -> None:
         module, _, members = names.partition(":")
         for member in re.findall(r"`(\w+)`", members):
             named.add(f"{module.strip().strip('`')}.{member}")
-    flow = {f"amlkit.flow.{driver}" for driver in DRIVERS}
+    flow = {f"amlkit.flow.{driver}" for driver in (*DRIVERS, "pipeline")}
     imported = {
         f"{node.module}.{alias.name}"
         for path in TEMPLATE.rglob("*.py")

@@ -67,7 +67,7 @@ class SharedEnvironments:
             WorkError: the function does not do.
         """
         function, settings = environment_function(self._calls), self.connection.settings
-        parts = environment_parts(settings, definition, tuple(map(shape_name, definition.wheels)))
+        parts = environment_parts(settings, definition, _shapes(definition))
         with quiet():
             return owners.steady(
                 function, settings.root, lambda: self.written(self.asked(parts), {})
@@ -80,7 +80,7 @@ class SharedEnvironments:
             WorkError: it is not what its version was made of.
         """
         settings, wheels = self.connection.settings, definition.wheels
-        names = tuple(map(shape_name, wheels))
+        names = _shapes(definition)
         named = self.asked(environment_parts(settings, definition, names))
         if self.is_ready(named):
             return named
@@ -99,6 +99,11 @@ class SharedEnvironments:
         """Where a private wheel is in the workspace; asked for once in a command."""
         key = ("wheel", content_name(wheel))
         return str(self.connection.kept(key, lambda: self.send(wheel)))
+
+
+def _shapes(definition: EnvironmentDefinition) -> tuple[str, ...]:
+    """The names of the wheels in an environment's shape."""
+    return tuple(map(content_name if definition.whole else shape_name, definition.wheels))
 
 
 def _text(shape: Any) -> str:

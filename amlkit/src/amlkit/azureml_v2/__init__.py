@@ -36,6 +36,7 @@ def open_azure(
     from amlkit.azureml_v2.export import AzureExport
     from amlkit.azureml_v2.jobs import AzureJobs
     from amlkit.azureml_v2.models import AzureModels
+    from amlkit.azureml_v2.pipelines import AzurePipelines
     from amlkit.azureml_v2.registry import AzureRegistry, RegistryConnection
     from amlkit.workspace import Workspace
 
@@ -53,5 +54,6 @@ def open_azure(
         models=models,
         endpoints=AzureEndpoints(connection, calls, environments, models, data),
         export=AzureExport(connection, calls, jobs),
+        pipelines=AzurePipelines(connection, calls, jobs),
         registry=AzureRegistry(RegistryConnection(settings, say, folder)) if shared else None,
     )

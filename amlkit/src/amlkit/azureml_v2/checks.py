@@ -23,7 +23,7 @@ def problems(job: Any, root: Path) -> Iterator[str]:
     """
     job = job._to_job()
     yield from _unbound(job)
-    yield from _counts(job)
+    yield from counts(job)
     code = local_folder(job.code, root) if job.code else None
     if code is not None:
         yield from _missing(job.command, code)
@@ -40,7 +40,7 @@ def _unbound(job: Any) -> Iterator[str]:
             yield f"the command names ${{{{{kind}.{name}}}}}, and the job's {kind} are: {has}"
 
 
-def _counts(job: Any) -> Iterator[str]:
+def counts(job: Any) -> Iterator[str]:
     """Numbers that must be above zero."""
     limits, resources, distribution = job.limits, job.resources, job.distribution
     numbers = {

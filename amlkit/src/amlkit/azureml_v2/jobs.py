@@ -81,7 +81,7 @@ class AzureJobs(SharedJobs):
     def find(self, identity: str, experiment: str) -> Run | None:
         """See `Jobs.find`."""
         jobs = self.connection.client.jobs.list(tag=f"{IDENTITY}{identity}")
-        equal = [_record(job) for job in jobs if job is not None]
+        equal = [as_run(job) for job in jobs if job is not None]
         equal = [
             run
             for run in equal
@@ -110,7 +110,7 @@ class AzureJobs(SharedJobs):
         with silently():
             sent = self.connection.client.jobs.create_or_update(made)
         self._started.add(sent.name)
-        return _record(self.connection.kept(("job", sent.name), lambda: sent))
+        return as_run(self.connection.kept(("job", sent.name), lambda: sent))
 
     def described(self, job: Job) -> Any:
         """The SDK's command or sweep of a job as it would be sent; nothing is."""
@@ -129,7 +129,7 @@ class AzureJobs(SharedJobs):
     @on_azure
     def get(self, run_id: str) -> Run:
         """See `Jobs.get`."""
-        return _record(self._job(run_id, fresh=True))
+        return as_run(self._job(run_id, fresh=True))
 
     def status(self, run_id: str) -> str:
         """See `SharedJobs.status`."""
@@ -137,7 +137,7 @@ class AzureJobs(SharedJobs):
 
     def seen(self, run_id: str) -> Run:
         """See `SharedJobs.seen`."""
-        return _record(self._job(run_id))
+        return as_run(self._job(run_id))
 
     def end(self, run_id: str) -> None:
         """See `SharedJobs.end`; its status says when."""
@@ -250,7 +250,7 @@ def _status(job: Any) -> str:
     return STATES.get(said, said)
 
 
-def _record(job: Any) -> Run:
+def as_run(job: Any) -> Run:
     """The SDK's job as ours; how long it took is among its properties, in whole seconds."""
     tags = {key: str(value) for key, value in (job.tags or {}).items()}
     own = {key: tags.pop(key, "") for key in ("identity", "model_name", "champion", "created")}

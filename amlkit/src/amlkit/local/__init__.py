@@ -7,6 +7,7 @@
   environments/            a record for each training environment; the serving environments
   code/<version>/          snapshots of the package
   ejected/                 amlkit's wheel, built of the repository's own copy
+  pipelines/<run id>/      pipeline.json: the runs of its steps; what they hand over meanwhile
   runs/<run id>/           job.json, status.json, logs/std_log.txt, outputs/, report.html
   endpoints/<name>/        wanted.json, state.json, supervisor.log, deployments/<deployment>/
   mlflow.db, artifacts/    MLflow's tracking store and model registry
@@ -36,15 +37,18 @@ def open_local(folder: Path) -> Workspace:
     from amlkit.local.environments import LocalEnvironments
     from amlkit.local.jobs import LocalJobs
     from amlkit.local.models import LocalModels, Registry
+    from amlkit.local.pipelines import LocalPipelines
     from amlkit.workspace import Workspace
 
     registry = Registry(folder)
     environments = LocalEnvironments(folder)
+    jobs = LocalJobs(folder, registry)
     return Workspace(
         name="this machine",
         data=LocalData(folder),
         environments=environments,
-        jobs=LocalJobs(folder, registry),
+        jobs=jobs,
         models=LocalModels(registry),
         endpoints=LocalEndpoints(folder, environments),
+        pipelines=LocalPipelines(folder, jobs),
     )

@@ -1,0 +1,304 @@
+"""The training as a pipeline of steps: here, as a pipeline job, and on a schedule."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from amlkit import cli
+from amlkit.calls import Calls
+from amlkit.records import FINISHED
+from amlkit.settings import SettingsError
+
+if TYPE_CHECKING:
+    from amlkit.pipelines import Chain, Pipelines, Schedule
+    from amlkit.records import Run
+    from amlkit.settings import Settings
+
+_FIELD = re.compile(r"[\dA-Za-z*,/-]+")
+
+
+@dataclass(frozen=True)
+class Piped:
+    """What became of a pipeline."""
+
+    run: Run
+    steps: Mapping[str, Run]
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+    """What its register step reports, as `src/model.py --json` does; empty: it did not."""
+    reason: str = ""
+    next: str = ""
+    schedule: Schedule | None = None
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+        lines = [] if self.schedule is None else [_scheduled_words(self.schedule)]
+        if self.verdict:
+            metrics, model = self.verdict["metrics"], self.verdict["model"]
+            lines += [", ".join(f"{name} {value:.4g}" for name, value in metrics.items())]
+            lines += [self.verdict["reason"]]
+            lines += [f"model: {model['name']}:{model['version']}"] if model["version"] else []
+            lines += [f"report: {self.verdict['report']}"]
+        elif self.reason and not self.failure:
+            lines += [self.reason]
+        return [*lines, f"next: {self.next}"] if self.next else lines
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        nothing = {"metrics": {}, "registered": False, "created": False}
+        told = {**nothing, "reason": self.reason, "model": {"name": self.run.model_name}}
+        done = {
+            **told,
+            **self.verdict,
+            "run_id": self.run.id,
+            "status": self.run.status,
+            "url": self.run.url,
+            "steps": {n: {"run_id": r.id, "status": r.status} for n, r in self.steps.items()},
+        }
+        return done | ({"schedule": asdict(self.schedule)} if self.schedule else {})
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What became of a schedule; None: there is none."""
+
+    schedule: Schedule | None
+    changed: bool
+    name: str
+    dry_run: bool = False
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Lines for a person."""
+        if self.schedule is None:
+            return (f"schedule {self.name}: {'removed' if self.changed else 'there is none'}",)
+        state = ("would be sent" if self.dry_run else "sent") if self.changed else "unchanged"
+        return (f"{_scheduled_words(self.schedule)}: {state}",)
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        found = asdict(self.schedule) if self.schedule else None
+        done = {"schedule": found, "changed": self.changed, "name": self.name}
+        return done | ({"dry_run": True} if self.dry_run else {})
+
+
+@dataclass(frozen=True)
+class WouldRun:
+    """What a call without --dry-run would do; it was said already."""
+
+    facts: Mapping[str, Any]
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Nothing more."""
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {"dry_run": True, **self.facts}
+
+
+def arguments() -> cli.Parser:
+    """The driver's flags."""
+    parser = cli.parser(
+        "Run the training as a pipeline: prepare, train, evaluate, register; or on a schedule.",
+        """python src/pipeline.py --local
+        python src/pipeline.py --no-wait
+        python src/pipeline.py --schedule "0 6 * * 1\"""",
+    )
+    parser.add_argument(
+        "--experiment", metavar="NAME", help="the experiment's name (default: in config.yml)"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="run although there is a pipeline with the same inputs"
+    )
+    parser.add_argument(
+        "--replace-champion",
+        action="store_true",
+        help="register although the champion is better or cannot be compared",
+    )
+    parser.add_argument("--no-wait", action="store_true", help="start it and return at once")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--resume", metavar="RUN_ID", help="wait for a pipeline that was started")
+    what.add_argument(
+        "--schedule", metavar="CRON", help="run it again and again, such as '0 6 * * 1' (UTC)"
+    )
+    what.add_argument("--unschedule", action="store_true", help="end the schedule")
+    what.add_argument("--status", action="store_true", help="show the schedule and its last run")
+    return parser
+
+
+def run(context: cli.Context) -> cli.Result:
+    """Runs a pipeline or resumes one and says what was registered; or sees to the schedule."""
+    args, pipelines = context.args, context.workspace.pipelines
+    if pipelines is None:
+        raise SettingsError(f"{context.settings.origin('azure.sdk')}: pipelines come with SDK v2")
+    if args.local and (args.no_wait or args.resume is not None):
+        raise cli.ArgumentError("--no-wait, --resume: with --local the steps run while you wait")
+    if args.status:
+        return show(context, pipelines)
+    if args.unschedule:
+        return unschedule(context, pipelines)
+    if args.schedule is not None:
+        return schedule(context, pipelines, checked(args.schedule))
+    if args.resume is not None:
+        known = context.workspace.jobs.get(args.resume)
+        if not args.dry_run:
+            return conclude(context, pipelines, known)
+        context.say(f"pipeline {known.id}, {known.status}, would be waited for")
+        return WouldRun({"run_id": known.id, "status": known.status})
+    from amlkit.flow.chain import chain
+
+    made = chain(context, pipelines)
+    found = None if args.force else equal(context, pipelines, made)
+    if args.dry_run:
+        state = f"would use pipeline {found.id}, {found.status}" if found else "would run"
+        context.say(f"{state}: {', '.join(step.name for step in made.steps)}")
+        facts = {"run_id": found.id if found else None, "code_version": made.job.code_version}
+        return WouldRun(facts)
+    started = found or pipelines.create(made)
+    if found:
+        context.say(f"pipeline {found.id}, {found.status}, has the same inputs; --force runs again")
+    else:
+        context.say(f"pipeline {started.id} in experiment {started.experiment}: {started.url}")
+    return conclude(context, pipelines, started, again=found is not None)
+
+
+def conclude(
+    context: cli.Context, pipelines: Pipelines, started: Run, *, again: bool = False
+) -> Piped:
+    """Waits for a pipeline, and says what its register step did; `again`: it was there already."""
+    from amlkit.flow.training import why_it_ended
+
+    resume = context.command("pipeline", "--resume", started.id)
+    if started.status not in FINISHED:
+        if context.args.no_wait:
+            reason = "the pipeline was not waited for"
+            return Piped(started, {}, reason=reason, next=resume)
+        try:
+            started = pipelines.stream(started.id, lambda s, line: context.say(f"  {s}: {line}"))
+        except KeyboardInterrupt:
+            where = "" if context.args.local else f"pipeline {started.id} goes on; `{resume}`"
+            raise KeyboardInterrupt(where) from None
+    steps = pipelines.steps(started.id)
+    if started.status != "Completed":
+        bad = [name for name, one in steps.items() if one.status not in ("Completed", "Running")]
+        reason = f"the pipeline {started.status.lower()}"
+        if bad:
+            why = why_it_ended(context.workspace, context.settings, steps[bad[0]])
+            reason = f"step {bad[0]}: {why.replace('the run', 'it', 1)}"
+        failure = f"pipeline {started.id}: {reason}; {started.url}"
+        return Piped(started, steps, reason=reason, failure=failure)
+    told = verdict(context, steps)
+    told |= {"created": False} if again and told else {}
+    following = context.command("deploy") if told.get("registered") else ""
+    reason = told.get("reason", "no step of it registers a model")
+    return Piped(started, steps, told, reason, following)
+
+
+def verdict(context: cli.Context, steps: Mapping[str, Run]) -> dict[str, Any]:
+    """What the register step left; empty where no step registers."""
+    from amlkit.flow.steps import VERDICT
+
+    for one in reversed(list(steps.values())):
+        raw = context.workspace.jobs.read(one.id, VERDICT)
+        if raw is not None:
+            return dict(json.loads(raw))
+    return {}
+
+
+def equal(context: cli.Context, pipelines: Pipelines, made: Chain) -> Run | None:
+    """A pipeline of the same inputs: under way, or its model registered or judged as it would be.
+
+    One that was refused against another champion than that of now runs again.
+    """
+    found = pipelines.find(made.job.identity, made.job.experiment)
+    if found is None or found.status != "Completed":
+        return found
+    told = verdict(context, pipelines.steps(found.id))
+    if told.get("registered"):
+        return found
+    then = ((told.get("decision") or {}).get("champion") or {}).get("version")
+    now = context.workspace.models.champion(made.job.model_name)
+    return found if then == (now.version if now else None) else None
+
+
+def checked(cron: str) -> str:
+    """A cron expression, its five fields one space apart.
+
+    Azure ML takes days of the month and months, and ignores them ("Schedule machine learning
+    pipeline jobs", Microsoft Learn).
+
+    Raises:
+        ArgumentError: it has not five fields, or names such days or months.
+    """
+    fields = cron.split()
+    if len(fields) != 5 or not all(map(_FIELD.fullmatch, fields)):
+        raise cli.ArgumentError(
+            f"--schedule {cron!r}: five fields are needed, minute hour day month weekday, such as "
+            "'0 6 * * 1': Mondays at 6:00 UTC"
+        )
+    if fields[2:4] != ["*", "*"]:
+        raise cli.ArgumentError(
+            f"--schedule {cron!r}: Azure ML ignores days of the month and months; leave them * and "
+            "name weekdays, or use a RecurrenceTrigger in src/pipeline.py"
+        )
+    return " ".join(fields)
+
+
+def schedule(context: cli.Context, pipelines: Pipelines, cron: str) -> Scheduled:
+    """Makes the schedule or changes it; an equal one is left alone."""
+    from amlkit.content import identity
+    from amlkit.flow.chain import chain
+    from amlkit.pipelines import Schedule
+
+    name = schedule_name(context.settings)
+    known = pipelines.schedule(name)
+    made = chain(context, pipelines, cron=cron)
+    wanted = identity([cron, made.job.identity])
+    if known and known.enabled and known.identity == wanted:
+        return Scheduled(known, changed=False, name=name)
+    if context.args.dry_run:
+        return Scheduled(Schedule(name, cron, True, wanted), changed=True, name=name, dry_run=True)
+    return Scheduled(pipelines.put_schedule(name, cron, wanted, made), changed=True, name=name)
+
+
+def unschedule(context: cli.Context, pipelines: Pipelines) -> Scheduled:
+    """Ends the schedule; with --dry-run it is only shown."""
+    name = schedule_name(context.settings)
+    if context.args.dry_run:
+        return Scheduled(pipelines.schedule(name), changed=True, name=name, dry_run=True)
+    return Scheduled(None, changed=pipelines.remove_schedule(name), name=name)
+
+
+def show(context: cli.Context, pipelines: Pipelines) -> cli.Result:
+    """The schedule, and what the pipeline became that it started last."""
+    name = schedule_name(context.settings)
+    found = pipelines.schedule(name)
+    last = pipelines.last_of(name) if found else None
+    if last is None:
+        return Scheduled(found, changed=False, name=name)
+    steps = pipelines.steps(last.id)
+    told = verdict(context, steps) if last.status == "Completed" else {}
+    reason = f"its last pipeline {last.id}: {last.status}"
+    return Piped(last, steps, told, reason, schedule=found)
+
+
+def schedule_name(settings: Settings) -> str:
+    """The schedule of a repository's training; of another experiment it is another one."""
+    return f"{settings.experiment[:200]}-retraining"
+
+
+def _scheduled_words(found: Schedule) -> str:
+    off = "" if found.enabled else ", disabled"
+    return f"schedule {found.name}, {found.cron} (UTC){off}"
+
+
+def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
+    """Runs `src/pipeline.py`, whose path `driver` is; returns its exit code."""
+    flags = {"experiment": "experiment"}
+    return cli.main(driver, arguments(), run, calls, flags=flags, argv=argv)

@@ -1,0 +1,102 @@
+"""The training in steps on this machine: the same model as in one job, and the gate's say."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amlkit.cli import ArgumentError
+from amlkit.flow.pipeline import checked
+from conftest import PACKAGE, TEMPLATE, Answer, Project, write_drivers
+
+pytestmark = pytest.mark.slow  # steps are processes
+
+STEPS = ["prepare", "train", "evaluate", "register"]
+QUICK = ("training.estimator=sklearn.linear_model.LogisticRegression", "training.folds=0")
+# Of metrics.json, what two trainings of one table have alike.
+ALIKE = (
+    "task",
+    "metrics",
+    "intervals",
+    "train_metrics",
+    "baseline",
+    "rows",
+    "holdout",
+    "split",
+    "search",
+)
+SEARCH = "training.search={C: [0.1, 1.0]}"
+
+
+def give_pipeline(project: Project) -> Project:
+    """Lets a repository have what the answer `training_pipeline` brings."""
+    source = write_drivers(project.root / "src", "v2").parent / "src"
+    name = "{{cookiecutter.__pipeline}}.py"
+    shutil.copy2(TEMPLATE / "src" / f"pipeline{name}", source / "pipeline.py")
+    shutil.copy2(PACKAGE / f"steps{name}", source / "sample_model" / "steps.py")
+    (source / "sample_model" / f"steps{name}").unlink()
+    return project
+
+
+@pytest.fixture(scope="module")
+def steps(shared: Project) -> Project:
+    """The second model in steps."""
+    return give_pipeline(shared)
+
+
+def pipe(project: Project, *flags: str, env: str = "test", **parameters: Any) -> Answer:
+    """One call of the driver, with the second model's parameters."""
+    more = [f"--set=training.parameters={json.dumps(parameters)}"] if parameters else []
+    where = ["--env", env] if env else []
+    return project.run("pipeline", "--local", "--json", *where, *more, *flags)
+
+
+def test_a_failed_step_is_named_with_the_owners_exception(steps: Project) -> None:
+    answer = pipe(steps, fail=True)
+    assert answer.code == 1
+    assert "step train: " in answer.json["error"] and "told to fail" in answer.json["error"]
+    assert list(answer.json["steps"]) == STEPS[:2]
+
+
+def test_the_steps_make_the_model_of_one_job(project: Project) -> None:
+    """The same metrics, and compared with what model.py made champion; an equal call finds them."""
+    give_pipeline(project)
+    told = (*QUICK, SEARCH, "training.trials=2", "training.importance_seconds=0")
+    flags = [f"--set={text}" for text in told]
+    one = project.call("model", "--local", "--json", *flags).json
+    answer = pipe(project, *flags, env="")
+    assert answer.code == 0, answer.err
+    assert list(answer.json["steps"]) == STEPS
+    assert {step["status"] for step in answer.json["steps"].values()} == {"Completed"}
+    assert answer.json["registered"] and answer.json["model"]["version"] == "2"
+    home = project.root / ".local-workspace"
+    runs = (one["run_id"], answer.json["steps"]["evaluate"]["run_id"])
+    whole, parted = (
+        json.loads((home / "runs" / run / "outputs" / "metrics.json").read_text("utf-8"))
+        for run in runs
+    )
+    assert {key: whole[key] for key in ALIKE} == {key: parted[key] for key in ALIKE}
+    assert parted["champion"]["version"] == "1" and "metrics" in parted["champion"]
+    assert Path(answer.json["report"]).is_file()
+    # What was handed over is needed no more.
+    assert not (home / "pipelines" / answer.json["run_id"] / "prepared").exists()
+
+    again = pipe(project, *flags, env="").json
+    assert again["run_id"] == answer.json["run_id"] and not again["created"]
+
+
+@pytest.mark.parametrize("cron", ["0 6 * *", "0 6 1 * *", "0 6 * 2 1", "0 6 * * ;", "daily"])
+def test_a_cron_expression_that_azure_would_take_otherwise(cron: str) -> None:
+    with pytest.raises(ArgumentError, match="--schedule"):
+        checked(cron)
+    assert checked(" 0  6 * * 1,3 ") == "0 6 * * 1,3"
+
+
+def test_this_machine_has_no_schedules(steps: Project) -> None:
+    for flags in (("--schedule", "0 6 * * 1"), ("--unschedule",), ("--status",)):
+        assert "no schedules" in pipe(steps, *flags).json["error"]
+    assert pipe(steps, "--no-wait").code == 2

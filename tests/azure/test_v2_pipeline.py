@@ -1,0 +1,183 @@
+"""The training as a pipeline job of SDK v2: it registers by itself, and so on a schedule."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from standin import StandIn
+from standin.account import Principal
+from standin.computes import ids_of
+from tests.azure.changes import changes
+from tests.azure.client_v2 import ClientV2
+from tests.azure.conftest import KEPT, Answer, AzureProject
+from tests.azure.test_v2_drivers import SDK
+from tests.conftest import Bake
+from tests.environments import give
+from tests.forks import ForkServer, place_shim
+from tests.parity.places import with_other_package
+
+STEPS = ["prepare", "train", "evaluate", "register"]
+IDENTITY = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/r"
+)
+CLUSTER = ("azure.compute.name=retraining", "azure.compute.create=true")
+ROLE = "AzureML Data Scientist"
+
+
+@pytest.fixture(scope="module")
+def piped(
+    bake_anew: Bake, standin: StandIn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AzureProject]:
+    """A repository with the pipeline, whose package is the second model of amlkit's tests."""
+    python = tmp_path_factory.mktemp("sdk") / "python"
+    answers = {"azureml_sdk": "v2", "training_pipeline": True}
+    rendered = bake_anew(project_name="Azure steps", **answers).path
+    project = AzureProject(rendered, standin, str(python))
+    with_other_package(project)
+    give(project, "setup-azure")
+    real = project.path / ".venv-azure" / "bin" / "python"
+    with ForkServer(real, standin.caller, SDK, KEPT) as server:
+        place_shim(python, [str(real)], server.socket)
+        yield project
+
+
+@pytest.fixture(scope="module")
+def identity(standin: StandIn) -> Principal:
+    """What the cluster runs as: it may do what a step needs."""
+    ids = ids_of(IDENTITY)
+    who = Principal(ids["principalId"], ids["clientId"], "retraining", {ROLE})
+    return standin.account.principals.setdefault(who.object_id, who)
+
+
+def drive(project: AzureProject, *flags: str, **parameters: Any) -> Answer:
+    """The driver, with parameters of the second model."""
+    told = [*CLUSTER, f"azure.compute.identity={IDENTITY}"]
+    told += [f"training.parameters={json.dumps(parameters)}"] if parameters else []
+    return project.drive("pipeline", *(f"--set={text}" for text in told), *flags)
+
+
+@pytest.fixture(scope="module")
+def first(piped: AzureProject, identity: Principal) -> dict[str, Any]:
+    """What the driver answered when nothing was there yet; it was left to itself, and resumed."""
+    left = drive(piped, "--no-wait", accuracy=0.6)
+    assert left.code == 0 and left.record["status"] not in ("Completed", "Failed"), left.said
+    answer = drive(piped, "--resume", left.record["run_id"])
+    assert answer.code == 0, answer.said
+    return answer.record
+
+
+def test_a_pipeline_registers_what_model_py_registers(
+    piped: AzureProject, first: dict[str, Any], standin: StandIn, tmp_path: Path
+) -> None:
+    """By the identity of its own steps, and with the same tags."""
+    assert first["status"] == "Completed" and list(first["steps"]) == STEPS
+    assert first["registered"] and first["model"]["version"] == "1"
+    assert first["report"].startswith("https://ml.azure.com/runs/")
+    flags = ("--set=training.parameters={accuracy: 0.7}",)
+    by_model = piped.done("model", *flags)
+    assert by_model["model"] == {"name": first["model"]["name"], "version": "2"}
+    seen = ClientV2(standin, piped.python, tmp_path).run(
+        f"""
+        found = [ml.models.get({first["model"]["name"]!r}, v) for v in "12"]
+        print(json.dumps([[m.type, m.tags, m.properties, m.job_name] for m in found]))
+        """
+    )
+    (kind, tags, properties, run), (other_kind, other_tags, other_properties, _) = seen
+    assert kind == other_kind == "custom_model"
+    assert tags.keys() == other_tags.keys() and properties.keys() == other_properties.keys()
+    alike = {"data_name", "data_version", "target", "code_version", "environment_version", "task"}
+    assert {key: tags[key] for key in alike} == {key: other_tags[key] for key in alike}
+    assert run == tags["run_id"] == first["steps"]["evaluate"]["run_id"]
+    assert "--model-version" not in piped.done("deploy", "--dry-run").get("error", "")
+
+
+def test_the_second_call_sends_nothing(
+    piped: AzureProject, first: dict[str, Any], standin: StandIn
+) -> None:
+    mark = standin.journal.mark()
+    answer = drive(piped, accuracy=0.6)
+    assert answer.record["run_id"] == first["run_id"] and not answer.record["created"]
+    assert changes(standin, mark) == []
+
+
+def test_a_refusal_is_a_result_and_a_failed_step_is_named(
+    piped: AzureProject, first: dict[str, Any]
+) -> None:
+    """With the owner's exception."""
+    refused = drive(piped, "--no-wait", accuracy=0.05).record["run_id"]
+    failed = drive(piped, fail=True)
+    assert failed.code == 1
+    assert "step train: " in failed.record["error"] and "told to fail" in failed.record["error"]
+    assert "train: " in failed.said and list(failed.record["steps"]) == STEPS[:2]
+
+    answer = drive(piped, "--resume", refused)
+    assert answer.code == 0 and not answer.record["registered"]
+    assert "threshold" in answer.record["reason"]
+
+
+def test_without_an_identity_nothing_is_sent(
+    piped: AzureProject, first: dict[str, Any], standin: StandIn
+) -> None:
+    """Neither serverless compute nor that cluster has one."""
+    mark = standin.journal.mark()
+    for place in ("", "cpu-cluster"):
+        flags = ("--force", f"--set=azure.compute.name={json.dumps(place)}")
+        answer = piped.drive("pipeline", *flags)
+        assert answer.code == 2 and "no managed identity" in answer.record["error"], answer.said
+    assert not standin.journal.find(method="PUT", path_regex="/jobs/", since=mark)
+
+
+def test_a_step_without_the_role_says_so(
+    piped: AzureProject, first: dict[str, Any], identity: Principal
+) -> None:
+    identity.roles.clear()
+    try:
+        answer = drive(piped, "--force")
+    finally:
+        identity.roles.add(ROLE)
+    assert answer.code == 1 and "step prepare: " in answer.record["error"]
+    assert "AuthorizationFailed" in answer.record["error"] or ROLE in answer.record["error"]
+
+
+def test_a_schedule_retrains_on_the_newest_table(
+    piped: AzureProject, first: dict[str, Any], standin: StandIn, tmp_path: Path
+) -> None:
+    """Made once, fired with nobody there, shown, ended."""
+    assert drive(piped, "--status").record["schedule"] is None
+    made = drive(piped, "--schedule", "0 6 * * 1", accuracy=0.8)
+    assert made.code == 0, made.said
+    assert made.record["changed"] and made.record["schedule"]["cron"] == "0 6 * * 1"
+    mark = standin.journal.mark()
+    assert not drive(piped, "--schedule", "0  6 * * 1", accuracy=0.8).record["changed"]
+    assert changes(standin, mark) == []
+
+    table = piped.path / "data" / "penguins.csv"
+    newer = tmp_path / "newer.csv"
+    newer.write_text("".join(table.read_text("utf-8").splitlines(keepends=True)[:-3]), "utf-8")
+    version = piped.done("data", "--path", str(newer))["data"]["version"]
+    name = made.record["schedule"]["name"]
+    begun = ClientV2(standin, piped.python, tmp_path).run(
+        f"print(json.dumps(ml.schedules.trigger({name!r}).job_name))"
+    )
+    ends = time.monotonic() + 300
+    while not (run := standin.azure.runs.get(begun)).status.startswith(("Comp", "Fail")):
+        assert time.monotonic() < ends, run.status
+        time.sleep(0.5)
+    shown = drive(piped, "--status").record
+    assert (shown["run_id"], shown["status"]) == (begun, "Completed")
+    assert shown["registered"] and shown["schedule"]["enabled"]
+    models = [
+        m for m in standin.azure.models.models.values() if m["name"] == shown["model"]["name"]
+    ]
+    newest = max(models, key=lambda model: int(model["version"]))
+    assert str(newest["version"]) == shown["model"]["version"]
+    assert newest["kvTags"]["data_version"] == version
+
+    assert drive(piped, "--unschedule").record["changed"]
+    assert not drive(piped, "--unschedule").record["changed"]
