@@ -22,7 +22,7 @@ from sklearn.model_selection import ParameterSampler
 
 from amlkit.tabular.auto import Fold, estimator_of, folds_of, threads_for
 from amlkit.tabular.evaluation import Array, Evaluate
-from amlkit.tabular.space import Range, Space, read_space, read_word, size
+from amlkit.tabular.space import Range, Space, UnscoredTrial, read_space, read_word, size
 from amlkit.tabular.table import TableError, shorten
 
 if TYPE_CHECKING:
@@ -30,10 +30,6 @@ if TYPE_CHECKING:
     from amlkit.tabular.training import Job
 
 Say = Callable[[str], None]
-
-
-class UnscoredTrial(Exception):
-    """The one trial of a sweep that this job is could not be scored: one line that says why."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ _MEANT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
+class UnscoredTrial(Exception):
+    """The one trial of a sweep that this job is could not be scored: one line that says why."""
+
+
 @dataclass(frozen=True)
 class Range:
     """Numbers between two ends, which are among them."""

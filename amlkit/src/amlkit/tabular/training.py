@@ -33,7 +33,7 @@ from amlkit.tabular.model_files import example_row, examples, input_schema, save
 from amlkit.tabular.numbers import agreement
 from amlkit.tabular.rows import Rows, known_rows
 from amlkit.tabular.run_log import Stages, track
-from amlkit.tabular.search import UnscoredTrial
+from amlkit.tabular.space import UnscoredTrial
 from amlkit.tabular.split import ROW_HASH, split_rows
 from amlkit.tabular.table import TableError, to_frame
 
