@@ -69,7 +69,9 @@ def test_its_tests_pass_with_a_table_of_the_owners(
     (root / "data" / "own.csv").write_text(table(), encoding="utf-8")
     config = root / "config.yml"
     text = config.read_text(encoding="utf-8").replace("data/penguins.csv", "data/own.csv")
-    config.write_text(text.replace("target: Sex ", f"target: {target} "), encoding="utf-8")
+    text = text.replace("target: Sex ", f"target: {target} ")
+    text = text.replace("  search: {} ", "  search: {C: [1, 2]} ")
+    config.write_text(text, encoding="utf-8")
     tests = ("tests/test_score.py", "tests/test_train.py")
     command = [ready.python, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(
