@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from amlkit.cli import ArgumentError
-from amlkit.flow.pipeline import checked
+from amlkit.flow.pipeline import checked, show, unschedule
+from amlkit.pipelines import Schedule
 from conftest import PACKAGE, TEMPLATE, Answer, Project, write_drivers
 
 pytestmark = pytest.mark.slow  # steps are processes
@@ -94,6 +96,29 @@ def test_a_cron_expression_that_azure_would_take_otherwise(cron: str) -> None:
     with pytest.raises(ArgumentError, match="--schedule"):
         checked(cron)
     assert checked(" 0  6 * * 1,3 ") == "0 6 * * 1,3"
+
+
+@pytest.mark.parametrize(
+    ("known", "flags", "said"),
+    [
+        (True, {"dry_run": True}, "schedule house-retraining, 0 6 * * 1 (UTC): would be removed"),
+        (False, {"dry_run": True}, "schedule house-retraining: there is none"),
+        (True, {"status": True}, "(UTC): it has started no pipeline yet"),
+        (False, {"status": True}, "schedule house-retraining: there is none"),
+    ],
+)
+def test_what_is_only_looked_at_is_not_said_to_be_done(
+    known: bool, flags: dict[str, bool], said: str
+) -> None:
+    """Of a schedule that is there, or not, and has not run yet."""
+    found = Schedule("house-retraining", "0 6 * * 1", True) if known else None
+    args = SimpleNamespace(dry_run=flags.get("dry_run", False))
+    context: Any = SimpleNamespace(args=args, settings=SimpleNamespace(experiment="house"))
+    schedules: Any = SimpleNamespace(schedule=lambda name: found, last_of=lambda name: None)
+    look = show if flags.get("status") else unschedule
+    [line] = look(context, schedules).words()
+    assert line.endswith(said)
+    assert look(context, schedules).record()["changed"] == (known and look is unschedule)
 
 
 def test_this_machine_has_no_schedules(steps: Project) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from amlkit.records import Run
     from amlkit.settings import Settings
 
+NO_SCHEDULE = "there is none"
 _FIELD = re.compile(r"[\dA-Za-z*,/-]+")
 
 
@@ -69,15 +70,15 @@ class Scheduled:
     schedule: Schedule | None
     changed: bool
     name: str
+    state: str
+    """In words: `made`, `unchanged`, `would be removed`, …"""
     dry_run: bool = False
     failure: str = ""
 
     def words(self) -> Sequence[str]:
         """Lines for a person."""
-        if self.schedule is None:
-            return (f"schedule {self.name}: {'removed' if self.changed else 'there is none'}",)
-        state = ("would be sent" if self.dry_run else "sent") if self.changed else "unchanged"
-        return (f"{_scheduled_words(self.schedule)}: {state}",)
+        found = self.schedule
+        return (f"{_scheduled_words(found) if found else f'schedule {self.name}'}: {self.state}",)
 
     def record(self) -> dict[str, Any]:
         """The JSON object."""
@@ -125,7 +126,7 @@ def arguments() -> cli.Parser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", metavar="RUN_ID", help="wait for a pipeline that was started")
     what.add_argument(
-        "--schedule", metavar="CRON", help="run it again and again, such as '0 6 * * 1' (UTC)"
+        "--schedule", metavar="CRON", help='run it again and again, such as "0 6 * * 1" (UTC)'
     )
     what.add_argument("--unschedule", action="store_true", help="end the schedule")
     what.add_argument("--status", action="store_true", help="show the schedule and its last run")
@@ -240,7 +241,7 @@ def checked(cron: str) -> str:
     if len(fields) != 5 or not all(map(_FIELD.fullmatch, fields)):
         raise cli.ArgumentError(
             f"--schedule {cron!r}: five fields are needed, minute hour day month weekday, such as "
-            "'0 6 * * 1': Mondays at 6:00 UTC"
+            '"0 6 * * 1": Mondays at 6:00 UTC'
         )
     if fields[2:4] != ["*", "*"]:
         raise cli.ArgumentError(
@@ -261,18 +262,23 @@ def schedule(context: cli.Context, pipelines: Pipelines, cron: str) -> Scheduled
     made = chain(context, pipelines, cron=cron)
     wanted = identity([cron, made.job.identity])
     if known and known.enabled and known.identity == wanted:
-        return Scheduled(known, changed=False, name=name)
+        return Scheduled(known, False, name, "unchanged")
+    state = "changed" if known else "made"
     if context.args.dry_run:
-        return Scheduled(Schedule(name, cron, True, wanted), changed=True, name=name, dry_run=True)
-    return Scheduled(pipelines.put_schedule(name, cron, wanted, made), changed=True, name=name)
+        would = Schedule(name, cron, True, wanted)
+        return Scheduled(would, True, name, f"would be {state}", dry_run=True)
+    return Scheduled(pipelines.put_schedule(name, cron, wanted, made), True, name, state)
 
 
 def unschedule(context: cli.Context, pipelines: Pipelines) -> Scheduled:
     """Ends the schedule; with --dry-run it is only shown."""
     name = schedule_name(context.settings)
     if context.args.dry_run:
-        return Scheduled(pipelines.schedule(name), changed=True, name=name, dry_run=True)
-    return Scheduled(None, changed=pipelines.remove_schedule(name), name=name)
+        found = pipelines.schedule(name)
+        state = "would be removed" if found else NO_SCHEDULE
+        return Scheduled(found, found is not None, name, state, dry_run=True)
+    removed = pipelines.remove_schedule(name)
+    return Scheduled(None, removed, name, "removed" if removed else NO_SCHEDULE)
 
 
 def show(context: cli.Context, pipelines: Pipelines) -> cli.Result:
@@ -281,7 +287,9 @@ def show(context: cli.Context, pipelines: Pipelines) -> cli.Result:
     found = pipelines.schedule(name)
     last = pipelines.last_of(name) if found else None
     if last is None:
-        return Scheduled(found, changed=False, name=name)
+        return Scheduled(
+            found, False, name, "it has started no pipeline yet" if found else NO_SCHEDULE
+        )
     steps = pipelines.steps(last.id)
     told = verdict(context, steps) if last.status == "Completed" else {}
     reason = f"its last pipeline {last.id}: {last.status}"
