@@ -62,6 +62,8 @@ def test_a_failed_step_is_named_with_the_owners_exception(steps: Project) -> Non
     assert answer.code == 1
     assert "step train: " in answer.json["error"] and "told to fail" in answer.json["error"]
     assert list(answer.json["steps"]) == STEPS[:2]
+    log = Path(answer.json["error"].rpartition("; log: ")[2])
+    assert answer.json["steps"]["train"]["run_id"] in log.parts and log.is_file()
 
 
 def test_the_steps_make_the_model_of_one_job(project: Project) -> None:

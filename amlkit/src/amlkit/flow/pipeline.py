@@ -188,11 +188,13 @@ def conclude(
     steps = pipelines.steps(started.id)
     if started.status != "Completed":
         bad = [name for name, one in steps.items() if one.status not in ("Completed", "Running")]
-        reason = f"the pipeline {started.status.lower()}"
+        reason, where = f"the pipeline {started.status.lower()}", started.url
         if bad:
-            why = why_it_ended(context.workspace, context.settings, steps[bad[0]])
+            last = steps[bad[0]]
+            why = why_it_ended(context.workspace, context.settings, last)
             reason = f"step {bad[0]}: {why.replace('the run', 'it', 1)}"
-        failure = f"pipeline {started.id}: {reason}; {started.url}"
+            where = last.log or where
+        failure = f"pipeline {started.id}: {reason}; log: {where}"
         return Piped(started, steps, reason=reason, failure=failure)
     told = verdict(context, steps)
     told |= {"created": False} if again and told else {}
