@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from amlkit.azure.check import Redactor
 from amlkit.azure.errors import explain, is_passing, status_of
+from amlkit.azure.jobs import seconds_between
 from amlkit.content import files_identity, snapshot
 from amlkit.lockfile import pins
 from amlkit.records import WorkError
@@ -191,3 +193,18 @@ def test_what_may_pass_is_asked_again() -> None:
     assert not any(is_passing(Answered("x", status)) for status in (400, 403, 404, 409))
     assert not is_passing(OSError(28, "No space left on device"))
     assert status_of(RuntimeError("Response Code: 503")) == 503
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "seconds"),
+    [
+        ("2026-03-01 12:00:00", "2026-03-01 12:01:30", 90.0),
+        ("2026-03-01T12:00:00.5000000Z", "2026-03-01T14:01:30.5+02:00", 90.0),
+        (datetime(2026, 3, 1, 12), datetime(2026, 3, 1, 12, 1, 30, tzinfo=UTC), 90.0),
+        ("2026-03-01 12:00:00", None, None),
+    ],
+)
+def test_how_long_a_run_took_is_told_by_times_however_written(
+    began: object, ended: object, seconds: float | None
+) -> None:
+    assert seconds_between(began, ended) == seconds
