@@ -126,10 +126,10 @@ def test_without_an_identity_nothing_is_sent(
 ) -> None:
     """Neither serverless compute nor that cluster has one."""
     mark = standin.journal.mark()
-    for place in ("", "cpu-cluster"):
+    for place, lacks in (("", "no user-assigned"), ("cpu-cluster", "cpu-cluster has no")):
         flags = ("--force", f"--set=azure.compute.name={json.dumps(place)}")
         answer = piped.drive("pipeline", *flags)
-        assert answer.code == 2 and "no managed identity" in answer.record["error"], answer.said
+        assert answer.code == 2 and f"{lacks} managed identity" in answer.record["error"]
     assert not standin.journal.find(method="PUT", path_regex="/jobs/", since=mark)
 
 

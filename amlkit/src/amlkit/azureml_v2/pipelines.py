@@ -178,10 +178,14 @@ class AzurePipelines:
         # Other computes than clusters say nothing of it.
         if "user" in kind or (target and (kind != "none" or found.type != "amlcompute")):
             return
-        what = f"the compute target {target}" if target else "serverless compute in this workspace"
+        what = (
+            f"the compute target {target} has no managed identity"
+            if target
+            else "for serverless compute the workspace has no user-assigned managed identity"
+        )
         raise SettingsError(
-            f"{settings.origin('azure.compute.identity')}: {what} has no managed identity that "
-            "the pipeline's steps could ask the workspace as; README.md says how it gets one"
+            f"{settings.origin('azure.compute.identity')}: {what} that the pipeline's steps could "
+            'act as; README.md, "The training as a pipeline", says how it gets one'
         )
 
     def _made(self, chain: Chain, code: str, training: str, client: str, target: str) -> Any:
