@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from amlkit.cli import ArgumentError
+from amlkit.flow.chain import TRAVELS, travelling
 from amlkit.flow.pipeline import checked, show, unschedule
 from amlkit.pipelines import Schedule
-from conftest import PACKAGE, TEMPLATE, Answer, Project, write_drivers
+from amlkit.records import DataAsset
+from amlkit.settings import load_settings
+from conftest import PACKAGE, SAMPLE, TEMPLATE, Answer, Project, write_drivers
 
 pytestmark = pytest.mark.slow  # steps are processes
 
@@ -91,6 +94,17 @@ def test_the_steps_make_the_model_of_one_job(project: Project) -> None:
 
     again = pipe(project, *flags, env="").json
     assert again["run_id"] == answer.json["run_id"] and not again["created"]
+
+
+def test_settings_travel_as_they_are(tmp_path: Path) -> None:
+    """Numbers and texts that YAML and JSON write differently among them."""
+    odd = {"gate.tolerance": 1e-05, "data.target": "\U00020bb7 yes", "experiment": "0x1f"}
+    told = [(key, value, "--set") for key, value in odd.items()]
+    settings = load_settings(SAMPLE, overrides=told, environ={})
+    data = DataAsset(settings.data.name, "v", settings.data.target, 3, "")
+    (tmp_path / "config.yml").write_text(travelling(settings, data), encoding="utf-8")
+    there = load_settings(tmp_path, environ={})
+    assert all(getattr(there, name) == getattr(settings, name) for name in TRAVELS)
 
 
 @pytest.mark.parametrize("cron", ["0 6 * *", "0 6 1 * *", "0 6 * 2 1", "0 6 * * ;", "daily"])

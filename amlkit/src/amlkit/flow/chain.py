@@ -55,7 +55,7 @@ def chain(context: cli.Context, pipelines: Pipelines, *, cron: str = "") -> Chai
     }
     if cron:
         plan["tags"] = {k: v for k, v in plan["tags"].items() if k not in _MOMENT}
-    files = {"config.yml": json.dumps(travelling(settings, data)), "pipeline.json": _text(plan)}
+    files = {"config.yml": travelling(settings, data), "pipeline.json": _text(plan)}
     if not args.dry_run:
         job = with_files(job, settings, files)
     made = Chain(job, context.calls.steps, f"{settings.project.package}.steps", client)
@@ -79,12 +79,15 @@ def client_environment(context: cli.Context) -> Environment:
     return look(definition)
 
 
-def travelling(settings: Settings, data: DataAsset) -> dict[str, Any]:
-    """The settings that go with the steps: no secret, no address of a workspace."""
+def travelling(settings: Settings, data: DataAsset) -> str:
+    """The `config.yml` that goes with the steps: no secret, no address of a workspace."""
+    import yaml
+
     told = {name: _plain(getattr(settings, name)) for name in TRAVELS}
     told["data"] |= {"name": data.name, "target": data.target}
     azure = {"sdk": "v2", "auth": "managed-identity", "datastore": settings.azure.datastore}
-    return {**told, "azure": azure}
+    # JSON would do but for 1e-05, and characters beyond 16 bits, which YAML reads otherwise.
+    return str(yaml.safe_dump({**told, "azure": azure}))
 
 
 def with_files(job: Job, settings: Settings, files: Mapping[str, str]) -> Job:
