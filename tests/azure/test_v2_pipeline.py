@@ -106,6 +106,14 @@ def test_the_second_call_sends_nothing(
     assert changes(standin, mark) == []
 
 
+def test_a_pipeline_is_ended(piped: AzureProject, first: dict[str, Any]) -> None:
+    begun = drive(piped, "--force", "--no-wait", accuracy=0.6).record["run_id"]
+    would = drive(piped, "--cancel", begun, "--dry-run")
+    assert would.record["run_id"] == begun and would.record["status"] != "Canceled"
+    ended = drive(piped, "--cancel", begun)
+    assert ended.code == 0 and ended.record["status"] == "Canceled", ended.said
+
+
 def test_a_refusal_is_a_result_and_a_failed_step_is_named(
     piped: AzureProject, first: dict[str, Any]
 ) -> None:

@@ -125,6 +125,7 @@ def arguments() -> cli.Parser:
     parser.add_argument("--no-wait", action="store_true", help="start it and return at once")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", metavar="RUN_ID", help="wait for a pipeline that was started")
+    what.add_argument("--cancel", metavar="RUN_ID", help="end a pipeline that was started")
     what.add_argument(
         "--schedule", metavar="CRON", help='run it again and again, such as "0 6 * * 1" (UTC)'
     )
@@ -138,20 +139,19 @@ def run(context: cli.Context) -> cli.Result:
     args, pipelines = context.args, context.workspace.pipelines
     if pipelines is None:
         raise SettingsError(f"{context.settings.origin('azure.sdk')}: pipelines come with SDK v2")
-    if args.local and (args.no_wait or args.resume is not None):
-        raise cli.ArgumentError("--no-wait, --resume: with --local the steps run while you wait")
+    known = args.resume if args.cancel is None else args.cancel
+    if args.local and (args.no_wait or known is not None):
+        raise cli.ArgumentError(
+            "--no-wait, --resume, --cancel: with --local the steps run while you wait"
+        )
     if args.status:
         return show(context, pipelines)
     if args.unschedule:
         return unschedule(context, pipelines)
     if args.schedule is not None:
         return schedule(context, pipelines, checked(args.schedule))
-    if args.resume is not None:
-        known = context.workspace.jobs.get(args.resume)
-        if not args.dry_run:
-            return conclude(context, pipelines, known)
-        context.say(f"pipeline {known.id}, {known.status}, would be waited for")
-        return WouldRun({"run_id": known.id, "status": known.status})
+    if known is not None:
+        return resume_or_cancel(context, pipelines, context.workspace.jobs.get(known))
     from amlkit.flow.chain import chain
 
     made = chain(context, pipelines)
@@ -167,6 +167,19 @@ def run(context: cli.Context) -> cli.Result:
     else:
         context.say(f"pipeline {started.id} in experiment {started.experiment}: {started.url}")
     return conclude(context, pipelines, started, again=found is not None)
+
+
+def resume_or_cancel(context: cli.Context, pipelines: Pipelines, known: Run) -> cli.Result:
+    """Waits for a pipeline that was started, or ends it."""
+    ends = context.args.cancel is not None
+    if context.args.dry_run:
+        would = "ended" if ends else "waited for"
+        context.say(f"pipeline {known.id}, {known.status}, would be {would}")
+        return WouldRun({"run_id": known.id, "status": known.status})
+    if not ends:
+        return conclude(context, pipelines, known)
+    ended = context.workspace.jobs.cancel(known.id)
+    return Piped(ended, {}, reason=f"pipeline {ended.id}: {ended.status}")
 
 
 def conclude(
