@@ -15,13 +15,13 @@ from ..account import Group
 from ..blobs import Blobs
 from ..routing import API, ARM, Answer, AzureError, Json, Request, route
 from ..world.operations import SECONDS, WAIT, Operation
-from ..world.state import STORAGE, Resource
+from ..world.state import REGISTRY, STORAGE, Resource
 from .assets import page
 
 if TYPE_CHECKING:
     from ..standin import Azure
 
-TYPE = "Microsoft.MachineLearningServices/registries"
+TYPE = REGISTRY
 #: Source: "Manage Azure Machine Learning registries", Choose a name: 2 to 32 characters.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,31}")
 _SUBSCRIPTION = "/subscriptions/{subscription}/providers/" + TYPE
@@ -126,13 +126,13 @@ class Registries:
         self.numbers[path.lower()] = number
         return self.world.add(made)
 
-    def _remove(self, registry: Resource) -> None:
-        """Take a registry away, with the group that the service made for it."""
+    def forget(self, registry: Resource) -> None:
+        """Take away what stands behind a registry: what is in it, the group made for it."""
+        self.azure.v2.registry_assets.forget(registry)
         managed = str(registry.properties["managedResourceGroup"]["resourceId"])
         for one in self.world.within(managed):
             self.azure.resources.remove(one)
         self.world.groups.pop(managed.rsplit("/", 1)[-1].lower(), None)
-        self.azure.resources.remove(registry)
 
     def _body(self, registry: Resource) -> Json:
         number = self.numbers[registry.id.lower()]
@@ -198,7 +198,7 @@ class Registries:
             if error.code == "ResourceNotFound":
                 return Answer(204)
             raise
-        self._remove(found)
+        self.azure.resources.remove(found)
         return self._begun(request, self.azure.operations.begin(), found.location)
 
     def _open(self, request: Request, verb: str) -> Resource:

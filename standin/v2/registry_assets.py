@@ -56,6 +56,11 @@ class RegistryAssets:
         self.models: dict[tuple[str, str], dict[str, Entry]] = {}
         self._operations: dict[str, Begun] = {}
 
+    def forget(self, registry: Resource) -> None:
+        """Take away all that is in a registry."""
+        for key in [one for one in self.models if one[0] == registry.id.lower()]:
+            del self.models[key]
+
     def _open(self, request: Request, registry: str, verb: str) -> Resource:
         """The registry of a request, if the caller may do that with its assets. 403, 404."""
         registries = self.azure.v2.registries
@@ -147,7 +152,7 @@ class RegistryAssets:
         found = self._open(request, registry, "read")
         there = [
             one
-            for one in self._versions(found, name).values()
+            for one in list(self._versions(found, name).values())
             if one.created <= time.time() and viewed(request, one.properties)
         ]
         there.sort(key=lambda entry: entry.created, reverse=True)

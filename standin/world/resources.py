@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..routing import ARM, Answer, AzureError, Json, Request, route
-from .state import STORAGE, VAULT, WORKSPACE, Resource
+from .state import REGISTRY, STORAGE, VAULT, WORKSPACE, Resource
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -122,6 +122,8 @@ class Resources:
             self.azure.workspaces.forget(resource)
         if kind == STORAGE.lower():
             self.azure.storage_accounts.shut(resource)
+        if kind == REGISTRY.lower():
+            self.azure.v2.registries.forget(resource)
         self.world.remove(resource, softly=softly)
 
     @route("GET", ARM, _BELOW)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 WORKSPACE = "Microsoft.MachineLearningServices/workspaces"
 STORAGE = "Microsoft.Storage/storageAccounts"
+REGISTRY = "Microsoft.MachineLearningServices/registries"
 VAULT = "Microsoft.KeyVault/vaults"
 
 # What a new subscription has: the rest is registered on request.

@@ -11,6 +11,7 @@ from standin import StandIn, curated
 from standin.account import Principal
 from standin.routing import AzureError
 from standin.v2 import command, dockerfile
+from standin.v2.assets import Entry
 from standin.v2.bindings import Bound
 from standin.v2.kinds import KINDS
 from standin.v2.locations import locate
@@ -274,6 +275,18 @@ def test_a_registrys_model_is_not_the_workspaces_of_its_name(standin: StandIn) -
         with pytest.raises(AzureError) as refused:
             plane.assets.find(f"azureml://registries/none/{asset}/versions/1", plural)
         assert refused.value.status == status
+
+
+def test_what_is_in_a_registry_goes_with_it(standin: StandIn) -> None:
+    """With its storage, whatever deletes it: another of the name is empty."""
+    plane, world = standin.azure.v2, standin.azure.world
+    groups, resources = set(world.groups), set(world.resources)
+    registry = plane.registries.add("twice")
+    key = registry.id.lower(), "m"
+    plane.registry_assets.models[key] = {"1": Entry("1", {}, None)}
+    standin.azure.resources.remove(registry)
+    assert key not in plane.registry_assets.models
+    assert (set(world.groups), set(world.resources)) == (groups, resources)
 
 
 def test_a_reader_gets_no_key(standin: StandIn) -> None:
