@@ -66,9 +66,6 @@ class SharedAssets:
             for model in list(self.azure.models.models.values()):
                 seen[model["name"], str(model["version"])] = self._of_model(model)
         else:
-            for name in curated.PACKAGES:
-                properties: Json = {"image": curated.image(name), "environmentType": "Curated"}
-                seen[f"AzureML-{name}", curated.VERSION] = (properties, 1.0)
             for versions in list(self.azure.environments.versions.values()):
                 for one in versions:
                     seen[one.name, one.version] = _of_environment(one)
@@ -220,6 +217,8 @@ def _of_environment(one: Version) -> tuple[Json, float]:
     """v1's definition as v2 shows it."""
     docker, python = one.content.get("docker") or {}, one.content.get("python") or {}
     properties: Json = {"image": docker.get("baseImage")}
+    if one.name.startswith(curated.PREFIX):
+        properties["environmentType"] = "Curated"
     if python.get("condaDependencies") and not python.get("userManagedDependencies"):
         properties["condaFile"] = json.dumps(python["condaDependencies"], indent=2)
     return {k: v for k, v in properties.items() if v}, one.created

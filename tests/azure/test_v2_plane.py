@@ -370,6 +370,13 @@ def test_a_curated_environment_is_known(environment: str, name: str | None) -> N
         assert "scikit-learn~=1.5.0" in curated.images()[curated.image(name)]
 
 
+def test_a_curated_environment_says_so(standin: StandIn) -> None:
+    """To either SDK it is the same, and not the user's."""
+    _, found = standin.azure.v2.assets.find("azureml:AzureML-sklearn-1.5:1", "environments")
+    assert found.properties["environmentType"] == "Curated"
+    assert found.properties["image"].endswith("/curated/sklearn-1.5")
+
+
 def test_what_lies_outside_is_refused(standin: StandIn, tmp_path: Path) -> None:
     """Until a test puts it there: no address outside is ever asked for."""
     url = "https://azuremlexamples.blob.core.windows.net/datasets/iris.csv"
