@@ -2,7 +2,8 @@
 
 The section `outputData` of a run definition is that of `azureml/core/runconfig.py`, placeholders
 and variables those of `azureml/data/constants.py` and `OutputDatasets` in `azureml/core/run.py`.
-Where no destination is given it is the documented one of `OutputFileDatasetConfig`.
+Where no destination is given it is the documented one of `OutputFileDatasetConfig`. What is sent,
+and when an upload is refused, is as in `azureml/data/context_managers.py`, a job's own part.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Output:
         return {
             name: path
             for name, path in found.items()
-            if any(fnmatch.fnmatch(name, pattern) for pattern in wanted)
+            if any(fnmatch.fnmatch(path.absolute().as_posix(), pattern) for pattern in wanted)
         }
 
 
@@ -113,16 +114,17 @@ def prepare(azure: Azure, definition: Json, run_id: str, folder: Path) -> Output
 def hand_over(azure: Azure, outputs: Outputs) -> list[Json]:
     """Sends what the job wrote, and registers it where asked; the lineage of the run.
 
-    AzureError 409 for an upload to where files lie, unless it may overwrite them.
+    AzureError 409 for an upload of a file that lies there already, unless it may overwrite.
     """
     lineage = []
     for one in outputs.all:
         container = azure.datastores.container_of(one.store)
-        kept = one.mode == "upload" and not one.overwrite and one.files
-        if kept and any(azure.blobs.list(container, f"{one.place}/")):
-            raise AzureError(409, "UserError", f"Output path already exist: {one.place}")
-        for name, path in one.files.items():
-            azure.blobs.put(container, f"{one.place}/{name}", path.read_bytes())
+        sent = {f"{one.place}/{name}": path for name, path in one.files.items()}
+        if one.mode == "upload" and not one.overwrite:
+            for blob in sorted(sent.keys() & set(azure.blobs.list(container, f"{one.place}/"))):
+                raise AzureError(409, "UserError", f"Output path already exist: {blob}")
+        for blob, path in sent.items():
+            azure.blobs.put(container, blob, path.read_bytes())
         saved = azure.datasets.of_place(one.store, one.place)
         identifier: Json = {"savedId": saved, "registeredId": None, "registeredVersion": None}
         if one.registration.get("name"):
