@@ -12,6 +12,7 @@ import email
 import io
 import json
 import secrets
+import shlex
 import threading
 import zipfile
 from pathlib import Path
@@ -88,7 +89,7 @@ class LocalJobs:
         job = self.jobs[run.id] = LocalJob(self.azure, run)
         self.azure.jobs.start(run, job)
         told = {"address": f"http://standin.invalid/localruns/{run.id}", "key": job.key}
-        invocation = INVOCATION.format(interpreter=json.dumps(_interpreter(definition)))
+        invocation = INVOCATION.format(interpreter=shlex.quote(_interpreter(definition)))
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("azureml-setup/Invocation.sh", invocation)

@@ -461,6 +461,8 @@ def test_a_run_on_the_clients_own_machine(client: Client, textbook: dict[str, An
         os.environ["OF_THE_CLIENT"] = "its own"
         env = Environment("managed")
         env.python.user_managed_dependencies = True
+        env.python.interpreter_path = os.path.abspath("pythön of $mine")
+        os.symlink(sys.executable, env.python.interpreter_path)
         told = "import os, sys; print(os.environ['OF_THE_CLIENT'], os.getcwd(), sys.argv[1:])"
         run = local(told + "; open('outputs/model.txt', 'w').write('weights')", env)
         ended = wait(run)
