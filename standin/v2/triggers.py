@@ -119,6 +119,7 @@ def _fields(expression: str) -> list[set[int]]:
     if len(parts) != len(_RANGES):
         raise wrong
     made = []
+    parts[-1] = re.sub(r"[A-Za-z]{3,}", _number, parts[-1])
     for part, (low, high) in zip(parts, _RANGES, strict=True):
         allowed: set[int] = set()
         for piece in part.split(","):
@@ -132,3 +133,9 @@ def _fields(expression: str) -> list[set[int]]:
             allowed.update(range(first, last + 1, int(found[3] or 1)))
         made.append(allowed)
     return made
+
+
+def _number(name: re.Match[str]) -> str:
+    """The number of a day of the week by its name, which may be cut short; Sunday is 0."""
+    found = [place for place, day in enumerate(_DAYS, 1) if day.startswith(name[0].lower())]
+    return str(found[0] % 7) if found else name[0]

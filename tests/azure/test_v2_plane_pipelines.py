@@ -278,6 +278,7 @@ def _at(text: str) -> datetime.datetime:
         ({"expression": "0 9 1 * 1"}, "2030-01-07T09:00", "2030-01-08T09:00"),
         ({"expression": "0 9 1 2 1"}, "2030-01-07T09:00", "2030-02-01T09:00"),  # no days, no months
         ({"expression": "30 8 * * 0"}, "2030-01-06T08:30", "2030-01-07T08:30"),
+        ({"expression": "30 8 * * Sun,tuesday"}, "2030-01-06T08:30", "2030-01-07T08:30"),
         (
             {"expression": "0 8 * * *", "timeZone": "W. Europe Standard Time"},
             "2030-07-01T06:00",
