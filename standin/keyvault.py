@@ -27,7 +27,7 @@ class Keyvault:
 
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._secrets: dict[str, Json] = {}
 
     @route("PUT", API, _BASE)
@@ -46,7 +46,8 @@ class Keyvault:
     @route("GET", API, _BASE, needs="write")
     def list(self, request: Request) -> Json:
         """The names alone."""
-        names = [{"name": one["name"]} for one in self._secrets.values()]
+        with self._lock:
+            names = [{"name": one["name"]} for one in self._secrets.values()]
         return {"value": names, "continuationToken": None}
 
     @route("GET", API, _BASE + "/{name}", needs="write")
@@ -61,11 +62,10 @@ class Keyvault:
     def get_batch(self, request: Request) -> Json:
         """Those that there are, and the names of the others."""
         names = [str(one.get("name")) for one in request.json().get("secrets") or []]
+        found = {name: self._secrets.get(name.lower()) for name in names}
         return {
-            "secrets": [
-                self._secrets[one.lower()] for one in names if one.lower() in self._secrets
-            ],
-            "notFoundSecrets": [one for one in names if one.lower() not in self._secrets],
+            "secrets": [secret for secret in found.values() if secret is not None],
+            "notFoundSecrets": [name for name, secret in found.items() if secret is None],
         }
 
     @route("DELETE", API, _BASE + "/{name}")
