@@ -25,7 +25,7 @@ _PATH = "/MSI/auth"
 
 
 class ManagedIdentities:
-    """Tokens for the jobs that are under way."""
+    """Tokens for the processes of jobs: each has a secret of its own, good until the end."""
 
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
