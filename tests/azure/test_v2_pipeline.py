@@ -94,7 +94,7 @@ def test_a_pipeline_registers_what_model_py_registers(
     alike = {"data_name", "data_version", "target", "code_version", "environment_version", "task"}
     assert {key: tags[key] for key in alike} == {key: other_tags[key] for key in alike}
     assert run == tags["run_id"] == first["steps"]["evaluate"]["run_id"]
-    assert "--model-version" not in piped.done("deploy", "--dry-run").get("error", "")
+    assert piped.done("deploy", "--dry-run")["model"] == by_model["model"]
 
 
 def test_the_second_call_sends_nothing(
