@@ -451,6 +451,9 @@ def test_a_run_on_the_clients_own_machine(client: Client, textbook: dict[str, An
     """azureml-core's default, where a script names no compute target."""
     seen = client.run(
         f"""
+        import tempfile
+        tempfile.tempdir = os.getcwd()  # the client leaves its folders there
+
         def local(source, env):
             os.makedirs("own", exist_ok=True)
             with open("own/train.py", "w") as file:
