@@ -88,7 +88,7 @@ class Job:
         inputs = self.deliver(definition)
         self.run.inputs.extend(inputs.lineage)
         self.output_folders = job_outputs.prepare(
-            self.azure, definition, self.run.id, self.folder / "outputs"
+            self.azure, definition, self.run.id, self.folder / "outputs", self.work
         )
         log = self.folder / "std_log.txt"
         said = "".join(f"{line}\n" for line in self.swapped if is_swap(line))

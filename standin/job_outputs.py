@@ -87,8 +87,11 @@ def check(definition: Json) -> None:
             )
 
 
-def prepare(azure: Azure, definition: Json, run_id: str, folder: Path) -> Outputs:
-    """Makes the folders. AzureError 404 for a datastore that is not there."""
+def prepare(azure: Azure, definition: Json, run_id: str, folder: Path, work: Path) -> Outputs:
+    """Makes the folders: below `folder`, or where the job says, by a path from `work`.
+
+    AzureError 404 for a datastore that is not there.
+    """
     made = Outputs()
     for name, spec in (definition.get("outputData") or {}).items():
         options = spec.get("additionalOptions") or {}
@@ -100,7 +103,7 @@ def prepare(azure: Azure, definition: Json, run_id: str, folder: Path) -> Output
             mode=str(spec.get("mechanism")).lower(),
             store=location.get("datastoreName") or STORE,
             place=place.replace("{run-id}", run_id).replace("{output-name}", name).strip("/"),
-            folder=Path(options.get("pathOnCompute") or folder / name),
+            folder=work / (options.get("pathOnCompute") or folder / name),
             overwrite=bool(upload.get("overwrite")),
             patterns=tuple((upload.get("sourceGlobs") or {}).get("patterns") or ()),
             registration=_registration(spec),

@@ -514,7 +514,8 @@ def test_outputs_go_to_their_datastore(client: Client, textbook: dict[str, Any])
         kept = Output("kept", (store, "of/{{run-id}}")).register_on_complete("kept")
         csv = Output("csv", (store, "csv")).as_upload(source_globs="**/*.csv")
         txt = Output("txt", (store, "csv")).as_upload(source_globs="*.txt")  # beside, not over
-        run = submit("outputs", read("writes"), kept, csv, txt, Output("plain"), environment=env)
+        plain = Output("plain", source="given/folder")
+        run = submit("outputs", read("writes"), kept, csv, txt, plain, environment=env)
         details = wait(run)
         names = [one["outputDetails"]["outputName"] for one in details["outputDatasets"]]
         again = Output("csv", (store, "csv")).as_upload()
@@ -525,13 +526,13 @@ def test_outputs_go_to_their_datastore(client: Client, textbook: dict[str, Any])
         store.download("down", f"dataset/{{run.id}}/plain", show_progress=False)
         print(json.dumps([details["status"], sorted(names), data.version,
             sorted(os.listdir("got")), sorted(os.listdir("down/csv")),
-            os.listdir(f"down/dataset/{{run.id}}"),
+            sorted(os.listdir(f"down/dataset/{{run.id}}/plain")),
             refused["status"], refused["error"]["error"]["message"]]))
         """,
         writes=WRITES,
     )
     assert seen[:4] == ["Completed", ["csv", "kept", "plain", "txt"], 1, ["a.csv", "b.txt"]]
-    assert seen[4:6] == [["a.csv", "b.txt"], ["plain"]]
+    assert seen[4:6] == [["a.csv", "b.txt"]] * 2
     assert seen[6] == "Failed" and "csv/a.csv" in seen[7]
 
 
