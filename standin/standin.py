@@ -235,7 +235,7 @@ class StandIn:
         empty: bool = False,
     ) -> None:
         self._own = folder is None
-        self.folder = Path(folder or tempfile.mkdtemp(prefix="standin-"))
+        self.folder = Path(folder or tempfile.mkdtemp(prefix="standin-")).absolute()
         # The SDK keeps what it discovered below the home folder, and asks anew where there is none.
         (self.folder / "home").mkdir(parents=True, exist_ok=True)
         self.port = port

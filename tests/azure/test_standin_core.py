@@ -547,7 +547,8 @@ def gone(children: list[psutil.Process]) -> bool:
 def test_command(tmp_path: Path) -> None:
     """One JSON line; ends with all it started; the journal is written and holds no secret."""
     journal = tmp_path / "journal.jsonl"
-    process, details = start("--journal", str(journal), "--folder", str(tmp_path / "f"))
+    folder = os.path.relpath(tmp_path / "f", ROOT)
+    process, details = start("--journal", str(journal), "--folder", folder)
     keys = "env tenant_id service_principal_id service_principal_password subscription_id "
     keys += "resource_group workspace_name compute_target location"
     assert set(details) == set(keys.split())
@@ -556,7 +557,9 @@ def test_command(tmp_path: Path) -> None:
         f"grant_type=client_credentials&client_id={details['service_principal_id']}&client_secret="
         f"{details['service_principal_password']}&scope=https://management.azure.com/.default"
     )
-    curl = ["curl", "-sS", "--proxy", proxy, "--cacert", details["env"]["CURL_CA_BUNDLE"]]
+    bundle = details["env"]["CURL_CA_BUNDLE"]
+    assert Path(bundle).is_absolute(), "clients and jobs work in other folders"
+    curl = ["curl", "-sS", "--proxy", proxy, "--cacert", bundle]
     login = f"https://login.microsoftonline.com/{details['tenant_id']}/oauth2/v2.0/token"
     done = subprocess.run([*curl, login, "-d", form], capture_output=True, text=True, check=True)
     assert "access_token" in json.loads(done.stdout)
