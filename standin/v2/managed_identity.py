@@ -45,12 +45,17 @@ class ManagedIdentities:
             ids["principalId"], Principal(ids["principalId"], ids["clientId"], "managed identity")
         )
         secret = secrets.token_urlsafe(16)
-        self._secrets[secret] = who
+        # One address gives the tokens of all workspaces' jobs: the first one's.
+        (self.azure.first or self.azure).v2.identities.keep(secret, who)
         return {
             "MSI_ENDPOINT": f"http://169.254.169.254{_PATH}",
             "MSI_SECRET": secret,
             "DEFAULT_IDENTITY_CLIENT_ID": who.client_id,
         }
+
+    def keep(self, secret: str, who: Principal) -> None:
+        """Whose tokens a secret gets."""
+        self._secrets[secret] = who
 
     @route("GET", IMDS, _PATH, auth=False)
     def token(self, request: Request) -> Answer:

@@ -9,7 +9,7 @@ import pytest
 
 from standin import StandIn, curated
 from standin.account import Principal
-from standin.routing import AzureError
+from standin.routing import AzureError, Request
 from standin.v2 import command, dockerfile
 from standin.v2.assets import Entry
 from standin.v2.bindings import Bound
@@ -200,6 +200,16 @@ def test_each_workspace_has_its_own(v2: ClientV2, standin: StandIn) -> None:
     here, there = v2.run(script), v2.run(script, **other)
     assert (here[0], there[0]) == (standin.account.workspace_name, "plane-other-ws")
     assert here[1] == there[1] == "1" and here[2] != there[2]
+
+    # A job of the second asks for tokens at the address that the first one's do.
+    second = standin.azure.neighbours[-1]
+    second.computes.add("acting")
+    if cluster := second.computes.find("acting"):
+        cluster.identity = {"userAssignedIdentities": {"/acting": {}}}
+    given = {"computeId": "acting", "identity": {"identityType": "Managed"}}
+    secret = second.v2.identities.variables(given)["MSI_SECRET"]
+    asked = Request("GET", "169.254.169.254", "/MSI/auth", {"resource": "x"}, {"secret": secret})
+    assert standin.azure.v2.identities.token(asked).status == 200
 
 
 REGISTRY = """
