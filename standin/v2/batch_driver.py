@@ -39,6 +39,8 @@ def work(script: str, pipe: Any) -> None:
     while (batch := pipe.recv()) is not None:
         try:
             pipe.send(("scored", lines_of(module.run(batch))))
+        except getattr(module, "ENDS_THE_JOB", ()) as error:
+            pipe.send(("ended", str(error)))
         except BaseException:
             pipe.send(("failed", traceback.format_exc()))
     getattr(module, "shutdown", lambda: None)()
@@ -85,7 +87,7 @@ class Worker:
         raise Lost(f"run() took longer than {seconds:g} seconds")
 
     def score(self, batch: list[str]) -> tuple[list[str], int]:
-        """What `run()` made of a batch. RuntimeError with what it raised, Lost."""
+        """What `run()` made of a batch. RuntimeError with what it raised, SystemExit, Lost."""
         if self.process is None:
             self.start()
         try:
@@ -97,6 +99,8 @@ class Worker:
             raise
         if kind == "failed":
             raise RuntimeError(value)
+        if kind == "ended":
+            raise SystemExit(value)
         lines, count = value
         return lines, count
 
@@ -151,10 +155,12 @@ class Scoring:
                 self.error = f"The number of failed items, {self.failed}, is above {most}."
 
 
-def files_below(path: str) -> list[str]:
-    """A file, or all files of a folder, sorted."""
+def files_below(path: str, below: bool = True) -> list[str]:
+    """A file, or all files of a folder, sorted; those of its folders, too, unless not `below`."""
     if os.path.isfile(path):
         return [path]
+    if not below:
+        return sorted(entry.path for entry in os.scandir(path) if entry.is_file())
     found = [os.path.join(top, name) for top, _, names in os.walk(path) for name in names]
     return sorted(found)
 
@@ -163,7 +169,7 @@ def main(settings_file: str) -> None:
     """Scores everything; ends with an error where the script, or too many items, failed."""
     with open(settings_file, encoding="utf-8") as stream:
         settings = json.load(stream)
-    files, size = files_below(settings["input"]), settings["mini_batch_size"]
+    files, size = files_below(settings["input"], settings["below"]), settings["mini_batch_size"]
     scoring = Scoring(settings)
     for start in range(0, len(files), size):
         scoring.batches.put(files[start : start + size])

@@ -1,8 +1,8 @@
 """Batch endpoints and their deployments: created, changed, deleted; the default deployment.
 
 Shapes: BatchEndpoint, BatchDeployment (machineLearningServices 2023-10-01), and the recordings of
-azure-sdk-for-python, `batch_services`. Deployments of a model with a scoring script are played;
-MLflow models without one and pipeline components are not.
+azure-sdk-for-python, `batch_services`. Played are deployments of a model with a scoring script,
+and models of MLflow without one; pipeline components are not.
 """
 
 from __future__ import annotations

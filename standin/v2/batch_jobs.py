@@ -18,14 +18,14 @@ from ..account import Principal
 from ..job_inputs import Inputs
 from ..routing import API, INFERENCE, Answer, AzureError, Json, Request, route
 from ..runs import Run
-from . import command
+from . import command, mlflow_models
 from .assets import TYPE, page
 from .batch_endpoints import Deployment, Endpoint
 from .bindings import asset_uri
 from .command import CommandRun
 from .locations import locate
 from .online_containers import place_model
-from .online_rules import not_played, seconds
+from .online_rules import not_played, seconds, without_script
 from .router import HEADER, may_score
 from .system import system_data
 
@@ -37,6 +37,7 @@ DRIVER = Path(__file__).with_name("batch_driver.py")
 #: What a request may say otherwise than the deployment.
 OVERRIDES = ("errorThreshold", "miniBatchSize", "outputFileName", "retrySettings", "loggingLevel")
 DATA = ("UriFile", "UriFolder")
+IMAGES = (".png", ".jpg", ".jpeg", ".tiff", ".bmp", ".gif")
 
 
 class BatchRun(CommandRun):
@@ -66,6 +67,9 @@ class BatchRun(CommandRun):
         work = self.folder / "wd"
         (work / "driver").mkdir()
         shutil.copy(DRIVER, work / "driver" / DRIVER.name)
+        if self.settings["no_script"]:
+            shutil.copy(mlflow_models.BATCH, work / "driver" / mlflow_models.BATCH.name)
+            bound.environment |= mlflow_models.variables(self.azure, self.settings["model"])
         (work / "driver" / "settings.json").write_text(json.dumps(told), encoding="utf-8")
         return bound
 
@@ -113,6 +117,8 @@ class BatchJobs:
         named = {"outputFileName": file} if file else {}
         settings = _settings(deployment.properties, given | named)
         source = _input(self.azure, given)
+        if settings["no_script"]:
+            check_files(self.azure, source)
         jobs = self.azure.v2.jobs
         name = f"batchjob-{uuid.uuid4()}"
         experiment = (given.get("properties") or {}).get("experimentName") or endpoint.name
@@ -137,6 +143,9 @@ class BatchJobs:
         above = {**said, "jobType": "Pipeline", "tags": tags, "properties": properties}
         above |= {"settings": {}, "inputs": {}, "outputs": {}, "jobs": {}}
         child = self._child(deployment, source, said, place)
+        if settings["no_script"]:
+            made = mlflow_models.registered(self.azure, settings["model"], who)
+            child["environmentId"] = made
         command.check(self.azure, child)
         parent = jobs.record(name, above, who)
         parent.run.more["runType"] = "azureml.PipelineRun"
@@ -150,13 +159,13 @@ class BatchJobs:
 
     def _child(self, deployment: Deployment, source: Json, said: Json, place: str) -> Json:
         """The job that scores, as a command."""
-        told, code = deployment.properties, deployment.properties["codeConfiguration"]
+        told, code = deployment.properties, deployment.properties["codeConfiguration"] or {}
         return {
             "experimentName": said["experimentName"],
             "displayName": "batchscoring",
             "jobType": "Command",
             "command": "python -u driver/batch_driver.py driver/settings.json",
-            "codeId": code["codeId"],
+            "codeId": code.get("codeId"),
             "environmentId": told["environmentId"],
             "environmentVariables": told["environmentVariables"],
             "computeId": told["compute"],
@@ -229,12 +238,15 @@ def _settings(told: Json, given: Json) -> Json:
     """What the driver is told: the deployment's settings, with those of the request over them."""
     now = told | {key: given[key] for key in OVERRIDES if given.get(key) is not None}
     count = (given.get("compute") or {}).get("instanceCount") or told["resources"]["instanceCount"]
-    model = told.get("model") or {}
+    model, alone = told.get("model") or {}, without_script(told)
+    own = f"driver/{mlflow_models.BATCH.name}"
     return {
         "model": model.get("assetId"),
+        "no_script": alone,
         "nodes": int(count),
         "driver": {
-            "script": told["codeConfiguration"]["scoringScript"],
+            "script": own if alone else told["codeConfiguration"]["scoringScript"],
+            "below": not alone,  # folders in folders are not scored without a script
             "mini_batch_size": int(now["miniBatchSize"]),
             "error_threshold": int(now["errorThreshold"]),
             "retries": int(now["retrySettings"].get("maxRetries") or 0),
@@ -273,6 +285,13 @@ def _input(azure: Azure, given: Json) -> Json:
     if not any(locate(azure, uri).names()):
         raise AzureError(400, "UserError", f"No data was found at {one.get('uri')}.")
     return {"jobInputType": "uri_file" if kind == "UriFile" else "uri_folder", "uri": uri}
+
+
+def check_files(azure: Azure, source: Json) -> None:
+    """AzureError 501 for images, which Azure hands to a model of MLflow as arrays."""
+    names = locate(azure, str(source["uri"])).names()
+    if found := [name for name in names if name.lower().endswith(IMAGES)]:
+        raise not_played(f"images for a model of MLflow without a scoring script: {found[0]}")
 
 
 def _place(given: Json) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..routing import AzureError, Json
+from . import mlflow_models
 from .command import environment
-from .online_rules import invalid, not_played, seconds
+from .online_rules import invalid, not_played, seconds, without_script
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -64,19 +65,24 @@ def kept(given: Json) -> Json:
 def check_deployment(azure: Azure, given: Json) -> None:
     """AzureError 400 for what is refused, 501 for what is not played."""
     code: Json = given.get("codeConfiguration") or {}
-    if not code.get("scoringScript"):
-        raise not_played("a batch deployment without a scoring script")
+    if without_script(given) and (given.get("environmentId") or not given.get("model")):
+        raise not_played("a batch deployment of no scoring script, but for a model alone")
     model: Json = given.get("model") or {}
     if model and model.get("referenceType") != "Id":
         raise not_played(f"models by the reference type {model.get('referenceType')}")
     if str(model.get("assetId")).startswith("azureml://registries/"):
         raise not_played("a registry's model behind a batch endpoint, which Azure does not take")
     try:
-        environment(azure, str(given.get("environmentId") or ""))
-        azure.v2.assets.find(str(code.get("codeId") or ""), "codes")
+        if without_script(given):
+            mlflow_models.check(azure, str(model.get("assetId") or ""))
+        else:
+            environment(azure, str(given.get("environmentId") or ""))
+            azure.v2.assets.find(str(code.get("codeId") or ""), "codes")
         if model:
             azure.v2.assets.find(str(model.get("assetId") or ""), "models")
     except AzureError as error:
+        if error.status == 501:
+            raise
         raise AzureError(400, "BadRequest", error.message) from None
     for key, least in _LEAST.items():
         if not isinstance(given[key], int) or given[key] < least:

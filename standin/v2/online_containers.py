@@ -17,9 +17,11 @@ from ..images import CONTAINER, ImageFailed, key_of
 from ..inference import Container, ContainerCrashed
 from ..interpreters import is_swap
 from ..routing import AzureError, Json
+from . import mlflow_models
 from .command import environment
 from .locations import Location, locate
-from .online_rules import PROBE, seconds
+from .online_rules import PROBE, seconds, without_script
+from .shared import environment_content
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -96,7 +98,14 @@ class ServingContainer(Container):
         return python, [line for line in swapped if is_swap(line)]
 
     def _definition(self, properties: Json) -> Json:
-        return environment(self.azure, properties["environmentId"])
+        if not without_script(properties):
+            return environment(self.azure, properties["environmentId"])
+        model = str(properties["model"])
+        try:
+            made = mlflow_models.environment(self.azure, model, mlflow_models.ONLINE)
+        except AzureError as error:  # of a model whose files are none of MLflow's
+            raise DeploymentFailed(f"BadArgument: {error.message}") from None
+        return environment_content(self.azure, made)
 
     def _download(self, properties: Json) -> str:
         """Model and code, as the storage initializer brings them; what AZUREML_MODEL_DIR is."""
@@ -109,8 +118,11 @@ class ServingContainer(Container):
             name, entry = self.azure.v2.assets.find(properties["model"], "models")
             models = models / name / entry.name
             self._bring(str(entry.properties["modelUri"]), models, "model")
-        _, code = self.azure.v2.assets.find(properties["codeConfiguration"]["codeId"], "codes")
-        self._bring(str(code.properties["codeUri"]), self.root, "code")
+        if without_script(properties):
+            shutil.copy(mlflow_models.SCORE, self.root)
+        else:
+            _, code = self.azure.v2.assets.find(properties["codeConfiguration"]["codeId"], "codes")
+            self._bring(str(code.properties["codeUri"]), self.root, "code")
         self._event("Downloaded", "Models are downloaded successfully or no model need to download")
         self.done["ModelDownload"] = "Succeeded"
         return str(models)
@@ -137,18 +149,19 @@ class ServingContainer(Container):
     def _start(self, properties: Json, python: Path, model_dir: str, name: str) -> None:
         self.done["UserContainerStart"] = "InProgress"
         self._event("Created", "Created container inference-server")
-        script = properties["codeConfiguration"]["scoringScript"]
+        variables = {**(properties.get("environmentVariables") or {}), "SERVICE_NAME": name}
+        if without_script(properties):
+            script = mlflow_models.SCORE.name
+            variables |= mlflow_models.variables(self.azure, properties["model"])
+        else:
+            script = properties["codeConfiguration"]["scoringScript"]
         if not (self.root / script).is_file():
             self.log_file.write_text(f"No scoring script {script} was found in the code.\n")
             raise ContainerCrashed("no script")
         probe = PROBE | (properties.get("readinessProbe") or {})
         patience = seconds(probe["initialDelay"])
         patience += seconds(probe["period"]) * probe["failureThreshold"]
-        variables = {
-            **(properties.get("environmentVariables") or {}),
-            "AZUREML_ENTRY_SCRIPT": script,
-            "SERVICE_NAME": name,
-        }
+        variables["AZUREML_ENTRY_SCRIPT"] = script
         self.start(python, variables, model_dir, patience)
         self._event("Started", "Started container inference-server")
         self._event("ContainerReady", "Container is ready")

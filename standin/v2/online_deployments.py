@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..account import Principal
 from ..routing import ARM, Answer, AzureError, Json, Request, route
+from . import mlflow_models
 from . import online_rules as rules
 from .assets import TYPE, page
 from .command import environment
@@ -178,10 +179,13 @@ class OnlineDeployments:
 
     def _check_assets(self, given: Json) -> None:
         """AzureError 400 unless what a deployment is made of is there."""
-        assets, code = self.azure.v2.assets, given["codeConfiguration"].get("codeId")
+        assets = self.azure.v2.assets
         try:
+            if rules.without_script(given):
+                mlflow_models.check(self.azure, str(given["model"]))
+                return
             environment(self.azure, str(given.get("environmentId") or ""))
-            assets.find(str(code or ""), "codes")
+            assets.find(str(given["codeConfiguration"].get("codeId") or ""), "codes")
             if given.get("model"):
                 assets.find(str(given["model"]), "models")
         except AzureError as error:
@@ -283,7 +287,7 @@ def _kept(given: Json) -> Json:
     return {
         "description": given.get("description"),
         "properties": dict(given.get("properties") or {}),
-        "codeConfiguration": given["codeConfiguration"],
+        "codeConfiguration": given.get("codeConfiguration"),
         "environmentId": given.get("environmentId"),
         "environmentVariables": given.get("environmentVariables") or {},
         "scaleSettings": {"scaleType": "Default"},

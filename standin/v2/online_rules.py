@@ -118,13 +118,20 @@ def seconds(duration: object) -> float:
     return sum(float(n or 0) * unit for n, unit in zip(found.groups(), units, strict=True))
 
 
+def without_script(properties: Json) -> bool:
+    """Whether a deployment names no scoring script: that of a model of MLflow needs none."""
+    return not (properties.get("codeConfiguration") or {}).get("scoringScript")
+
+
 def check_deployment(properties: Json, sku: Json) -> None:
     """AzureError 400 for what the service refuses of a managed deployment, 501 for other kinds."""
     kind = properties.get("endpointComputeType")
     if kind != "Managed":
         raise not_played(f"online deployments of the kind {kind}")
-    if not (properties.get("codeConfiguration") or {}).get("scoringScript"):
-        raise not_played("a deployment without a scoring script (MLflow, a container of its own)")
+    if without_script(properties) and properties.get("environmentId"):
+        raise not_played("an environment without a scoring script (a container of its own)")
+    if without_script(properties) and not properties.get("model"):
+        raise not_played("a deployment of neither a scoring script nor a model")
     for key in ("dataCollector", "modelMountPath", "privateNetworkConnection"):
         if properties.get(key):
             raise not_played(f"'{key}' of a deployment")

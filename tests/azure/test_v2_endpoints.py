@@ -10,6 +10,7 @@ from standin import StandIn
 from standin.routing import AzureError
 from standin.v2 import online_rules as rules
 from standin.v2.router import Deck
+from tests.azure import mlflow_model
 from tests.azure.client_v2 import ClientV2
 from tests.azure.test_v2_plane import v2_python as v2_python  # a fixture
 
@@ -63,6 +64,16 @@ def deployment(name, model, code="code", count=1):
 def begin(name, *given):
     return deployments.begin_create_or_update(deployment(name, *given), skip_script_validation=True)
 
+for path, text in flow_files.items():
+    write(path, text)
+flow = ml.models.create_or_update(Model(name="flow", path="flow", type="mlflow_model"))
+
+def predict(body):
+    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "flow"}
+    answer = requests.post(address, json=body, headers=headers)
+    failed = answer.headers.get("ms-azureml-model-error-statuscode")
+    return [answer.status_code, failed or answer.json()]
+
 def share(traffic, mirror=None):
     endpoint.traffic, endpoint.mirror_traffic = traffic, mirror or {}
     return endpoints.begin_create_or_update(endpoint).result()
@@ -92,9 +103,13 @@ address, key = endpoint.scoring_uri, endpoints.get_keys(NAME).primary_key
 seen["endpoint"] = [address, endpoint.provisioning_state, endpoint.tags]
 seen["taken"] = refused(lambda: ml.batch_endpoints.begin_create_or_update(BatchEndpoint(name=NAME)))
 started = [begin("blue", models[0]), begin("green", models[1]), begin("bad", models[0], "bad")]
+started.append(deployments.begin_create_or_update(ManagedOnlineDeployment(  # no script
+    name="flow", endpoint_name=NAME, model=flow, instance_type="Standard_DS3_v2",
+    instance_count=1)))
 seen["nobody"] = ask([1]).status_code
 seen["started"] = [one.result().provisioning_state for one in started[:2]]
 seen["bad"] = refused(started[2].result)[1]
+started[3].result()
 for kind in ("inference-server", "storage-initializer"):
     seen[kind] = deployments.get_logs("bad", NAME, lines=50, container_type=kind)
 seen["states"] = {one.name: one.provisioning_state for one in deployments.list(NAME)}
@@ -136,6 +151,13 @@ endpoints.begin_regenerate_keys(NAME).result()
 seen["old key"] = [(one := ask([1])).status_code, one.text]
 key = endpoints.get_keys(NAME).primary_key
 seen["new key"] = ask([1]).text
+table = {"columns": ["b", "a"], "index": [0, 1], "data": [[2, 1.5], [3, 1]]}
+seen["flow"] = [predict(body) for body in (
+    {"input_data": table},
+    {"input_data": table, "params": {"times": 2}},
+    {"dataframe_split": table},
+    {"input_data": {**table, "columns": ["b", "c"]}},
+)]
 endpoint.auth_mode = "aad_token"
 share({"blue": 100})
 tokens = [credential.get_token(f"https://{host}/.default").token
@@ -159,7 +181,9 @@ def seen(
     """What a client sees of an endpoint from its making to its end."""
     standin.azure.v2.registries.add("online")
     client = ClientV2(standin, v2_python, tmp_path_factory.mktemp("online"))
-    found: dict[str, Any] = client.run(f"read_score = {SCORE!r}\n{SCRIPT}")
+    found: dict[str, Any] = client.run(
+        f"read_score, flow_files = {SCORE!r}, {mlflow_model.FILES!r}\n{SCRIPT}"
+    )
     return found
 
 
@@ -184,7 +208,8 @@ def test_a_script_that_fails_is_told_with_the_logs_of_both_containers(seen: dict
     assert "No module named 'nowhere'" in seen["inference-server"]
     assert "ModelDownload: Succeeded\nUserContainerStart: Failed" in seen["inference-server"]
     assert "Downloaded model azureml://" in seen["storage-initializer"]
-    assert seen["states"] == {"blue": "Succeeded", "green": "Succeeded", "bad": "Failed"}
+    made = dict.fromkeys(("blue", "green", "flow"), "Succeeded")
+    assert seen["states"] == {**made, "bad": "Failed"}
 
 
 def test_shares_that_cannot_be_are_refused(seen: dict[str, Any]) -> None:
@@ -211,7 +236,13 @@ def test_what_a_container_cannot_answer_has_the_statuses_of_azure(seen: dict[str
 def test_a_deployment_is_deleted_when_its_traffic_is_gone(seen: dict[str, Any]) -> None:
     """And the endpoint with what is left."""
     assert (seen["held"], seen["back"]) == (400, {"blue": 100})
-    assert (seen["left"], seen["gone"]) == (["bad", "blue"], [404, 404])
+    assert (seen["left"], seen["gone"]) == (["bad", "blue", "flow"], [404, 404])
+
+
+def test_a_model_of_mlflow_is_served_without_a_script(seen: dict[str, Any]) -> None:
+    """A table is read by the model's signature, whole numbers as its types; MLflow's own words for
+    a table are not those of Azure ML."""
+    assert seen["flow"] == [[200, [3.0, 3.0]], [200, [6.0, 6.0]], [424, "400"], [424, "500"]]
 
 
 def test_only_the_right_credential_scores(seen: dict[str, Any]) -> None:

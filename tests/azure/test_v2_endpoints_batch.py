@@ -13,6 +13,7 @@ import pytest
 from standin import StandIn
 from standin.v2.batch_jobs import DRIVER
 from standin.v2.batch_rules import kept
+from tests.azure import mlflow_model
 from tests.azure.client_v2 import ClientV2
 from tests.azure.test_v2_plane import v2_python as v2_python  # a fixture
 
@@ -80,14 +81,37 @@ placed = ml.batch_endpoints.invoke(
     NAME, input=rows,
     params_override=[{"output_dataset.datastore_id": f"azureml:{store.id}"},
                      {"output_dataset.path": "/placed/"}, {"output_file_name": "said.csv"}])
+for path, text in flow_files.items():
+    write(path, text)
+write("table/a.csv", "b,a\\n2,1.5\\n3,1\\n")
+write("table/deep/b.csv", "b,a\\n1,1\\n")
+write("other/c.avro", "")
+flow = ml.models.create_or_update(Model(name="flow", path="flow", type="mlflow_model"))
+seen["alone"] = begin(BatchDeployment(
+    name="flow", endpoint_name=NAME, model=flow, compute="cpu-cluster", mini_batch_size=10,
+)).result().environment
+
+def predict(folder):
+    given = Input(type="uri_folder", path=folder)
+    return ml.batch_endpoints.invoke(NAME, deployment_name="flow", input=given)
+
+flows = [predict(folder) for folder in ("table", "other")]
 seen["ended"] = [end(one) for one in (job, lost, placed)]
+seen["flows"] = [end(one) for one in flows]
+seen["said"] = []
+for one in flows:
+    (child,) = ml.jobs.list(parent_job_name=one.name)
+    ml.jobs.download(child.name, download_path=one.name, all=True)
+    seen["said"].append(open(f"{one.name}/artifacts/user_logs/std_log.txt").read())
+with open(f"{flows[0].name}/named-outputs/score/predictions.csv") as file:
+    seen["predicted"] = file.read().splitlines()
 (child,) = ml.jobs.list(parent_job_name=job.name)
 ml.jobs.download(child.name, download_path="got", output_name="score")
 seen["scored"] = sorted(open("got/named-outputs/score/predictions.csv").read().splitlines())
 ml.jobs.download(child.name, download_path="all", all=True)
 seen["log"] = open("all/artifacts/user_logs/std_log.txt").read()
 seen["listed"] = [one.name for one in ml.batch_endpoints.list_jobs(NAME)] == [
-    placed.name, lost.name, job.name]
+    one.name for one in (*flows[::-1], placed, lost, job)]
 seen["of one"] = len(ml.batch_deployments.list_jobs(name="blue", endpoint_name=NAME))
 again = ml.batch_endpoints.invoke(
     NAME, deployment_name="blue",
@@ -111,7 +135,9 @@ def seen(
     """What a client sees of a batch endpoint."""
     standin.add_compute("cpu-cluster")
     client = ClientV2(standin, v2_python, tmp_path_factory.mktemp("batch"))
-    found: dict[str, Any] = client.run(f"read_score = {SCORE!r}\n{SCRIPT}")
+    found: dict[str, Any] = client.run(
+        f"read_score, flow_files = {SCORE!r}, {mlflow_model.FILES!r}\n{SCRIPT}"
+    )
     return found
 
 
@@ -139,6 +165,17 @@ def test_failures_above_the_threshold_fail_the_job(seen: dict[str, Any]) -> None
     """A request may bear them all: words are no numbers, and nothing is left to write."""
     assert seen["ended"] == ["Completed", "Failed", "Completed"]
     assert seen["borne"] == "Completed"
+
+
+def test_a_model_of_mlflow_scores_tables_without_a_script(seen: dict[str, Any]) -> None:
+    """Row, prediction and file; not of folders in the folder."""
+    assert (seen["alone"], seen["predicted"]) == (None, ["0,3.0,a.csv", "1,3.0,a.csv"])
+
+
+def test_a_file_that_mlflow_cannot_be_given_fails_the_job(seen: dict[str, Any]) -> None:
+    """In the words that the documentation quotes, whatever number of failures is borne."""
+    assert seen["flows"] == ["Completed", "Failed"]
+    assert "c.avro'. File type 'avro' is not supported." in seen["said"][1]
 
 
 def test_an_output_is_placed_by_its_file(seen: dict[str, Any], standin: StandIn) -> None:
@@ -172,7 +209,8 @@ def test_the_driver_tells_what_went_wrong(
     (tmp_path / "score.py").write_text(script)
     (tmp_path / "row.txt").write_text("1")
     told = {
-        "script": "score.py", "input": "row.txt", "output": "out.csv", "mini_batch_size": 1,
+        "script": "score.py", "input": "row.txt", "below": True, "output": "out.csv",
+        "mini_batch_size": 1,
         "error_threshold": 0, "retries": 0, "seconds": 0.3, "processes": 1, "append_row": True,
     }  # fmt: skip
     (tmp_path / "settings.json").write_text(json.dumps(told | settings))
