@@ -6,6 +6,7 @@ Source of the defaults: the descriptions of `BatchDeploymentProperties` (machine
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from ..routing import AzureError, Json
@@ -16,6 +17,12 @@ from .online_rules import invalid, not_played, seconds, without_script
 if TYPE_CHECKING:
     from ..standin import Azure
 
+#: Azure/azure-sdk-for-python#30741: a script needs an environment, a model of MLflow or not.
+NO_ENVIRONMENT = {
+    "PropertyName": "ModelConfiguration.EnvironmentId",
+    "ErrorMessage": "'Environment Id' must not be empty.",
+    "ErrorCode": "ArgumentNullOrEmpty",
+}
 ACTIONS = ("AppendRow", "SummaryOnly")
 LEVELS = ("Info", "Warning", "Debug")
 _LEAST = {
@@ -67,6 +74,8 @@ def check_deployment(azure: Azure, given: Json) -> None:
     code: Json = given.get("codeConfiguration") or {}
     if without_script(given) and (given.get("environmentId") or not given.get("model")):
         raise not_played("a batch deployment of no scoring script, but for a model alone")
+    if not without_script(given) and not given.get("environmentId"):
+        raise AzureError(400, "BadRequest", f"Errors: {json.dumps([NO_ENVIRONMENT])}")
     model: Json = given.get("model") or {}
     if model and model.get("referenceType") != "Id":
         raise not_played(f"models by the reference type {model.get('referenceType')}")

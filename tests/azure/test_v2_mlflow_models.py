@@ -19,6 +19,7 @@ from standin.interpreters import Recipe
 from standin.routing import AzureError
 from standin.v2 import mlflow_models
 from standin.v2.batch_jobs import check_files
+from standin.v2.batch_rules import check_deployment, kept
 from standin.v2.kinds import KINDS
 from tests.azure.mlflow_model import FILES
 
@@ -78,6 +79,25 @@ def test_other_models_need_a_script(
     with pytest.raises(AzureError, match=said) as refused:
         mlflow_models.check(standin.azure, made)
         mlflow_models.environment(standin.azure, made, mlflow_models.ONLINE)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "said"),
+    [
+        ({"codeConfiguration": {"scoringScript": "score.py"}}, 400, "must not be empty"),
+        ({"environmentId": "azureml:any:1"}, 501, "for a model alone"),
+        ({"model": None}, 501, "for a model alone"),
+    ],
+    ids=["script alone", "environment alone", "nothing"],
+)
+def test_a_script_and_an_environment_go_together(
+    standin: StandIn, given: dict[str, Any], status: int, said: str
+) -> None:
+    """The refusal of a script without an environment is that of a public report."""
+    model_of = {"referenceType": "Id", "assetId": "azureml:flow:1"}
+    with pytest.raises(AzureError, match=said) as refused:
+        check_deployment(standin.azure, kept({"model": model_of, **given}))
     assert refused.value.status == status
 
 
