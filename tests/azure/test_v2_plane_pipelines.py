@@ -150,6 +150,7 @@ seen["model"] = ml.models.create_or_update(Model(name="steps", path=path)).job_n
 ml.jobs.download(pipe.name, download_path="log")
 seen["log"] = open("log/artifacts/logs/azureml/executionlogs.txt").read()
 seen["nested"] = [ended(deep).status, children(deep)]
+assert seen["nested"][0] == "Completed", seen["nested"]
 seen["nested"][1] = [one for one in seen["nested"][1] if one[0] != "again"]
 ml.jobs.download(deep.name, download_path="deep", output_name="taken")
 seen["taken"] = open("deep/named-outputs/taken/model.txt").read()
