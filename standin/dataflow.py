@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from .errors import not_played
 from .routing import AzureError
 
 if TYPE_CHECKING:
@@ -46,14 +47,14 @@ class Source:
 
 
 def sources(dataflow: str) -> list[Source]:
-    """The entries of a definition. AzureError 400 for a source that is not a datastore."""
+    """The entries of a definition. AzureError 501 for a source that is not a datastore."""
     definition = yaml.safe_load(json.loads(dataflow)["meta"]["RsDataflow"])
     found = []
     for entry in definition.get("paths") or []:
         uri = str(next(iter(entry.values())))
         match = _URI.match(uri)
         if match is None:
-            raise AzureError(400, "UserError", f"The stand-in does not play data from {uri}")
+            raise not_played(f"data from {uri}")
         found.append(Source(match["store"], match["path"].lstrip("/")))
     return found
 

@@ -22,3 +22,8 @@ class AzureError(Exception):
         self.headers = dict(headers or {})
         self.details = details or []  # of a deployment: what was wrong, one by one
         self.target = target  # what it is about, where Resource Manager says that besides
+
+
+def not_played(what: str) -> AzureError:
+    """The refusal of what Azure would do and the stand-in does not."""
+    return AzureError(501, "StandInUnhandled", f"The stand-in does not play {what}")

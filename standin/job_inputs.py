@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .routing import AzureError, Json
+from .errors import not_played
+from .routing import Json
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -38,9 +39,9 @@ class Inputs:
 
 
 def check(definition: Json) -> None:
-    """AzureError 400 for what a run definition asks and the stand-in does not do."""
+    """AzureError 501 for what a run definition asks and the stand-in does not do."""
     if definition.get("datacaches"):
-        raise AzureError(400, "UserError", "The stand-in does not play 'datacaches' of a job.")
+        raise not_played("'datacaches' of a job")
 
 
 def prepare(azure: Azure, definition: Json, folder: Path) -> Inputs:
@@ -82,7 +83,7 @@ def _reference(azure: Azure, spec: Json, folder: Path) -> str:
     start = (spec.get("pathOnDataStore") or "").strip("/")
     folder.mkdir(parents=True, exist_ok=True)
     if str(spec.get("mode")).lower() == "upload":
-        raise AzureError(400, "UserError", "The stand-in does not play data references to upload.")
+        raise not_played("data references to upload")
     container = azure.datastores.container_of(spec["dataStoreName"])
     get: Callable[[str, str], bytes | None] = azure.blobs.get
     for name in azure.blobs.list(container, start):

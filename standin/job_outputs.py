@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .errors import not_played
 from .routing import AzureError, Json
 
 if TYPE_CHECKING:
@@ -75,16 +76,14 @@ class Outputs:
 
 
 def check(definition: Json) -> None:
-    """AzureError 400 for what an output asks and the stand-in does not do."""
+    """AzureError 501 for what an output asks and the stand-in does not do."""
     for name, spec in (definition.get("outputData") or {}).items():
         mode = str(spec.get("mechanism")).lower()
         if mode not in MODES:
-            raise AzureError(400, "UserError", f"The stand-in does not play mode {mode} of {name}.")
+            raise not_played(f"mode {mode} of the output {name}")
         options = _registration(spec).get("datasetRegistrationOptions") or {}
         if options.get("additionalTransformation"):
-            raise AzureError(
-                400, "UserError", f"The stand-in does not play the transformation of {name}."
-            )
+            raise not_played(f"the transformation of the output {name}")
 
 
 def prepare(azure: Azure, definition: Json, run_id: str, folder: Path, work: Path) -> Outputs:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from .account import Account, Principal
 from .errors import AzureError as AzureError  # parts take it from here
+from .errors import not_played
 
 Json = dict[str, Any]
 
@@ -178,7 +179,7 @@ class Router:
             if values is not None:
                 return one, values
         where = f"{request.method} {request.host}{request.path}"
-        raise AzureError(501, "StandInUnhandled", f"The stand-in does not play {where}")
+        raise not_played(where)
 
     def answer(self, request: Request, found: tuple[Route, dict[str, str]]) -> Answer:
         """Call the handler found. Raises AzureError as the service would refuse."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..account import Principal
+from ..errors import not_played
 from ..job_inputs import Inputs
 from ..routing import API, INFERENCE, Answer, AzureError, Json, Request, route
 from ..runs import Run
@@ -25,7 +26,7 @@ from .bindings import asset_uri
 from .command import CommandRun
 from .locations import locate
 from .online_containers import place_model
-from .online_rules import not_played, seconds, without_script
+from .online_rules import seconds, without_script
 from .router import HEADER, may_score
 from .system import system_data
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ..errors import not_played
 from ..routing import AzureError, Json
 from . import mlflow_models
 from .command import environment
-from .online_rules import invalid, not_played, seconds, without_script
+from .online_rules import invalid, seconds, without_script
 
 if TYPE_CHECKING:
     from ..standin import Azure

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ..account import Principal
+from ..errors import not_played
 from ..routing import AzureError, Json
 from .kinds import KINDS
 from .locations import Location, locate
-from .online_rules import not_played
 
 if TYPE_CHECKING:
     from ..standin import Azure

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..account import Principal
+from ..errors import not_played
 from ..routing import ARM, Answer, AzureError, Json, Request, route
 from . import online_rules as rules
 from .assets import TYPE, page
@@ -139,9 +140,9 @@ class OnlineEndpoints:
         body = request.json()
         given: Json = body.get("properties") or {}
         if given.get("compute"):
-            raise rules.not_played("Kubernetes online endpoints")
+            raise not_played("Kubernetes online endpoints")
         if given.get("publicNetworkAccess") == "Disabled":
-            raise rules.not_played("endpoints in a private network")
+            raise not_played("endpoints in a private network")
         with self.lock:
             known = self.endpoints.get(name.lower())
             endpoint = self._new(request, name, given) if known is None else known

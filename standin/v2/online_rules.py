@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 
 from ..compute_sizes import SIZE
+from ..errors import not_played
 from ..routing import AzureError, Json
 
 NAME = re.compile(r"^(?=.{3,32}$)[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$")
@@ -48,11 +49,6 @@ def busy(name: str) -> AzureError:
     """The refusal of a change while another one goes on."""
     message = f"An operation on '{name}' is already in progress; try again when it has ended."
     return AzureError(409, "Conflict", message)
-
-
-def not_played(what: str) -> AzureError:
-    """The refusal of what Azure would do and the stand-in does not."""
-    return AzureError(501, "StandInUnhandled", f"The stand-in does not play {what}")
 
 
 def check_name(name: str, what: str) -> None:

@@ -554,7 +554,7 @@ def test_secrets_of_the_workspace_reach_a_job(client: Client, textbook: dict[str
         """
     )
     assert seen[0] == {"word": "of the vault", "two": None}
-    assert seen[1] == [{"name": "word"}, {"name": "one"}]
+    assert sorted(one["name"] for one in seen[1]) == ["one", "word"]
     assert "no_underscores" in seen[2]
     assert seen[3:] == ["Completed", {"n": 12}]
 

@@ -71,6 +71,22 @@ class Result(Protocol):
 
 
 @dataclass(frozen=True)
+class DryRun:
+    """What a call without --dry-run would do; it was said already."""
+
+    facts: Mapping[str, Any]
+    failure: str = ""
+
+    def words(self) -> Sequence[str]:
+        """Nothing more."""
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        """The JSON object."""
+        return {"dry_run": True, **self.facts}
+
+
+@dataclass(frozen=True)
 class Context:
     """What a driver's function works with."""
 

@@ -149,10 +149,10 @@ class StoredTables:
             record = dict(self.make_current(name, {**known, **record}))
         else:
             record["number"] = self.register(name, record, one=is_file(record))
-        self._write_if_allowed(name, record)
+        self.write_if_allowed(name, record)
         return self.asset(name, record)
 
-    def _write_if_allowed(self, name: str, record: Record) -> None:
+    def write_if_allowed(self, name: str, record: Record) -> None:
         """Writes a record where the caller may write; to register, reading is enough."""
         try:
             self.write_record(name, record)

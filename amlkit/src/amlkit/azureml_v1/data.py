@@ -63,7 +63,7 @@ class AzureData(StoredTables):
         """See `StoredTables.make_current`: by the tags of the newest Dataset."""
         if not record.get("number"):
             record = {**record, "number": self.register(name, record, one=is_file(record))}
-            self.write_record(name, record)
+            self.write_if_allowed(name, record)
             return record
         newest = self.dataset(name)
         if newest is not None and (newest.tags or {}).get("content") != record["content"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
@@ -76,22 +76,6 @@ class Trained:
         return done
 
 
-@dataclass(frozen=True)
-class WouldTrain:
-    """What a call without --dry-run would do; it was said already."""
-
-    facts: Mapping[str, Any] = field(repr=False)
-    failure: str = ""
-
-    def words(self) -> Sequence[str]:
-        """Nothing more."""
-        return ()
-
-    def record(self) -> dict[str, Any]:
-        """The JSON object."""
-        return {"dry_run": True, **self.facts}
-
-
 def arguments() -> cli.Parser:
     """The driver's flags."""
     parser = cli.parser(
@@ -124,7 +108,7 @@ def arguments() -> cli.Parser:
     return export.flagged(parser)
 
 
-def train(context: cli.Context) -> Trained | WouldTrain:
+def train(context: cli.Context) -> Trained | cli.DryRun:
     """Starts a run or resumes one, follows it to its end, and has it judged."""
     args, jobs, say = context.args, context.workspace.jobs, context.say
     if args.wait_minutes is not None and (args.no_wait or args.cancel is not None):
@@ -133,7 +117,7 @@ def train(context: cli.Context) -> Trained | WouldTrain:
         run = jobs.get(args.resume if args.cancel is None else args.cancel)
         would = "waited for and judged" if args.cancel is None else "ended"
         say(f"run {run.id}, {run.status}, would be {would}")
-        return WouldTrain({"run_id": run.id, "status": run.status})
+        return cli.DryRun({"run_id": run.id, "status": run.status})
     if args.cancel is not None:
         run = jobs.cancel(args.cancel)
         say(f"run {run.id}: {run.status}")
@@ -320,7 +304,7 @@ def deploy_command(context: cli.Context, run: Run, *flags: str) -> str:
     return context.command("deploy", *flags)
 
 
-def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain:
+def would_train(context: cli.Context, job: Job, equal: Run | None) -> cli.DryRun:
     """Says what a call without --dry-run would do."""
     say, environment = context.say, job.environment
     name, version = job.tags["data_name"], job.tags["data_version"]
@@ -332,7 +316,7 @@ def would_train(context: cli.Context, job: Job, equal: Run | None) -> WouldTrain
     say(f"{context.workspace.jobs.target()}, in {environment.name}:{environment.version}{state}")
     champion = job.champion.version if job.champion else None
     say(f"model {job.model_name}, champion: {'version ' + champion if champion else 'none'}")
-    return WouldTrain(
+    return cli.DryRun(
         {
             "run_id": equal.id if equal else None,
             "data": {"name": name, "version": version},

@@ -87,22 +87,6 @@ class Scheduled:
         return done | ({"dry_run": True} if self.dry_run else {})
 
 
-@dataclass(frozen=True)
-class WouldRun:
-    """What a call without --dry-run would do; it was said already."""
-
-    facts: Mapping[str, Any]
-    failure: str = ""
-
-    def words(self) -> Sequence[str]:
-        """Nothing more."""
-        return ()
-
-    def record(self) -> dict[str, Any]:
-        """The JSON object."""
-        return {"dry_run": True, **self.facts}
-
-
 def arguments() -> cli.Parser:
     """The driver's flags."""
     parser = cli.parser(
@@ -160,7 +144,7 @@ def run(context: cli.Context) -> cli.Result:
         state = f"would use pipeline {found.id}, {found.status}" if found else "would run"
         context.say(f"{state}: {', '.join(step.name for step in made.steps)}")
         facts = {"run_id": found.id if found else None, "code_version": made.job.code_version}
-        return WouldRun(facts)
+        return cli.DryRun(facts)
     started = found or pipelines.create(made)
     if found:
         context.say(f"pipeline {found.id}, {found.status}, has the same inputs; --force runs again")
@@ -175,7 +159,7 @@ def resume_or_cancel(context: cli.Context, pipelines: Pipelines, known: Run) -> 
     if context.args.dry_run:
         would = "ended" if ends else "waited for"
         context.say(f"pipeline {known.id}, {known.status}, would be {would}")
-        return WouldRun({"run_id": known.id, "status": known.status})
+        return cli.DryRun({"run_id": known.id, "status": known.status})
     if not ends:
         return conclude(context, pipelines, known)
     ended = context.workspace.jobs.cancel(known.id)
