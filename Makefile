@@ -25,8 +25,8 @@ AMLKIT := -c amlkit/pyproject.toml amlkit/tests
 # Imports are most of what a short test costs.
 export UV_COMPILE_BYTECODE := 1
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-# Three times the cores: most of what the template's tests do is waiting, for services and jobs to start.
-WORKERS ?= $(shell echo $$(( 3 * $(CORES) )))
+# More than twice the cores: half of what the template's tests do is waiting, for services and jobs.
+WORKERS ?= $(shell echo $$(( 2 * $(CORES) + 1 )))
 # Short ones wait for nothing; in these folders there are none, and to collect them takes as long.
 FAST := -n $(CORES) -m 'not slow and not sweep'
 ALL_SLOW := $(addprefix --ignore=tests/,az azure generated pipelines/chains)

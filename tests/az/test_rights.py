@@ -188,9 +188,8 @@ def figures(request: pytest.FixtureRequest) -> Iterator[None]:
         print(f"\nrights: {len(CASES)} cases, {OUTCOMES}")
 
 
-# One of each way that a case may end; the others are those of the sweep.
+# One of each way that a case may end, but for the owner's: test_lifecycle.py.
 SAMPLE = (
-    "owner of the subscription",
     "contributor of a group alone",
     "contributor of a group, reader above, providers missing",
     "reader",

@@ -90,7 +90,8 @@ def test_a_job_is_sent_the_owners_package_alone(
 
 def test_amlkit_is_sent_once(project: AzureProject, first: dict[str, dict[str, Any]]) -> None:
     sent = project.standin.journal.find(method="PUT", host=r"\.blob\.", path_regex=r"\.whl")
-    assert len([entry.path for entry in sent if "/amlkit-" in entry.path]) == 1
+    taken = [entry for entry in sent if entry.status == 201]  # a request may be repeated
+    assert len([entry.path for entry in taken if "/amlkit-" in entry.path]) == 1
 
 
 def test_the_second_run_changes_nothing(

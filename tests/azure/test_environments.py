@@ -207,7 +207,7 @@ def test_the_cluster_that_builds_is_named(project: AzureProject, standin: StandI
     assert {build.compute for build in standin.builds[known:]} == {"cpu-cluster"}
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [503, pytest.param(429, marks=pytest.mark.sweep)])
 def test_a_build_outlives_an_outage(status: int, project: AzureProject, standin: StandIn) -> None:
     flags = small(project, f"outage-{status}")
     (project.path / "small-train.txt").write_text(f"six==1.17.0\nidna==3.{status % 5 + 4}\n")

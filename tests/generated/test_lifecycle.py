@@ -43,7 +43,8 @@ def project(trained: ReadyProject, tmp_path: Path) -> ReadyProject:
 
 
 @pytest.mark.parametrize(
-    "name", ["cars", pytest.param("weather", marks=pytest.mark.sweep), "subscriptions"]
+    "name",
+    ["subscriptions", *(pytest.param(n, marks=pytest.mark.sweep) for n in ("cars", "weather"))],
 )
 def test_from_table_to_model_about_as_well_as_by_hand(
     name: str, project: ReadyProject, tmp_path: Path, capsys: pytest.CaptureFixture[str]

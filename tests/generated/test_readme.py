@@ -87,6 +87,7 @@ def test_every_make_target_that_is_named_exists(name: str, ready: ReadyProject) 
         assert named <= known | inside, named - known
 
 
+@pytest.mark.sweep
 def test_the_templates_readme(template: Path, bake: Bake, tmp_path: Path) -> None:
     """From the template to a model of one's own table, by the lines of the README."""
     customers(tmp_path)

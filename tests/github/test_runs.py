@@ -31,7 +31,7 @@ def test_a_pull_request_runs_ci_with_no_secret_and_no_azure(team: Team) -> None:
 
     All drivers run on GitHub below, and all of the sample's way in `tests/pipelines`.
     """
-    team.keep_tests("features")
+    team.keep_few_tests()
     team.edit(".github/workflows/ci.yml", "in data environment model deploy; do", "in data; do")
     team.push("few tests, little of the sample")
     mark = team.standin.journal.mark()

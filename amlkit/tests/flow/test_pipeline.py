@@ -69,6 +69,7 @@ def test_a_failed_step_is_named_with_the_owners_exception(steps: Project) -> Non
     assert answer.json["steps"]["train"]["run_id"] in log.parts and log.is_file()
 
 
+@pytest.mark.sweep
 def test_the_steps_make_the_model_of_one_job(project: Project) -> None:
     """The same metrics, and compared with what model.py made champion; an equal call finds them."""
     give_pipeline(project)

@@ -23,7 +23,7 @@ def team(found: Found) -> Organisation:
     """A team with an agent of its own and few tests, in whose workspace there is nothing."""
     team = found("Chain by hand")
     team.use_own_agent()
-    team.keep_tests("features")
+    team.keep_few_tests()
     # The pushes go all of the sample's way, in the same step.
     team.edit("pipelines/checks.yml", "in data environment model deploy; do", "in data; do")
     team.push("an agent of our own, few tests")

@@ -35,7 +35,7 @@ POLLED = re.compile(r"/history/v1\.0/.*/runs/[^/]+/details$")
 def team(found: Found) -> Organisation:
     """A team that has just rendered its repository, and set up production."""
     team = found("Chain of pushes")
-    team.keep_tests("features", "train", "score")
+    team.keep_tests("train", "score")
     choose(team.path, production="on")
     team.push("production is set up")
     return team
@@ -62,7 +62,7 @@ def own_agent(team: Organisation, first: Run, unchanged: tuple[Run, list[str]]) 
     The first run went all the way of the sample, and the steps are the same here.
     """
     team.use_own_agent()
-    team.keep_tests("features")
+    team.keep_few_tests()
     team.edit("pipelines/checks.yml", "in data environment model deploy; do", "in data; do")
     team.push("an agent of our own, few tests")
 
