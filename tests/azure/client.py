@@ -57,7 +57,7 @@ def read(name):
         return file.read()
 
 def wait(run):
-    run.wait_for_completion(raise_on_error=False)
+    run.wait_for_completion(raise_on_error=False, wait_post_processing=True)
     return run.get_details()
 """
 

@@ -62,10 +62,12 @@ def test_parts_are_scored_each_into_its_own_by_what_is_there_already(
     lines = (repository.path / "data" / "penguins.csv").read_text("utf-8").splitlines(True)
     for part in range(3):
         rows = "".join([lines[0], *lines[1 + part * 10 : 11 + part * 10]])
-        standin.blobs.put(container, f"landing/parts/p{part}.csv", rows.encode())
+        standin.blobs.put(container, f"landing/in-parts/p{part}.csv", rows.encode())
+    for of_spark in ("_SUCCESS", ".p0.csv.crc"):  # which the service hands over with the others
+        standin.blobs.put(container, f"landing/in-parts/{of_spark}", of_spark[:1].encode())
     flags = ("--model-version", "1", "--keep", "Sample Number", *cluster)
     mark = standin.journal.mark()
-    parts = ("--batch", f"{STORE}/landing/parts", "--out", f"{STORE}/scored/parts")
+    parts = ("--batch", f"{STORE}/landing/in-parts", "--out", f"{STORE}/scored/parts")
     there = repository.done("deploy", *parts, *flags)["batch"]["files"]
     assert there == [f"{STORE}/scored/parts/p{part}.csv" for part in range(3)]
     assert not standin.journal.find(method="PUT", path_regex="batchEndpoints|codes", since=mark)
@@ -87,6 +89,9 @@ def test_a_table_that_will_not_do_fails_the_job_with_its_log(
     assert "there is no column 'Island'" in answer.record["error"], answer.said
     assert "the last lines of its log:" in answer.said
     assert not (repository.path / "wrong.csv").exists()
+    standin.blobs.put(container, "landing/_hidden.csv", b"a,b\n1,2\n")
+    hidden = repository.drive("deploy", "--batch", f"{STORE}/landing/_hidden.csv", *wrong[2:])
+    assert hidden.code == 2 and "begins with a point or an underscore" in hidden.record["error"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from amlkit.azure.connection import watch
 from amlkit.azure.data import place
@@ -26,6 +26,7 @@ from amlkit.content import identity, new_folder
 from amlkit.records import DeploymentDefinition, TableRefused, WorkError
 from amlkit.serving.minibatch import KEEP, PACKAGE, SUFFIX
 from amlkit.settings import SettingsError
+from amlkit.tabular.parts import is_hidden
 from amlkit.workspace import Say
 
 ENTRY = "amlkit_batch.py"
@@ -85,7 +86,12 @@ class BatchScoring:
         container, path = datastores.container(self.connection, store), path.strip("/")
         names = [blob.name for blob in container.list_blobs(name_starts_with=path) if blob.size]
         inside = [one for one in names if one == path or one.startswith(f"{path}/")]
-        files = sorted(one for one in inside if not _is_beside(one.removeprefix(path)))
+        below = {one: one.removeprefix(path) for one in inside}
+        files = sorted(
+            one
+            for one, rest in below.items()
+            if not _is_beside(rest) and not is_hidden(PurePosixPath(rest.lstrip("/")))
+        )
         if not files:
             raise SettingsError(f"--batch: there is no table at {path} in datastore {store}")
         folders = {one.rpartition("/")[0] for one in files}
@@ -95,6 +101,11 @@ class BatchScoring:
                 "endpoint lie in one folder, not below it"
             )
         if len(files) == 1:
+            if is_hidden(PurePosixPath(files[0]).relative_to(*folders)):
+                raise TableRefused(
+                    f"{files[0]} in datastore {store}: a name that begins with a point or an "
+                    "underscore is none of a table's; give it another"
+                )
             return files, "uri_file", files[0]
         return files, "uri_folder", f"{folders.pop()}/"
 

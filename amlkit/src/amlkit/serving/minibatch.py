@@ -16,6 +16,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from amlkit.tabular.parts import is_hidden
+
 # What the service says, and what the deployment's variables say.
 MODEL, OUTPUT = "AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH"
 PACKAGE, KEEP, SUFFIX = "AMLKIT_PACKAGE", "AMLKIT_KEEP", "AMLKIT_SUFFIX"
@@ -45,7 +47,9 @@ def run(mini_batch: list[str]) -> list[str]:
 
 
 def _scored(source: Path) -> str:
-    """Scores a file."""
+    """Scores a file; the service hands over also what Spark leaves beside a table's parts."""
+    if is_hidden(Path(source.name)):
+        return f"{source.name}: no part of the table"
     target = Path(settings[OUTPUT]) / f"{source.stem}{settings[SUFFIX]}"
     keep: list[str] = json.loads(settings[KEEP])
     if settings["own"]:

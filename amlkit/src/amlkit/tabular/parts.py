@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 PARQUET = (".parquet", ".pq")  # how the names of a table's parts end
 SCORED = (".parquet", ".csv")  # how the name of a table ends that a model was asked for
@@ -22,7 +22,7 @@ def table_files(table: Path) -> dict[str, Path]:
     }
 
 
-def is_hidden(name: Path) -> bool:
+def is_hidden(name: PurePath) -> bool:
     """Whether a file, or a folder above it, is none of a table's parts."""
     return any(word.startswith((".", "_")) for word in name.parts)
 
