@@ -344,4 +344,7 @@ def _notes(state: Mapping[str, Any], wished: int) -> tuple[str, ...]:
 
 def _has_ended(state: Mapping[str, Any], name: str) -> bool:
     """Whether the switch to a deployment is over, one way or the other."""
-    return bool(state["answers"] == name or state["servers"][name]["status"] == "Failed")
+    if state["servers"][name]["status"] == "Failed":
+        return True
+    # One that is told to end takes requests for some moments more.
+    return bool(state["answers"] == name and not state.get("still_answer"))

@@ -46,6 +46,8 @@ class Server:
         self.began = time.monotonic()
         self.stopped: float | None = None
         self.ready = False
+        self.public = public is not None
+        """Whether it takes requests at the endpoint's address."""
         self._probe: socket.socket | None = None
         own = socket.create_server((HOST, 0))
         sockets = [own] if public is None else [public, own]
@@ -96,6 +98,16 @@ class Server:
         self.process.terminate()
         if not PASSES_SOCKETS:
             self.process.wait(STOP_LIMIT)  # its port must be free for the next
+
+    def accepts(self) -> bool:
+        """Whether it still takes requests; told to end, it closes its sockets within moments."""
+        if not self.lives():
+            return False
+        try:
+            socket.create_connection((HOST, self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def reason(self) -> str:
         """Why it does not run, in a line: the first error in its log."""

@@ -162,6 +162,7 @@ class Supervisor:
             "previous": self.previous,
             "candidate": self.candidate.name if self.candidate else None,
             "answers": self.serving.name if self.serving else None,
+            "still_answer": [each.name for each in self.leaving if each.public and each.accepts()],
             "servers": servers,
             "deaths": self.deaths,
             "gap": not PASSES_SOCKETS,
