@@ -19,6 +19,7 @@ from .account import timestamp
 from .dataflow import materialise
 from .dataset_records import Registered, Saved
 from .routing import API, AzureError, Json, Request, route
+from .v2.locations import datastore_uri
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -57,11 +58,7 @@ class Datasets:
 
     def of_place(self, store: str, place: str) -> str:
         """Save what lies below a path of a datastore; the id of the saved dataset."""
-        scope = self.azure.account.workspace_path
-        resources = scope.replace("/resourceGroups/", "/resourcegroups/").replace(
-            "/providers/Microsoft.MachineLearningServices/", "/"
-        )
-        uri = f"azureml:/{resources}/datastores/{store}/paths/{place}"
+        uri = datastore_uri(self.azure, store, place)
         flow = yaml.safe_dump({"type": "mltable", "paths": [{"pattern": uri}]}, sort_keys=False)
         definition = {"dataflow": json.dumps({"blocks": [], "meta": {"RsDataflow": flow}})}
         with self._lock:

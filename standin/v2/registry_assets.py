@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import not_played
 from ..routing import API, REGISTRY, Answer, AzureError, Json, Request, route
 from ..world.operations import WAIT
 from ..world.state import Resource
@@ -132,7 +133,7 @@ class RegistryAssets:
         """The model behind `registries/R/models/NAME/versions/V`. AzureError 404, 501."""
         found = re.fullmatch(r"registries/([^/]+)/models/([^/]+)/versions/([^/]+)/?", text, re.I)
         if found is None or plural != "models":
-            raise AzureError(501, "StandInUnhandled", f"A registry's {plural}: {text}")
+            raise not_played(f"{plural} of a registry: {text}")
         registry = self.azure.v2.registries.find(found[1])
         if registry is None:
             raise AzureError(404, "UserError", f"Registry {found[1]} was not found.")
@@ -187,7 +188,7 @@ class RegistryAssets:
     def _models_only(self, request: Request) -> None:
         """AzureError 501 for an asset of another kind: none is played."""
         if "/models/" not in str(request.json().get("assetId")):
-            raise AzureError(501, "StandInUnhandled", "Assets of registries that are no models")
+            raise not_played("assets of registries that are no models")
 
     def _reference(
         self, registry: Resource, container: str, permission: str, port: str = ""
@@ -228,7 +229,7 @@ class RegistryAssets:
         said = request.json().get("properties") or {}
         source = _SHARED.fullmatch(str(said.get("sourceAssetId")))
         if source is None:
-            raise AzureError(501, "StandInUnhandled", "Sharing of what is no workspace's model")
+            raise not_played("sharing of what is no workspace's model")
         workspaces = (self.azure, *self.azure.neighbours)
         whose = next((w for w in workspaces if w.account.workspace_id == source[1]), None)
         if whose is None or not whose.account.may(request.principal, "read"):  # type: ignore[arg-type]

@@ -110,17 +110,10 @@ class EndpointParts:
     """`aad_token` or `key`."""
 
 
-@dataclass(frozen=True)
-class StepParts:
-    """What a step of the training pipeline is made of, with SDK v2."""
+@dataclass(frozen=True, kw_only=True)
+class StepParts(Step):
+    """What a step of the training pipeline is made of, with SDK v2, beside what STEPS says."""
 
-    name: str
-    inputs: tuple[str, ...]
-    """Folders that it reads: outputs of earlier steps, by their names."""
-    outputs: tuple[str, ...]
-    """Folders that it writes."""
-    asks_workspace: bool
-    """Whether it asks the workspace: what is newest, or to register."""
     code: str
     """The folder of the snapshot: the package and the settings."""
     module: str

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from amlkit.tabular.space import logged_as
+
 FINISHED = ("Completed", "Failed", "Canceled")
+
+
+def new_run_id(experiment: str, now: datetime) -> str:
+    """What a run is called that begins now: no other one is, and those of a folder are in order."""
+    return f"{experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
 
 
 class WorkError(Exception):
@@ -138,7 +147,7 @@ class Search:
     @property
     def logged_as(self) -> str:
         """What MLflow knows a trial's score by: the metric itself is that of the held-out rows."""
-        return f"cv_{self.metric}"
+        return logged_as(self.metric)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ class StoredTables:
         known = self.recorded(definition.name, definition.version)
         if known:
             kept = self.make_current(definition.name, {**known, **record})
-            if self.newer(definition.name, definition.version):
+            if kept.get("number") != known.get("number"):
+                self.write_if_allowed(definition.name, kept)
+            elif self.newer(definition.name, definition.version):
                 self.write_record(definition.name, kept)
             return self.asset(definition.name, kept)
         container = self.container()

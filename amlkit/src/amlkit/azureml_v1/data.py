@@ -62,9 +62,7 @@ class AzureData(StoredTables):
     def make_current(self, name: str, record: Record) -> Record:
         """See `StoredTables.make_current`: by the tags of the newest Dataset."""
         if not record.get("number"):
-            record = {**record, "number": self.register(name, record, one=is_file(record))}
-            self.write_if_allowed(name, record)
-            return record
+            return {**record, "number": self.register(name, record, one=is_file(record))}
         newest = self.dataset(name)
         if newest is not None and (newest.tags or {}).get("content") != record["content"]:
             newest.update(tags={key: record[key] for key in (*TAGS, "number")})

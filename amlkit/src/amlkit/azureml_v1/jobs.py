@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ from amlkit.azureml_v1.data import AzureData, sdk_dataset
 from amlkit.azureml_v1.environments import AzureEnvironments
 from amlkit.azureml_v1.log import RunLog
 from amlkit.calls import Named
-from amlkit.records import DataAsset, Job, Model, Run, WorkError
+from amlkit.records import DataAsset, Job, Model, Run, WorkError, new_run_id
 from amlkit.workspace import Say
 
 # The datastore of every workspace where the outputs of runs lie.
@@ -111,7 +110,7 @@ class AzureJobs(SharedJobs):
             config = shapes.job_of(job.definition, parts, self.connection.settings.root)
         now = datetime.now(UTC)
         tags = self.tags_of(job, now.isoformat(timespec="milliseconds"))
-        run_id = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
+        run_id = new_run_id(job.experiment, now)
         experiment = Experiment(self.connection.workspace, job.experiment)
         run = experiment.submit(config, tags=tags, run_id=run_id)
         self._started.add(run.id)

@@ -19,7 +19,7 @@ from amlkit.azure.connection import watch
 from amlkit.azure.data import place
 from amlkit.azure.log import log_among
 from amlkit.azureml_v2 import compute, datastores
-from amlkit.azureml_v2.connection import Connection, if_there, silently
+from amlkit.azureml_v2.connection import Connection, if_there, job_status, silently
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.online import check_taken
 from amlkit.content import identity, new_folder
@@ -249,8 +249,7 @@ class BatchScoring:
             if time.monotonic() - said >= SAY_INTERVAL:
                 said = time.monotonic()
                 say(f"batch job {job}: {(said - began) / 60:.0f} min so far")
-            status = self.connection.client.jobs.get(job).status
-            return str(getattr(status, "value", status))  # of a pipeline's job an enum
+            return job_status(self.connection.client.jobs.get(job))
 
         try:
             over = ("Completed", "Failed", "Canceled", "CanceledRequested", "NotResponding")

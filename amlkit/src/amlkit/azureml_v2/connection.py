@@ -71,3 +71,8 @@ def silently() -> Iterator[None]:
     """What the SDK prints on stderr while it uploads goes nowhere; errors are raised as ever."""
     with contextlib.redirect_stderr(io.StringIO()):
         yield
+
+
+def job_status(job: Any) -> str:
+    """A job's status as the service says it; of a pipeline's job the SDK has an enum."""
+    return str(getattr(job.status, "value", job.status))

@@ -6,7 +6,6 @@ trial wrote is what it wrote.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -19,11 +18,11 @@ from amlkit.azure.connection import on_azure, quiet
 from amlkit.azure.jobs import OUTPUTS, SharedJobs, seconds_between
 from amlkit.azure.parts import job_parts, without_champion
 from amlkit.azureml_v2 import checks, commands, compute, datastores, shapes, sweeps
-from amlkit.azureml_v2.connection import Connection, if_there, silently
+from amlkit.azureml_v2.connection import Connection, if_there, job_status, silently
 from amlkit.azureml_v2.data import AzureData
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.log import RunLog
-from amlkit.records import DataAsset, Job, Model, Resources, Run, WorkError
+from amlkit.records import DataAsset, Job, Model, Resources, Run, WorkError, new_run_id
 from amlkit.workspace import Say
 
 # Before it stands an identity in the key of a tag: the service lists jobs by keys alone.
@@ -100,17 +99,21 @@ class AzureJobs(SharedJobs):
         addresses = {name: address for name, (_, address) in inputs.items()}
         made = self._made(self._sized(job), str(job.code), addresses, environment, target)
         commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
+        self.label(made, job)
+        with silently():
+            sent = self.connection.client.jobs.create_or_update(made)
+        self._started.add(sent.name)
+        return as_run(self.connection.kept(("job", sent.name), lambda: sent))
+
+    def label(self, made: Any, job: Job) -> None:
+        """Gives an SDK's job its name, its experiment, and the tags that it is found by."""
         now = datetime.now(UTC)
-        made.name = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
+        made.name = new_run_id(job.experiment, now)
         made.display_name = made.display_name or made.name
         made.experiment_name = job.experiment
         tags = self.tags_of(job, now.isoformat(timespec="milliseconds"))
         key = {f"{IDENTITY}{job.identity}": job.code_version} if job.identity else {}
         made.tags = {**(made.tags or {}), **tags, **key}
-        with silently():
-            sent = self.connection.client.jobs.create_or_update(made)
-        self._started.add(sent.name)
-        return as_run(self.connection.kept(("job", sent.name), lambda: sent))
 
     def described(self, job: Job) -> Any:
         """The SDK's command or sweep of a job as it would be sent; nothing is."""
@@ -244,7 +247,7 @@ class AzureJobs(SharedJobs):
 
 
 def _status(job: Any) -> str:
-    said = str(getattr(job.status, "value", job.status))
+    said = job_status(job)
     if said == "Completed" and sweeps.is_sweep(job) and not sweeps.best_trial(job):
         return "Failed"  # no trial has a score
     return STATES.get(said, said)

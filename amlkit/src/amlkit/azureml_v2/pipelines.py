@@ -5,10 +5,9 @@ What a pipeline job's steps are called, their display names say.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from amlkit.azure import owners
@@ -17,7 +16,7 @@ from amlkit.azure.jobs import SLOWEST_POLL
 from amlkit.azure.owners import plain, without
 from amlkit.azureml_v2 import checks, compute, shapes
 from amlkit.azureml_v2.connection import Connection, if_there, silently
-from amlkit.azureml_v2.jobs import IDENTITY, AzureJobs, as_run
+from amlkit.azureml_v2.jobs import AzureJobs, as_run
 from amlkit.calls import Calls, PipelineParts, ScheduleParts, StepParts
 from amlkit.interrupts import waiting
 from amlkit.pipelines import Chain, Schedule
@@ -58,12 +57,8 @@ class AzurePipelines:
     @on_azure
     def create(self, chain: Chain) -> Run:
         """See `Pipelines.create`."""
-        made, job = self._real(chain), chain.job
-        now = datetime.now(UTC)
-        made.name = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
-        made.display_name = made.display_name or made.name
-        tags = self._jobs.tags_of(job, now.isoformat(timespec="milliseconds"))
-        made.tags = {**(made.tags or {}), **tags, f"{IDENTITY}{job.identity}": job.code_version}
+        made = self._real(chain)
+        self._jobs.label(made, chain.job)
         with silently():
             return as_run(self.connection.client.jobs.create_or_update(made))
 

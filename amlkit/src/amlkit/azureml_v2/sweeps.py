@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from amlkit.azure import owners
-from amlkit.azureml_v2.connection import Connection
+from amlkit.azureml_v2.connection import Connection, job_status
 from amlkit.calls import SearchParts
 from amlkit.records import FINISHED, Search, WorkError
 from amlkit.tabular.space import Range, Values, read_space, size, words_of
@@ -76,26 +76,23 @@ def trial_to_show(connection: Connection, job: Any) -> str:
 
     "" of another job, of a sweep under way and of one that began no trial.
     """
-    status = _said(job)
+    status = job_status(job)
     if not is_sweep(job) or status not in FINISHED:
         return ""
     if status == "Completed" and best_trial(job):
         return best_trial(job)
     trials = connection.client.jobs.list(parent_job_name=job.name)
     # Their names are those of the sweep with a number: SWEEP_0, SWEEP_1, …
-    known = [(_said(one) != "Failed", len(one.name), one.name) for one in trials if one is not None]
+    known = [
+        (job_status(one) != "Failed", len(one.name), one.name) for one in trials if one is not None
+    ]
     return str(min(known)[-1]) if known else ""
 
 
 def with_reason(job: Any, log: list[str]) -> list[str]:
     """A log, and why a sweep that is over has no best trial where the log does not end with it."""
-    if not is_sweep(job) or _said(job) != "Completed" or best_trial(job):
+    if not is_sweep(job) or job_status(job) != "Completed" or best_trial(job):
         return log
     if any(line.startswith("error: ") for line in log[-1:]):
         return log
     return [*log, f"error: no trial has logged {job.objective.primary_metric} to MLflow"]
-
-
-def _said(job: Any) -> str:
-    """A job's status as the service says it."""
-    return str(getattr(job.status, "value", job.status))

@@ -84,17 +84,7 @@ def arguments() -> cli.Parser:
         python src/model.py --local --set training.estimator=sklearn.linear_model.LogisticRegression
         python src/model.py --local --no-wait""",
     )
-    parser.add_argument(
-        "--experiment", metavar="NAME", help="the experiment's name (default: in config.yml)"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="train although there is a run with the same inputs"
-    )
-    parser.add_argument(
-        "--replace-champion",
-        action="store_true",
-        help="register although the champion is better or cannot be compared",
-    )
+    add_run_flags(parser, "train although there is a run with the same inputs")
     parser.add_argument(
         "--wait-minutes",
         type=cli.positive,
@@ -106,6 +96,19 @@ def arguments() -> cli.Parser:
     run.add_argument("--resume", metavar="RUN_ID", help="wait for a run, then judge it")
     run.add_argument("--cancel", metavar="RUN_ID", help="end a run")
     return export.flagged(parser)
+
+
+def add_run_flags(parser: cli.Parser, force: str) -> None:
+    """The flags of whatever runs a training; `force` is the help of --force."""
+    parser.add_argument(
+        "--experiment", metavar="NAME", help="the experiment's name (default: in config.yml)"
+    )
+    parser.add_argument("--force", action="store_true", help=force)
+    parser.add_argument(
+        "--replace-champion",
+        action="store_true",
+        help="register although the champion is better or cannot be compared",
+    )
 
 
 def train(context: cli.Context) -> Trained | cli.DryRun:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
 from amlkit.calls import Calls
+from amlkit.flow.model import add_run_flags
 from amlkit.records import FINISHED
 from amlkit.settings import SettingsError
 
@@ -95,17 +96,7 @@ def arguments() -> cli.Parser:
         python src/pipeline.py --no-wait
         python src/pipeline.py --schedule "0 6 * * 1\"""",
     )
-    parser.add_argument(
-        "--experiment", metavar="NAME", help="the experiment's name (default: in config.yml)"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="run although there is a pipeline with the same inputs"
-    )
-    parser.add_argument(
-        "--replace-champion",
-        action="store_true",
-        help="register although the champion is better or cannot be compared",
-    )
+    add_run_flags(parser, "run although there is a pipeline with the same inputs")
     parser.add_argument("--no-wait", action="store_true", help="start it and return at once")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--resume", metavar="RUN_ID", help="wait for a pipeline that was started")

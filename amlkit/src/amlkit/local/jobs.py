@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -32,7 +31,7 @@ from amlkit.local.processes import (
     module_path,
     start_detached,
 )
-from amlkit.records import FINISHED, Job, Run, WorkError
+from amlkit.records import FINISHED, Job, Run, WorkError, new_run_id
 from amlkit.workspace import Say
 
 STATUS_FILE = "status.json"
@@ -81,15 +80,11 @@ class LocalJobs:
         """See `Jobs.create`."""
         command = local_command(job)
         self._registry.ensure(job.experiment)
-        now = datetime.now(UTC)
-        run_id = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
+        begun = new_record(job)
+        run_id = begun["id"]
         folder = self._folder / "runs" / run_id
         record = {
-            "id": run_id,
-            "experiment": job.experiment,
-            "created": now.isoformat(timespec="milliseconds"),
-            "identity": job.identity,
-            "model_name": job.model_name,
+            **begun,
             "tags": dict(job.tags),
             "champion": job.champion.version if job.champion else None,
         }
@@ -194,6 +189,18 @@ class LocalJobs:
             **job.variables,
             **module_path(self._folder.parent, job.code),
         }
+
+
+def new_record(job: Job) -> dict[str, str]:
+    """What is written down of a run that begins now."""
+    now = datetime.now(UTC)
+    return {
+        "id": new_run_id(job.experiment, now),
+        "experiment": job.experiment,
+        "created": now.isoformat(timespec="milliseconds"),
+        "identity": job.identity,
+        "model_name": job.model_name,
+    }
 
 
 def local_command(job: Job) -> list[str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from amlkit.content import new_folder, read_json, write_json
 from amlkit.flow.steps import LOCAL
-from amlkit.local.jobs import LocalJobs
+from amlkit.local.jobs import LocalJobs, new_record
 from amlkit.pipelines import Chain, Schedule, Step
 from amlkit.records import FINISHED, Run, WorkError
 from amlkit.settings import SettingsError
@@ -45,21 +43,12 @@ class LocalPipelines:
 
     def create(self, chain: Chain) -> Run:
         """See `Pipelines.create`: nothing runs before `stream`."""
-        now, job = datetime.now(UTC), chain.job
-        run_id = f"{job.experiment[:40]}_{now:%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:6]}"
-        record = {
-            "id": run_id,
-            "experiment": job.experiment,
-            "created": now.isoformat(timespec="milliseconds"),
-            "identity": job.identity,
-            "model_name": job.model_name,
-            "status": "NotStarted",
-            "steps": {},
-        }
-        with new_folder(self._home(run_id)) as half:
+        record: dict[str, Any] = {**new_record(chain.job), "status": "NotStarted", "steps": {}}
+        home = self._home(record["id"])
+        with new_folder(home) as half:
             write_json(half / RECORD, record)
-        self._chains[run_id] = chain
-        return _run(record, self._home(run_id))
+        self._chains[record["id"]] = chain
+        return _run(record, home)
 
     def stream(self, run_id: str, on_log: Callable[[str, str], None]) -> Run:
         """See `Pipelines.stream`: runs the steps; a step that fails is the last one.

@@ -22,6 +22,11 @@ _MEANT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
+def logged_as(metric: str) -> str:
+    """What MLflow knows a trial's score by: the metric itself is that of the held-out rows."""
+    return f"cv_{metric}"
+
+
 class UnscoredTrial(Exception):
     """The one trial of a sweep that this job is could not be scored: one line that says why."""
 

@@ -33,7 +33,7 @@ from amlkit.tabular.model_files import example_row, examples, input_schema, save
 from amlkit.tabular.numbers import agreement
 from amlkit.tabular.rows import Rows, known_rows
 from amlkit.tabular.run_log import Stages, track
-from amlkit.tabular.space import UnscoredTrial
+from amlkit.tabular.space import UnscoredTrial, logged_as
 from amlkit.tabular.split import ROW_HASH, split_rows
 from amlkit.tabular.table import TableError, to_frame
 
@@ -305,7 +305,7 @@ class Job:
         tags = {"holdout": rows.split.identity, **sizes}
         metrics = dict(record["metrics"])
         if self.searched:  # a sweep of Azure ML goes by it
-            metrics[f"cv_{self.searched['metric']}"] = self.searched["best"]["score"]
+            metrics[logged_as(self.searched["metric"])] = self.searched["best"]["score"]
         self.say(track(parameters, metrics, tags, self.outputs))
 
 
