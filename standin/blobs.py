@@ -41,6 +41,7 @@ class Blobs:
         self.shared_key_allowed = True
         self._emulator: Emulator | None = None
         self._service: BlobServiceClient | None = None
+        self._workspace: tuple[str, ...] = ()  # the containers of the one that stands on it
         self._port = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -50,10 +51,6 @@ class Blobs:
         with self._lock:
             if self._emulator is None and not self._closed:
                 self._start()
-
-    def begin(self) -> None:
-        """Start Azurite while something else goes on; whoever needs it waits for it."""
-        threading.Thread(target=self.start, name="azurite-start", daemon=True).start()
 
     def _start(self) -> None:
         folder = self.azure.folder / "azurite" / self.account
@@ -72,11 +69,18 @@ class Blobs:
             connection_verify=str(self.azure.proxy.bundle),
             use_env_settings=False,
         )
+        self._make(self._service)
 
     def open_workspace(self) -> None:
-        """Make the containers of the workspace that stands on this account."""
-        for name in ("azureml", "snapshots", self.container):
-            self.make_container(name)
+        """Have the containers of the workspace that stands on this account, once Azurite runs."""
+        self._workspace = ("azureml", "snapshots", self.container)
+        if self._service is not None:
+            self._make(self._service)
+
+    def _make(self, service: BlobServiceClient) -> None:
+        for name in self._workspace:
+            with contextlib.suppress(ResourceExistsError):
+                service.create_container(name)
 
     @property
     def port(self) -> int:

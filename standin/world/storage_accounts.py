@@ -120,8 +120,6 @@ class StorageAccounts:
         made.more = self._more({**made.more, **body})
         made.properties = self._properties(made, body.get("properties") or {})
         self.world.add(made)
-        if known is None:
-            self.open(made).begin()
         self.open(made).forbid_shared_key(made.properties.get("allowSharedKeyAccess") is False)
         return made
 

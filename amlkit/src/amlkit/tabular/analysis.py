@@ -118,8 +118,10 @@ def _parts_of(values: pd.Series, type_: str) -> Iterator[tuple[str, Array]]:
     if type_ == "text" or missing.all():
         return
     if type_ == "category":
-        for value in values.value_counts().index[:CATEGORIES]:
-            yield shorten(value, 40), (values == value).to_numpy()
+        codes, names = pd.factorize(values)  # numbers are compared a hundred times as fast as texts
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        for code in np.argsort(-counts, kind="stable")[:CATEGORIES]:
+            yield shorten(names[code], 40), codes == code
         return
     if values.nunique() <= 4:
         few = np.sort(values.dropna().unique())

@@ -187,6 +187,12 @@ def _folds(
         yield np.sort(rows[fold != number]), np.sort(rows[fold == number])
 
 
+def of_known_classes(train: Array, test: Array, y: Array) -> Array:
+    """The rows of `test` whose class is among those of `train`; pandas looks labels up by hash."""
+    known: Array = test[pd.Series(y[test]).isin(pd.unique(y[train])).to_numpy()]
+    return known
+
+
 def _try(pipeline: Any, X: pd.DataFrame, y: Array, folds: Sequence[Fold]) -> Trial:
     """Fit in each fold with each value of its setting, and take the value of the least mean loss.
 
@@ -195,7 +201,7 @@ def _try(pipeline: Any, X: pd.DataFrame, y: Array, folds: Sequence[Fold]) -> Tri
     curves = []
     for train, test in folds:
         if y.dtype.kind != "f":
-            test = test[np.isin(y[test], y[train])]
+            test = of_known_classes(train, test, y)
         features, model = _features(pipeline), clone(estimator_of(pipeline))
         Z, Z_test = X.iloc[train], X.iloc[test]
         if features is not None:

@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterSampler
 
-from amlkit.tabular.auto import Fold, estimator_of, folds_of, threads_for
+from amlkit.tabular.auto import Fold, estimator_of, folds_of, of_known_classes, threads_for
 from amlkit.tabular.evaluation import Array, Evaluate
 from amlkit.tabular.space import Range, Space, UnscoredTrial, read_space, read_word, size
 from amlkit.tabular.table import TableError, shorten
@@ -227,7 +227,7 @@ def folds_score(
 def _known(fold: Fold, y: Array, task: str) -> Fold:
     """A fold whose compared rows are of classes that are learned from."""
     train, test = fold
-    return train, test[np.isin(y[test], y[train])] if task == "classification" else test
+    return train, of_known_classes(train, test, y) if task == "classification" else test
 
 
 def with_parameters(pipeline: Any, parameters: Mapping[str, Any]) -> Any:
