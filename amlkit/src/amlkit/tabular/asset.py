@@ -13,11 +13,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from amlkit.tabular.model_files import ROWS, request_rows
-from amlkit.tabular.parts import PARQUET, table_files
+from amlkit.tabular.parts import KNOWLEDGE, PARQUET, is_mltable, table_files
 from amlkit.tabular.table import Schema, TableError, iter_tables, names_text, to_frame
 from amlkit.tabular.table.profile import Profile, check_target, infer_task, profile_table
-
-KNOWLEDGE = ("schema.json", "profile.json")
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def find_table(data: Path) -> Path:
     """The one table of a data asset's folder, or the table itself: a file, or a folder of parts."""
     if not data.exists():
         raise TableError(f"no file or folder {data}")
-    if data.is_file():
+    if data.is_file() or is_mltable(data):
         return data
     inside = [Path(name).relative_to(data.name) for name in table_files(data)]
     found = sorted({name.parts[0] for name in inside} - set(KNOWLEDGE))

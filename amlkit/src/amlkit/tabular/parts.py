@@ -1,11 +1,19 @@
-"""The files that a table is made of: one, or the parts in a folder."""
+"""The files that a table is made of: one, the parts in a folder, or what an MLTable file names."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePath
 
 PARQUET = (".parquet", ".pq")  # how the names of a table's parts end
 SCORED = (".parquet", ".csv")  # how the name of a table ends that a model was asked for
+MLTABLE = "MLTable"  # the file that makes a table of its folder, in Azure ML's own words
+KNOWLEDGE = ("schema.json", "profile.json")  # what a data asset keeps beside its table
+
+
+def is_mltable(table: Path) -> bool:
+    """Whether a folder is a table by its file MLTable, whose name has these very letters."""
+    return table.is_dir() and MLTABLE in os.listdir(table)
 
 
 def table_files(table: Path) -> dict[str, Path]:

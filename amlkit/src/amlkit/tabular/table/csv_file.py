@@ -108,28 +108,32 @@ class Block:
 class CsvSource:
     """A CSV file with its dialect and its header.
 
-    The encoding and the delimiter are found out unless given. TableError for a file without a
-    usable header.
+    The encoding and the delimiter are found out unless given. With `names` the file has no header:
+    its columns are called so, or Column1, Column2, … where none are given. TableError for a file
+    without a usable header.
     """
 
     kind = "csv"
     types: Mapping[str, pa.DataType] = MappingProxyType({})  # all of it is text
 
     def __init__(
-        self, path: Path, encoding: str | None = None, delimiter: str | None = None
-    ) -> None:
+        self, path: Path, encoding: str | None = None, delimiter: str | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:  # fmt: skip
         self.path, self.file = path, path.name
         self.encoding = encoding or find_encoding(path)
         head = read_head(path, self.encoding)
         found, rival = (delimiter, None) if delimiter else find_delimiter(head)
         self.delimiter = found
-        header = read_header(self.file, self._written_names(head))
+        first, self._has_header = self._written_names(head), names is None
+        numbered = [f"Column{place}" for place in range(1, len(first) + 1)]
+        header = read_header(self.file, first if names is None else names or numbered)
         self.names, self.index, self.notes = list(header.names), header.index, header.notes
         if rival:
             self.notes += (f"each line could be parted at {rival!r}, too; it was at {found!r}",)
         if not self.encoding.startswith("utf"):
             self.notes += (f"the file is not UTF-8; its letters were read as {self.encoding}",)
-        if odd := numbers_in_header(header.names):
+        if names is None and (odd := numbers_in_header(header.names)):
             self.notes += (f"the first line looks like data: columns named {names_text(odd)}",)
         self._old_mac = "\r" in head and "\n" not in head
 
@@ -175,7 +179,7 @@ class CsvSource:
 
     def blocks(self, size: int = BLOCK, progress: Progress | None = None) -> Iterator[Block]:
         """Yield the records below the header in blocks of about `size` bytes."""
-        rest, line, header = b"", 1, True
+        rest, line, header = b"", 1, self._has_header
         for piece in self._normal_pieces(size, progress):
             rest += piece
             if header:

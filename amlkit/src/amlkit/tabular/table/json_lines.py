@@ -87,11 +87,11 @@ class LinesPart:
 class JsonLinesSource:
     """JSON lines. Their keys and types are looked through once, before any row is read."""
 
-    kind = "json"
+    kind, delimiter, encoding = "json", "", ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
         self.path, self.file = path, path.name
-        self._encoding = find_unicode(path)
+        self._encoding = encoding or find_unicode(path)
         self._rows = 0
         kinds: dict[str, set[type]] = {}
         self.written: dict[str, str] = {}
@@ -104,6 +104,11 @@ class JsonLinesSource:
         self.written = dict(zip(self.names, kinds, strict=True))
         found = {name: _type_of(kinds[own]) for name, own in self.written.items()}
         self.types = {name: type_ for name, type_ in found.items() if type_ is not None}
+
+    def take_in(self, written: Mapping[str, str], types: Mapping[str, pa.DataType]) -> None:
+        """Have the columns of several files: names and the keys that they are written as, types."""
+        self.written = {**written, **self.written}
+        self.names, self.types = list(written), dict(types)
 
     def parts(self, names: Sequence[str], progress: Progress | None = None) -> Iterator[LinesPart]:
         """See `Source.parts`."""

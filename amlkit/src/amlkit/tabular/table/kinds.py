@@ -6,9 +6,11 @@ import os
 import shutil
 from pathlib import Path, PurePath
 
-from amlkit.tabular.parts import PARQUET, table_files
+from amlkit.tabular.parts import MLTABLE, PARQUET, is_mltable, table_files
 from amlkit.tabular.table.csv_file import CsvSource
 from amlkit.tabular.table.json_lines import JsonLinesSource
+from amlkit.tabular.table.mltable import read_mltable
+from amlkit.tabular.table.mltable_source import MLTableSource
 from amlkit.tabular.table.packing import archived, packing, unpacked, unpacked_name
 from amlkit.tabular.table.parquet import ParquetSource
 from amlkit.tabular.table.schema import TableError, names_text
@@ -42,18 +44,28 @@ def open_source(path: Path, encoding: str | None = None, delimiter: str | None =
     such table, or it cannot be read.
     """
     kind = file_kind(path)
+    if kind == "mltable":  # which says itself how its files are written
+        return MLTableSource(path)
     if kind == "parquet":
         return ParquetSource(path)
     return JsonLinesSource(path) if kind == "json" else CsvSource(path, encoding, delimiter)
 
 
 def file_kind(path: Path) -> str:
-    """Return "csv", "json" or "parquet"; TableError if there is no such file or it is no table."""
+    """Return "csv", "json", "parquet" or, of a folder, "mltable".
+
+    TableError if there is no such file or it is no table.
+    """
+    if is_mltable(path):
+        read_mltable(path)
+        return "mltable"
     if path.is_dir():
         _check_folder(path)
         return "parquet"
     if not path.exists():
         raise TableError(f"{path}: there is no such file")
+    if path.name == MLTABLE:
+        raise TableError(f"{path}: name the folder that holds it, {path.parent}")
     try:
         packed = packing(path)
         _check_workbook(path)
@@ -84,7 +96,8 @@ def _check_folder(path: Path) -> None:
     other = [name for name, file in files.items() if not _is_parquet(file)]
     if not files or other:
         raise TableError(
-            f"{path}: a folder is read as one table where all its files are Parquet; "
+            f"{path}: a folder is read as one table where all its files are Parquet, or one of "
+            f"them is called {MLTABLE} and says how to read it; "
             + (f"this one holds {names_text(other)}: name one of them" if other else "it is empty")
         )
 

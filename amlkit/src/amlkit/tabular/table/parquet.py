@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from amlkit.tabular.parts import table_files, table_size
+from amlkit.tabular.parts import table_files
 from amlkit.tabular.table.header import read_header
 from amlkit.tabular.table.schema import TableError, names_text, shorten
 from amlkit.tabular.table.source import Progress
@@ -64,11 +64,15 @@ class ParquetSource:
     `year=2024` are a column `year`, as Spark and Hive write them.
     """
 
-    kind = "parquet"
+    kind, delimiter, encoding = "parquet", "", ""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parts: Mapping[str, Path] | None = None) -> None:
+        """`parts`: those files alone, by name, of whose folders the names say nothing."""
         self.path, self.file = path, path.name
-        files = [_look_at(name, part, path) for name, part in table_files(path).items()]
+        if parts is None:
+            files = [_look_at(name, part, path) for name, part in table_files(path).items()]
+        else:
+            files = [_look_at(name, part, part) for name, part in parts.items()]
         for file in files[1:]:
             self._compare(files[0], file)
         first = files[0]
@@ -92,7 +96,7 @@ class ParquetSource:
         self, names: Sequence[str], progress: Progress | None = None
     ) -> Iterator[ParquetPart]:
         """See `Source.parts`: at most ROWS rows at a time."""
-        total, before = table_size(self.path), 0
+        total, before = sum(file.path.stat().st_size for file in self._files), 0
         own = [self._written[name] for name in names if name in self.types]
         called = {written: name for name, written in self._written.items()}
         for file in self._files:

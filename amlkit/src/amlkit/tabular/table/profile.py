@@ -14,6 +14,7 @@ from amlkit.tabular.parts import table_size
 from amlkit.tabular.table.csv_file import CsvSource
 from amlkit.tabular.table.decide import Scan, decide
 from amlkit.tabular.table.kinds import open_source
+from amlkit.tabular.table.mltable_source import MLTableSource
 from amlkit.tabular.table.profile_text import profile_text
 from amlkit.tabular.table.reading import WORKERS, ahead
 from amlkit.tabular.table.scan import TextScan, TypedScan
@@ -94,14 +95,15 @@ def profile_table(
     """Look over the table once; memory is bounded whatever its size.
 
     `types` gives a column's type, with or without a format (`Column.words`), instead of having it
-    found out. `progress` hears (bytes done, bytes in all). TableError, in one line, for everything
-    that makes the table no use.
+    found out or taken from an MLTable. `progress` hears (bytes done, bytes in all). TableError, in
+    one line, for everything that makes the table no use.
     """
     path, missing = Path(path), tuple(missing_values)
     source = open_source(path)
     target = target if target in source.names else target.strip()  # as names are
     wanted: dict[str, Column] = {}
-    for name, words in (types or {}).items():
+    given = source.converted if isinstance(source, MLTableSource) else {}
+    for name, words in {**given, **(types or {})}.items():
         name = name if name in source.names else name.strip()
         wanted[name] = Column.of(name, words)
     names = [n for n in source.names if n not in source.index or n == target or n in wanted]
@@ -111,14 +113,13 @@ def profile_table(
     for scan in scans.values():
         if isinstance(scan, TextScan):
             scan.settle()
-    delimiter = source.delimiter if isinstance(source, CsvSource) else ""
-    columns, notes = decide(list(scans.values()), delimiter)
+    columns, notes = decide(list(scans.values()), source.delimiter)
     profiles = [column_profile(scans[column.name], column) for column in columns]
     rows = next(iter(scans.values())).rows
     if not rows:
         raise TableError(f"{path.name}: the table has a header but no rows")
     schema = Schema(tuple(columns), target, source.kind, missing_values=missing)
-    if isinstance(source, CsvSource):
+    if source.delimiter:
         schema = replace(schema, delimiter=source.delimiter, encoding=source.encoding)
     place = schema.columns.index(next(c for c in columns if c.name == target))
     summary = target_profile(scans[target], profiles[place])

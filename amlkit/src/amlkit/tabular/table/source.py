@@ -33,6 +33,14 @@ class Source(Protocol):
         """Its name, for messages."""
 
     @property
+    def delimiter(self) -> str:
+        """What parts the values of a CSV; "" for the other kinds."""
+
+    @property
+    def encoding(self) -> str:
+        """How a CSV's text is written; "" for the other kinds."""
+
+    @property
     def names(self) -> Sequence[str]:
         """All columns in the file's order, without spaces around them."""
 

@@ -1,0 +1,98 @@
+"""The files beside an MLTable that its `paths` name; none that lies elsewhere."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections.abc import Callable, Collection, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import TypeGuard
+
+from amlkit.tabular.parts import KNOWLEDGE, MLTABLE, is_hidden, table_files
+from amlkit.tabular.table.schema import TableError, shorten
+
+Refused = Callable[[str, str], TableError]
+"""(key, why) → the error."""
+_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/~]")  # a URI, a drive, an absolute path
+_KEYS = ("file", "folder", "pattern")
+
+
+def named_files(folder: Path, paths: Sequence[object], refused: Refused) -> tuple[str, ...]:
+    """Return the files that the paths name, by name from the folder, in the order of the rows."""
+    inside = [name.partition("/")[2] for name in table_files(folder)]
+    found: list[str] = []
+    for entry in paths:
+        if not isinstance(entry, dict) or len(entry) != 1:
+            raise refused("paths", f"{shown(entry)}: one of {', '.join(_KEYS)} is expected")
+        ((key, value),) = entry.items()
+        if key not in _KEYS or not is_text(value):
+            raise refused(
+                "paths", f"{shown(key)}: one of {', '.join(_KEYS)} and a path is expected"
+            )
+        where = f"paths: {key}"
+        named = _named(key, _words(where, value, refused), inside)
+        if not named:
+            raise refused(where, f"there is no {shorten(value)} in {folder.name}")
+        if double := [name for name in named if name in found]:
+            raise refused(where, f"{double[0]} is named twice, so each of its rows would be there "
+                          "twice; name it once")  # fmt: skip
+        found += named
+    return tuple(found)
+
+
+def _words(where: str, value: str, refused: Refused) -> list[str]:
+    """Return a path's names; TableError where it leads out of the folder, or takes in too much."""
+    words = [word for word in value.split("/") if word not in ("", ".")]
+    if _ELSEWHERE.match(value) or ".." in words:
+        place = shorten(value.partition("?")[0])  # behind it stands a signature
+        raise refused(
+            where,
+            f"{place} does not lie in the MLTable's folder, and that alone is registered; "
+            "put it there",
+        )
+    if "\\" in value:
+        raise refused(where, f"{shorten(value)}: write / between the folders")
+    none = [own for own in (MLTABLE, *KNOWLEDGE) if not words or _fits([own], words)]
+    if none:
+        raise refused(
+            where,
+            f"{shorten(value)} takes in {none[0]}, which holds no rows (data.py writes "
+            f"{' and '.join(KNOWLEDGE)}); put the files into a folder of their own below this one",
+        )
+    if is_hidden(PurePosixPath(*words)):
+        raise refused(
+            where,
+            f"{shorten(value)}: a name that begins with a point or an underscore is none of a "
+            "table's; give it another",
+        )
+    return words
+
+
+def _named(key: str, words: Sequence[str], inside: Collection[str]) -> list[str]:
+    """Return the files that a path names, sorted."""
+    if key == "pattern":
+        return [name for name in inside if _fits(name.split("/"), words)]
+    path = "/".join(words)
+    if key == "folder":
+        return [name for name in inside if name.startswith(f"{path}/")]
+    return [name for name in inside if name == path]
+
+
+def _fits(name: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether a file's name fits a pattern, folder by folder; `**` is any number of them."""
+    if not pattern:
+        return not name
+    if pattern[0] == "**":
+        return any(_fits(name[place:], pattern[1:]) for place in range(len(name) + 1))
+    return bool(name) and fnmatchcase(name[0], pattern[0]) and _fits(name[1:], pattern[1:])
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """Return whether a value of the file is a text."""
+    return isinstance(value, str)
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: short, however much its anchors make of it."""
+    return repr(shorten(value, 40)) if isinstance(value, str) else shorten(reprlib.repr(value), 40)

@@ -1,0 +1,120 @@
+"""The table that a file called MLTable describes, read from the files beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+
+import pyarrow as pa
+
+from amlkit.tabular.table.csv_file import CsvSource
+from amlkit.tabular.table.json_lines import JsonLinesSource
+from amlkit.tabular.table.mltable import MLTable, read_mltable
+from amlkit.tabular.table.parquet import ParquetSource
+from amlkit.tabular.table.schema import TableError, names_text, no_such_column
+from amlkit.tabular.table.source import Part, Progress, Source
+
+
+class MLTableSource:
+    """One table of the files that an MLTable names, in their order, with the columns it keeps.
+
+    `converted` are the types that it gives to columns, as the setting data.types takes them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        told = read_mltable(folder)
+        paths = [folder / name for name in told.files]
+        self._sources = _opened(folder, told)
+        self._sizes = [path.stat().st_size for path in paths]
+        first = self._sources[0]
+        self.kind = told.kind
+        self.file = paths[0].name if len(paths) == 1 else folder.name
+        self.delimiter, self.encoding = first.delimiter, first.encoding
+        self.names = _kept(folder, told, first.names)
+        self.index = [name for name in first.index if name in self.names]
+        self.types: Mapping[str, pa.DataType] = {
+            name: type_ for name, type_ in first.types.items() if name in self.names
+        }
+        self.notes = tuple(dict.fromkeys(note for one in self._sources for note in one.notes))
+        self.converted = _converted(folder, told, first.names, self.names)
+
+    def parts(self, names: Sequence[str], progress: Progress | None = None) -> Iterator[Part]:
+        """See `Source.parts`."""
+        before = [0, *accumulate(self._sizes)] if len(self._sources) > 1 else [0]
+        for start, source in zip(before, self._sources, strict=False):
+            yield from source.parts(names, self._one_of(progress, start))
+
+    def most_rows(self) -> int:
+        """See `Source.most_rows`."""
+        return sum(source.most_rows() for source in self._sources)
+
+    def _one_of(self, progress: Progress | None, before: int) -> Progress | None:
+        """Return the progress of one file, of whose table so many bytes are read."""
+        total = sum(self._sizes)
+        return progress and (lambda done, _: progress(before + done, total))
+
+
+def _opened(folder: Path, told: MLTable) -> list[Source]:
+    """Return what reads the files, all with the same columns of the same types."""
+    paths = {name: folder / name for name in told.files}
+    if told.kind == "parquet":
+        return [ParquetSource(folder, paths)]
+    if told.kind == "json":
+        lines = [JsonLinesSource(path, told.encoding) for path in paths.values()]
+        _share_columns(lines)
+        return [*lines]
+    found: list[CsvSource] = []
+    for path in paths.values():
+        names: Sequence[str] | None = [] if told.header == "no_header" else None
+        if found and told.header == "from_first_file":
+            names = found[0].names
+        found.append(CsvSource(path, told.encoding, told.delimiter, names))
+    for one, other in pairwise(found):
+        if one.names != other.names:
+            raise TableError(
+                f"{folder.name}: {other.file} has the columns {names_text(other.names)}, where "
+                f"{one.file} has {names_text(one.names)}; write the same into all, in one order"
+            )
+    return [*found]
+
+
+def _share_columns(lines: Sequence[JsonLinesSource]) -> None:
+    """Give all files the columns of any, and types that the values of all have."""
+    written: dict[str, str] = {}
+    for one in lines:
+        written |= {name: own for name, own in one.written.items() if name not in written}
+    types = {}
+    for name in written:
+        found = {one.types.get(name) for one in lines if name in one.written}
+        if len(found) == 1:
+            types[name] = found.pop()
+        elif found == {pa.int64(), pa.float64()}:
+            types[name] = pa.float64()
+    for one in lines:
+        one.take_in(written, {name: type_ for name, type_ in types.items() if type_ is not None})
+
+
+def _kept(folder: Path, told: MLTable, names: Sequence[str]) -> list[str]:
+    """Return the columns that are left, in the files' order."""
+    left = list(names)
+    for step, chosen in told.columns:
+        _check(folder, step, chosen, left)
+        left = [name for name in left if (name in chosen) == (step == "keep_columns")]
+    return left
+
+
+def _converted(
+    folder: Path, told: MLTable, names: Sequence[str], kept: Sequence[str]
+) -> dict[str, str]:
+    """Return the types of columns that the MLTable gives."""
+    _check(folder, "convert_column_types", list(told.types), names)
+    text = dict.fromkeys(names, "category") if told.all_text else {}
+    return {name: words for name, words in {**text, **told.types}.items() if name in kept}
+
+
+def _check(folder: Path, step: str, chosen: Sequence[str], names: Sequence[str]) -> None:
+    """Raise TableError for a column that there is not."""
+    for name in chosen:
+        if name not in names:
+            raise TableError(f"{folder.name}/MLTable: {step}: {no_such_column(name, names)}")
