@@ -145,7 +145,10 @@ class Assets:
     def put(
         self, kind: Kind, name: str, version: str, given: Json, who: Principal | None
     ) -> tuple[Entry, bool]:
-        """Keep a version; whether it is new. AzureError 400 for a name, 409 for other content."""
+        """Keep a version; whether it is new.
+
+        AzureError 400 for a name or a type of data, 409 for other content.
+        """
         for one in (name, version):
             if not NAME.match(one):
                 raise AzureError(400, "UserError", f"'{one}' is no valid name of {kind.plural}.")
@@ -160,6 +163,8 @@ class Assets:
                 self._containers[kind.plural][name] = container
             known = container.versions.get(version)
             if known is None:
+                if kind.plural == "data":
+                    _check_type(container, given)
                 entry = Entry(version, {**kind.defaults, **given}, who, changer=who)
                 container.versions[version] = entry
                 container.changed, container.changer = entry.created, who
@@ -269,6 +274,21 @@ class Assets:
         ]
         seen.sort(key=lambda one: one.changed, reverse=True)
         return page(request, [self._container_body(kind, one) for one in seen])
+
+
+def _check_type(container: Container, given: Json) -> None:
+    """AzureError 400 for data of another type than the name's first version.
+
+    Source: "Create and manage data assets", what to do about a wrong type. The words are ours.
+    """
+    first = next(iter(container.versions.values()), None)
+    if first is not None and first.properties.get("dataType") != given.get("dataType"):
+        raise AzureError(
+            400,
+            "UserError",
+            f"Data asset {container.name} is of type {first.properties.get('dataType')}: a new "
+            f"version cannot be of type {given.get('dataType')}.",
+        )
 
 
 def viewed(request: Request, properties: Json) -> bool:

@@ -25,7 +25,9 @@ OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 MODELS = ("custom_model", "mlflow_model", "triton_model")
 DIRECT = ("Direct",)
 #: Modes of inputs that are played alike: the data is there to be read.
-READ = ("ReadOnlyMount", "Download", "EvalMount", "EvalDownload", "Direct", None)
+READ = ("ReadOnlyMount", "Download", "Direct", None)
+#: Modes of an mltable alone: the job gets the files that its MLTable names.
+EVALUATED = ("EvalMount", "EvalDownload")
 
 
 @dataclass
@@ -99,6 +101,10 @@ def check_input(azure: Azure, name: str, given: Json) -> None:
     """AzureError for an input that cannot be had."""
     if given.get("jobInputType") == "literal":
         return
+    kind = given.get("jobInputType")
+    if given.get("mode") in EVALUATED and kind != "mltable":
+        text = f"Input {name}: mode {given['mode']} is not one of {kind}."
+        raise AzureError(400, "UserError", text)
     if given.get("mode") not in READ:
         raise AzureError(
             501, "StandInUnhandled", f"Input {name}: mode {given['mode']} of inputs is not played"

@@ -121,6 +121,18 @@ def test_a_folder_of_parts_is_one_table(
     assert trained["status"] == "Completed"
 
 
+@pytest.mark.sweep
+def test_a_job_reads_a_folder_with_an_mltable(project: AzureProject, tmp_path: Path) -> None:
+    """SDK v1 has no such asset: the job is given the folder, and reads it by the same reader."""
+    folder = parts(tmp_path / "parts")
+    said = "paths: [{pattern: './*.parquet'}]\ntransformations: [read_parquet]\n"
+    (folder / "MLTable").write_text(said, encoding="utf-8")
+    sent = project.done("data", "--path", str(folder), "--target", "good", "--name", "described")
+    assert sent["data"]["rows"] == 60
+    trained = project.done("model", "--set", "data.name=described", "--set", "training.seed=3")
+    assert trained["status"] == "Completed"
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -252,6 +252,87 @@ def test_a_job_that_cannot_work_is_not_sent(
     assert not standin.journal.find(method="PUT", path_regex="/jobs/", since=mark)
 
 
+# A training that reads its data by amlkit, wherever it lies.
+READS = """
+import argparse, json
+from pathlib import Path
+
+from amlkit.tabular.asset import open_asset
+from amlkit.tabular.table import read_table
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--data", type=Path)
+args, _ = parser.parse_known_args()
+asset = open_asset(args.data, "good")
+rows = read_table(asset.path, asset.schema)
+assert (rows.num_rows, rows.column_names) == (60, ["size", "good"]), rows.schema
+model = Path("outputs/model")
+model.mkdir(parents=True)
+(model / "rule.json").write_text("{}")
+Path("outputs/metrics.json").write_text(json.dumps({"accuracy": 0.9}))
+"""
+
+
+def described(home: Path) -> Path:
+    """A folder with an MLTable and two files that it names."""
+    header, *rows = table(home / "t.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    made = home / "described"
+    made.mkdir()
+    for name, some in (("a.csv", rows[:20]), ("b.csv", rows[20:])):
+        (made / name).write_text("".join([header, *some]), encoding="utf-8")
+    (made / "MLTable").write_text(
+        "type: mltable\npaths:\n- pattern: ./*.csv\ntransformations:\n- read_delimited:\n"
+        "    delimiter: ','\n    encoding: ascii\n- drop_columns: [colour]\n",
+        encoding="utf-8",
+    )
+    return made
+
+
+def test_a_folder_with_an_mltable_is_an_asset_of_that_type(
+    two: AzureProject,
+    first: dict[str, Any],
+    project: AzureProject,
+    standin: StandIn,
+    tmp_path: Path,
+) -> None:
+    """Uploaded or where it lies; nothing is asked for the schema, whose host may be out of reach.
+
+    (A request to a host that is not played fails the session.)
+    """
+    home = described(tmp_path)
+    container = standin.azure.datastores.container_of("workspaceblobstore")
+    for path in home.iterdir():
+        standin.blobs.put(container, f"landing/described/{path.name}", path.read_bytes())
+    where = ("--datastore", "workspaceblobstore", "--datastore-path", "landing/described")
+    upload, flags = ("--path", str(home)), ("--target", "good", "--name")
+    train = next(two.path.glob("src/*/train.py"))
+    text = train.read_text(encoding="utf-8")
+    train.write_text(READS, encoding="utf-8")
+    made, jobs = {}, []
+    try:
+        for name, source in (("described", upload), ("lies", where)):
+            made[name] = two.done("data", *source, *flags, name)["data"]
+            named = ("--set", f"data.name={name}", "--set", "data.target=good")
+            jobs.append(two.done("model", *named, "--no-wait")["run_id"])
+    finally:
+        train.write_text(text, encoding="utf-8")
+    finished = [two.done("model", "--resume", job)["status"] for job in jobs]
+    assert finished == ["Completed", "Completed"]
+    for job, (name, data) in zip(jobs, made.items(), strict=True):
+        kept = standin.azure.v2.assets.version("data", name, data["version"]).properties
+        assert (kept["dataType"], kept["referencedUris"]) == ("mltable", ["./*.csv"])
+        assert kept["dataUri"].endswith(f"{data['source'].removeprefix('azureml://datastores')}/")
+        given = standin.azure.v2.jobs.records[job].given["inputs"]["data"]
+        assert (given["jobInputType"], given["mode"]) == ("mltable", "ReadOnlyMount")
+    sent = standin.blobs.list(container, f"data/described/{made['described']['version']}/")
+    found = {name.rpartition("/")[2] for name in sent}
+    assert found == {"MLTable", "a.csv", "b.csv", "schema.json", "profile.json"}
+    # SDK v1 has no such type: to it the folder is a FileDataset.
+    assert not project.done("data", *upload, *flags, "described")["data"]["created"]
+    other = two.drive("data", "--path", str(tmp_path / "t.csv"), *flags, "described")
+    assert other.code == 2 and "described is of type mltable in this workspace" in other.said
+
+
 # A search.
 
 # A package of few lines that tries by amlkit's own rule.

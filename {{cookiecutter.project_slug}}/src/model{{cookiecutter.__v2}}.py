@@ -30,7 +30,7 @@ def training_job(job: JobParts) -> Command:
     from azure.ai.ml import Input, command
 
     words = ["python", "-m", job.module, "--data", "${{inputs.data}}"]
-    inputs = {"data": Input(type="uri_folder", path=job.data)}
+    inputs = {"data": Input(type=job.data_type, path=job.data, mode="ro_mount")}
     inputs |= job.parameters  # of a sweep's trial, which `job.arguments` name
     if job.champion is not None:
         words += ["--champion", "${{inputs.champion}}"]

@@ -61,6 +61,10 @@ class JobParts:
     variables: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """The inputs of a sweep's trial, with one of their values each; empty without a sweep."""
+    data_type: str = "uri_folder"
+    """With SDK v2, the data asset's: also `uri_file`, for a file that was registered where it lies,
+    or `mltable`, for a folder with a file MLTable. No part of the identity: the asset's content is.
+    """
 
 
 @dataclass(frozen=True)

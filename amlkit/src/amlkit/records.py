@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from amlkit.tabular.parts import MLTABLE
 from amlkit.tabular.space import logged_as
 
 FINISHED = ("Completed", "Failed", "Canceled")
@@ -41,6 +42,15 @@ class DataDefinition:
     """Content hash of the files and of how they are read: 12 hex digits."""
     profile: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def mltable(self) -> bool:
+        """Whether the table is a folder with a file MLTable."""
+        return f"{self.path.name}/{MLTABLE}" in self.files
+
+    def place(self, name: str) -> str:
+        """Where one of the files lies in the asset, which for Azure ML itself holds the MLTable."""
+        return name.partition("/")[2] if self.mltable else name
+
 
 @dataclass(frozen=True)
 class DataAsset:
@@ -54,8 +64,8 @@ class DataAsset:
     """Where a job finds it: a folder here, a datastore path on Azure ML."""
     number: str = ""
     """The version's number where the workspace counts: the Dataset's version on Azure ML."""
-    one_file: bool = False
-    """Whether `source` is a file that was registered where it lies, not a folder."""
+    type: str = "uri_folder"
+    """As Azure ML calls it: `uri_file` for a file that was registered where it lies, `mltable`."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,13 @@ class StoredData:
     """Bytes."""
     content: str
     """What tells it from another content at the same place: 12 hex digits."""
+
+    @property
+    def type(self) -> str:
+        """As Azure ML calls it."""
+        if f"{self.path}/{MLTABLE}" in self.files:
+            return "mltable"
+        return "uri_file" if self.files == (self.path,) else "uri_folder"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from amlkit.tabular.asset import open_asset
+from amlkit.tabular.parts import is_mltable
 from amlkit.tabular.table import read_frame
 from conftest import PENGUINS, Project
 
@@ -36,7 +37,18 @@ def as_archive(table: pd.DataFrame, folder: Path) -> Path:
     return folder / "t.zip"
 
 
-@pytest.mark.parametrize("write", [as_parts, as_lines, as_archive])
+def as_mltable(table: pd.DataFrame, folder: Path) -> Path:
+    """Two files and one that says how they are read."""
+    home = folder / "described"
+    home.mkdir()
+    for place, rows in enumerate((table[:200], table[200:])):
+        rows.to_csv(home / f"{place}.csv", sep=";", index=False, encoding="utf-16")
+    said = "paths: [{pattern: ./*.csv}]\ntransformations:\n- read_delimited:\n"
+    (home / "MLTable").write_text(f"{said}    delimiter: ;\n    encoding: utf16\n", "utf-8")
+    return home
+
+
+@pytest.mark.parametrize("write", [as_parts, as_lines, as_archive, as_mltable])
 def test_what_is_registered_is_what_was_given_and_a_job_reads_it(
     project: Project,
     tmp_path_factory: pytest.TempPathFactory,
@@ -46,7 +58,8 @@ def test_what_is_registered_is_what_was_given_and_a_job_reads_it(
     path = write(table, folder)
     done = project.call("data", "--local", "--json", "--path", str(path))
     assert done.code == 0, done.err
-    data, given = done.json["data"], files_in(folder)
+    # An MLTable lies in the asset itself, as Azure ML has it; another folder is a part of one.
+    data, given = done.json["data"], files_in(path if is_mltable(path) else folder)
     home = Path(data["source"])
     assert files_in(home) - {"schema.json", "profile.json"} == given
     asset = open_asset(home, None)
@@ -61,3 +74,25 @@ def files_in(folder: Path) -> set[str]:
     """The names of all files below a folder."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix() for path in files}
+
+
+@pytest.mark.parametrize(
+    ("said", "beside", "words"),
+    [
+        ("- filter: 'col(\"x\") > 1'", "t.csv", "described/MLTable: filter: not read here"),
+        ("- drop_columns: [x]", "profile.json", "profile.json lies beside MLTable"),
+    ],
+)
+def test_an_mltable_that_will_not_do_is_refused_before_anything_is_kept(
+    project: Project, tmp_path: Path, said: str, beside: str, words: str
+) -> None:
+    home = tmp_path / "described"
+    home.mkdir()
+    (home / "t.csv").write_text("x,Sex\n1,a\n", "utf-8")
+    (home / beside).touch()
+    (home / "MLTable").write_text(
+        f"paths: [{{file: t.csv}}]\ntransformations:\n- read_delimited\n{said}\n", "utf-8"
+    )
+    refused = project.call("data", "--local", "--path", str(home), "--name", "described")
+    assert refused.code == 2 and words in refused.err
+    assert "table from --path" in refused.err and not list(project.root.rglob("asset.json"))

@@ -20,7 +20,7 @@ from amlkit.azure.errors import status_of
 from amlkit.content import identity, one_of, write_json
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError
-from amlkit.tabular.parts import PARQUET, is_hidden, table_size
+from amlkit.tabular.parts import MLTABLE, PARQUET, is_hidden, table_size
 from amlkit.workspace import Progress
 
 # What the tags of an asset of ours say.
@@ -29,7 +29,9 @@ TAGS = ("content", "target", "rows", "datastore", "path")
 WRITTEN = "written"
 Record = Mapping[str, str]
 """What is written down of an asset: `TAGS`, and where they are known the `number` of v1's Dataset,
-and the `kind` of what was registered where it lies: a "file", else a folder."""
+and the `kind` of what is no plain folder: a "file" that was registered where it lies, or an
+"mltable", a folder with that file."""
+_TYPES = {"file": "uri_file", "mltable": "mltable"}
 
 
 class StoredTables:
@@ -52,6 +54,9 @@ class StoredTables:
         """
         raise NotImplementedError
 
+    def check_type(self, name: str, type_: str) -> None:
+        """Raises `SettingsError` where an asset of this name cannot be of this type."""
+
     def container(self, datastore: str = "") -> Any:
         """The client of a datastore's blob container; by default that of `default_datastore`."""
         raise NotImplementedError
@@ -70,7 +75,9 @@ class StoredTables:
             "rows": str(definition.profile["rows"]),
             "datastore": self.default_datastore(),
             "path": folder,
+            **({"kind": "mltable"} if definition.mltable else {}),
         }
+        self.check_type(definition.name, type_of(record))
         known = self.recorded(definition.name, definition.version)
         if known:
             kept = self.make_current(definition.name, {**known, **record})
@@ -84,7 +91,7 @@ class StoredTables:
         for name, sha256 in definition.files.items():
             path = definition.path.parent / name
             step = one_of(progress, before, total)
-            blobs.upload(container, f"{folder}/{name}", path, sha256, step)
+            blobs.upload(container, f"{folder}/{definition.place(name)}", path, sha256, step)
             before += path.stat().st_size
         known_of_it = {
             "schema.json": definition.profile["schema"],
@@ -107,16 +114,17 @@ class StoredTables:
             if blob.size and _is_part(blob.name, path)
         ]
         parts = all(blob.name.lower().endswith(PARQUET) for blob in tables)
-        if not tables or (len(tables) > 1 and not parts):
+        described = any(blob.name == f"{path}/{MLTABLE}" for blob in tables)
+        if not tables or (len(tables) > 1 and not parts and not described):
             found = ", ".join(blob.name for blob in tables[:5]) or "nothing"
             raise SettingsError(
-                f"--datastore-path {path}: one table is expected in datastore {datastore}, a file "
-                f"or a folder of Parquet parts; found: {found}"
+                f"--datastore-path {path}: one table is expected in datastore {datastore}, a "
+                f"file, a folder of Parquet parts or one with a file {MLTABLE}; found: {found}"
             )
         files = sorted([blob.name, blob.size, _state(blob)] for blob in tables)
         names, size = tuple(file[0] for file in files), sum(file[1] for file in files)
         if (
-            len(files) > 1 or "=" in names[0][len(path) :]
+            described or len(files) > 1 or "=" in names[0][len(path) :]
         ):  # a partition is a folder though it is one
             return StoredData(datastore, path, names, size, identity(files))
         return StoredData(datastore, names[0], names, size, identity(files[0]))
@@ -144,8 +152,9 @@ class StoredTables:
             "rows": str(rows),
             "datastore": stored.datastore,
             "path": stored.path,
-            "kind": "file" if stored.files == (stored.path,) else "folder",
+            "kind": {"uri_file": "file", "mltable": "mltable"}.get(stored.type, "folder"),
         }
+        self.check_type(name, stored.type)
         known = self.recorded(name, version)
         if known:
             record = dict(self.make_current(name, {**known, **record}))
@@ -210,7 +219,7 @@ class StoredTables:
             int(rows) if rows.isdigit() else 0,
             f"azureml://datastores/{record['datastore']}/paths/{record['path']}",
             number=record.get("number", ""),
-            one_file=is_file(record),
+            type=type_of(record),
         )
 
     def write_record(self, name: str, record: Record) -> None:
@@ -268,6 +277,11 @@ def _written(record: Any) -> tuple[Any, str]:
 def is_file(record: Record) -> bool:
     """Whether a record is of one file that was registered where it lies."""
     return record.get("kind") == "file"
+
+
+def type_of(record: Record) -> str:
+    """The type of a record's asset, as Azure ML calls it."""
+    return _TYPES.get(record.get("kind", ""), "uri_folder")
 
 
 def place_of(name: str, version: str) -> str:

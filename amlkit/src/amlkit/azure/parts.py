@@ -79,7 +79,13 @@ def _pins(settings: Settings, definition: EnvironmentDefinition) -> tuple[str, .
 
 
 def job_parts(
-    job: Job, *, code: str, inputs: Mapping[str, Any], compute: str, environment: Any
+    job: Job,
+    *,
+    code: str,
+    inputs: Mapping[str, Any],
+    compute: str,
+    environment: Any,
+    data_type: str = JobParts.data_type,
 ) -> JobParts:
     """What the owner's function is given.
 
@@ -89,6 +95,7 @@ def job_parts(
         inputs: `data` and `champion`, as datasets or as names of them; the champion may be None.
         compute: the compute target's name.
         environment: the SDK's.
+        data_type: the data asset's, with SDK v2.
 
     Raises:
         WorkError: the job is of another shape, and needs no function of the owner's.
@@ -110,6 +117,7 @@ def job_parts(
         resources=job.resources,
         variables=job.variables,
         parameters=_parameters(job.search),
+        data_type=data_type,
     )
 
 

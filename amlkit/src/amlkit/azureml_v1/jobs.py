@@ -163,7 +163,10 @@ class AzureJobs(SharedJobs):
             return self._data.dataset(asset.name, asset.number)
         if isinstance(asset, DataAsset):  # SDK v2 registered it: there is no Dataset of it
             store, path = place(asset.source)
-            files = (self._data.datastore(store), path if asset.one_file else f"{path}/**")
+            files = (
+                self._data.datastore(store),
+                path if asset.type == "uri_file" else f"{path}/**",
+            )
             return sdk_dataset().File.from_files(files, validate=False)
         files = (self._data.datastore(ARTIFACT_STORE), _artifacts(asset))
         return sdk_dataset().File.from_files(files, validate=False)

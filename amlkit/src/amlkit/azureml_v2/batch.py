@@ -26,7 +26,7 @@ from amlkit.content import identity, new_folder
 from amlkit.records import DeploymentDefinition, TableRefused, WorkError
 from amlkit.serving.minibatch import KEEP, PACKAGE, SUFFIX
 from amlkit.settings import SettingsError
-from amlkit.tabular.parts import is_hidden
+from amlkit.tabular.parts import KNOWLEDGE, MLTABLE, is_hidden
 from amlkit.workspace import Say
 
 ENTRY = "amlkit_batch.py"
@@ -43,8 +43,6 @@ from amlkit.serving.minibatch import init, run  # noqa: E402, F401
 PIECE_LIMIT, RETRIES = 3600, 1
 POLL_INTERVAL, SAY_INTERVAL = 10.0, 60.0
 LOG_LINES = 20
-# What amlkit writes beside a data asset's own files.
-OURS = ("schema.json", "profile.json")
 
 
 class BatchScoring:
@@ -94,6 +92,12 @@ class BatchScoring:
         )
         if not files:
             raise SettingsError(f"--batch: there is no table at {path} in datastore {store}")
+        if f"{path}/{MLTABLE}" in files:
+            raise TableRefused(
+                f"{path} in datastore {store}: a batch endpoint scores files as they are, and "
+                f"reads no {MLTABLE}; name the folder of its files, "
+                f"azureml://datastores/{store}/paths/…, or score them here: --batch FOLDER"
+            )
         folders = {one.rpartition("/")[0] for one in files}
         if len(folders) > 1:
             raise TableRefused(
@@ -285,4 +289,4 @@ class BatchScoring:
 def _is_beside(inside: str) -> bool:
     """Whether a file of a data asset's folder is none of its table's."""
     words = inside.strip("/").split("/")
-    return inside.strip("/") in OURS or any(word.startswith((".", "_")) for word in words)
+    return inside.strip("/") in KNOWLEDGE or any(word.startswith((".", "_")) for word in words)

@@ -1,4 +1,4 @@
-"""Data assets of a workspace by SDK v2: a `uri_folder` for each content of a table.
+"""Data assets of a workspace by SDK v2: a `uri_folder` or `mltable` for each content of a table.
 
 The version is the content. The tags of the newest asset describe the one that is current, which
 an older one may hold.
@@ -6,15 +6,21 @@ an older one may hold.
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from amlkit.azure.connection import on_azure
-from amlkit.azure.data import TAGS, Record, StoredTables, foreign, is_file
+from amlkit.azure.data import TAGS, Record, StoredTables, foreign, is_file, type_of
 from amlkit.azureml_v2 import datastores
 from amlkit.azureml_v2.connection import Connection, if_there
 from amlkit.records import DataAsset
+from amlkit.settings import SettingsError
 
 KINDS = ("uri_folder", "uri_file")
+# A version of ours; SDK v1 counts, and its Datasets are of type mltable here.
+_CONTENT = re.compile("[0-9a-f]{12}")
 
 
 class AzureData(StoredTables):
@@ -36,7 +42,7 @@ class AzureData(StoredTables):
             known = self.sdk(name, version)
             record = self._own(known, version)
         record = record or self.recorded(name, version)
-        return self.asset(name, record) if record else None
+        return self.asset(name, self._with_kind(name, record)) if record else None
 
     def register(self, name: str, record: Record, *, one: bool) -> str:
         """See `StoredTables.register`: the versions are contents, and have no number.
@@ -46,16 +52,18 @@ class AzureData(StoredTables):
         """
         from azure.ai.ml.entities import Data
 
-        kind = "uri_file" if one else "uri_folder"
+        kind = type_of(record)
         tags = {key: record[key] for key in TAGS}
         asset = Data(
             name=name, version=record["content"], type=kind, path=path_of(record, one), tags=tags
         )
+        data = self.connection.client.data
         try:
-            made = self.connection.client.data.create_or_update(asset)
+            with _without_download(data):
+                made = data.create_or_update(asset)
         except Exception:
             newest = self._newest(name)
-            if newest is None or newest.type in KINDS:
+            if newest is None or _is_of_v2(newest):
                 raise
             self.connection.say(
                 f"{name} is held by a Dataset of SDK v1 ({newest.type}) in this workspace: jobs "
@@ -65,6 +73,15 @@ class AzureData(StoredTables):
         self.connection.forget("data", name)
         self.connection.kept(("data", name, record["content"]), lambda: made)
         return ""
+
+    def check_type(self, name: str, type_: str) -> None:
+        """See `StoredTables.check_type`: a name keeps the type of its first version."""
+        newest = self._newest(name)
+        if newest is not None and _is_of_v2(newest) and newest.type != type_:
+            raise SettingsError(
+                f"the data asset {name} is of type {newest.type} in this workspace, and Azure ML "
+                f"gives a name one type: register this {type_} under another, --name NAME"
+            )
 
     def make_current(self, name: str, record: Record) -> Record:
         """See `StoredTables.make_current`: by the tags of the newest asset."""
@@ -82,9 +99,7 @@ class AzureData(StoredTables):
         """(kind, address) of a job's input: the asset's id, else where its table lies."""
         known = self.sdk(asset.name, asset.version)
         if known is None:
-            return (
-                ("uri_file", asset.source) if asset.one_file else ("uri_folder", f"{asset.source}/")
-            )
+            return asset.type, asset.source if asset.type == "uri_file" else f"{asset.source}/"
         return str(known.type), f"azureml:{asset.name}:{asset.version}"
 
     def sdk(self, name: str, version: str) -> Any:
@@ -113,10 +128,33 @@ class AzureData(StoredTables):
             self.connection.kept(("data", name, str(found.version)), lambda: found)
         return found
 
+    def _with_kind(self, name: str, record: Record) -> Record:
+        """A record with the kind of its asset, which tags do not say."""
+        known = None if "kind" in record else self.sdk(name, record["content"])
+        return {**record, "kind": "mltable"} if known and known.type == "mltable" else record
+
     def _own(self, known: Any, version: str) -> Record | None:
         """An asset's record; its tags describe another one where it is the newest."""
         tags = dict(known.tags or {}) if known is not None else {}
         return tags if tags.get("content") == version else None
+
+
+def _is_of_v2(asset: Any) -> bool:
+    """Whether an asset was registered by SDK v2: its type or its version says so."""
+    return asset.type in KINDS or _CONTENT.fullmatch(str(asset.version)) is not None
+
+
+@contextlib.contextmanager
+def _without_download(data: Any) -> Iterator[None]:
+    """The SDK fetches no schema to check an MLTable by, which was read and checked here.
+
+    Where that host is out of reach it would try for minutes, and then go on without it.
+    """
+    data._try_get_mltable_metadata_jsonschema = lambda url: None
+    try:
+        yield
+    finally:
+        del data._try_get_mltable_metadata_jsonschema
 
 
 def path_of(record: Record, one: bool) -> str:

@@ -22,6 +22,7 @@ from amlkit.azureml_v2.connection import Connection, if_there, job_status, silen
 from amlkit.azureml_v2.data import AzureData
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.log import RunLog
+from amlkit.calls import JobParts
 from amlkit.records import DataAsset, Job, Model, Resources, Run, WorkError, new_run_id
 from amlkit.workspace import Say
 
@@ -97,7 +98,9 @@ class AzureJobs(SharedJobs):
         environment = f"azureml:{job.environment.name}:{job.environment.version}"
         target = compute.ensure(self.connection)
         addresses = {name: address for name, (_, address) in inputs.items()}
-        made = self._made(self._sized(job), str(job.code), addresses, environment, target)
+        made = self._made(
+            self._sized(job), str(job.code), addresses, environment, target, _data_type(inputs)
+        )
         commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
         self.label(made, job)
         with silently():
@@ -118,14 +121,17 @@ class AzureJobs(SharedJobs):
     def described(self, job: Job) -> Any:
         """The SDK's command or sweep of a job as it would be sent; nothing is."""
         environment = f"azureml:{job.environment.name}:{job.environment.version}"
-        inputs, kinds = {}, {}
+        inputs = {}
         for name, each in job.inputs.items():
             kind, address = self._input(each)
             if not address.startswith("azureml:"):  # a table that is not registered yet
                 address = f"azureml:{each.name}:{each.version}"
-            inputs[name], kinds[address] = address, kind
-        made = self._made(self._sized(job), str(job.code), inputs, environment)
-        commands.set_kinds(made, kinds)
+            inputs[name] = (kind, address)
+        addresses = {name: address for name, (_, address) in inputs.items()}
+        made = self._made(
+            self._sized(job), str(job.code), addresses, environment, data_type=_data_type(inputs)
+        )
+        commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
         made.experiment_name, made.tags = job.experiment, {**(made.tags or {}), **job.tags}
         return made
 
@@ -193,6 +199,7 @@ class AzureJobs(SharedJobs):
         inputs: Mapping[str, Any],
         environment: str,
         target: str | None = None,
+        data_type: str = JobParts.data_type,
     ) -> Any:
         """The SDK's `Command` or `Sweep` of a job, checked for what the SDK lets through.
 
@@ -203,7 +210,14 @@ class AzureJobs(SharedJobs):
         target = settings.azure.compute.name if target is None else target
         if job.definition is None:
             return commands.command_job(job, inputs, target, environment)
-        parts = job_parts(job, code=code, inputs=inputs, compute=target, environment=environment)
+        parts = job_parts(
+            job,
+            code=code,
+            inputs=inputs,
+            compute=target,
+            environment=environment,
+            data_type=data_type,
+        )
         made = shapes.job_of(job.definition, parts, settings.root)
         for problem in checks.problems(made, settings.root):
             raise WorkError(f"{owners.called(job.definition, settings.root)}: {problem}")
@@ -244,6 +258,11 @@ class AzureJobs(SharedJobs):
         """(container, prefix) of what a run leaves."""
         container = datastores.container(self.connection, datastores.ARTIFACT_STORE)
         return container, f"ExperimentRun/dcid.{run_id}"
+
+
+def _data_type(inputs: Mapping[str, tuple[str, str]]) -> str:
+    """The type of a job's data among its inputs, (kind, address) by name."""
+    return inputs.get("data", (JobParts.data_type, ""))[0]
 
 
 def _status(job: Any) -> str:

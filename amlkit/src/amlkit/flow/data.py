@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from amlkit import cli, content
 from amlkit.calls import Calls
 from amlkit.progress import Progress
 from amlkit.records import DataDefinition, WorkError
-from amlkit.tabular.parts import table_size
+from amlkit.tabular.parts import KNOWLEDGE, is_mltable, table_size
 
 if TYPE_CHECKING:
     from amlkit.records import DataAsset
@@ -65,8 +65,8 @@ class Registered:
 def arguments() -> cli.Parser:
     """The driver's flags."""
     parser = cli.parser(
-        "Register a table as a data asset: CSV, JSON lines (both packed or not), Parquet, or a "
-        "folder of Parquet parts. Its version comes from its content.",
+        "Register a table as a data asset: CSV, JSON lines (both packed or not), Parquet, a "
+        "folder of Parquet parts, or one with a file MLTable. Its version comes from its content.",
         """python src/data.py --local
         python src/data.py --local --path customers.csv --target churned""",
     )
@@ -126,10 +126,23 @@ def read_table(settings: Settings) -> Table:
         file_kind(path)
     except TableError as error:
         raise SettingsError(f"{error} (table from {origin})") from None
+    if is_mltable(path):
+        _check_beside([each.name for each in path.iterdir()], origin)
     with Progress("read", table_size(path)) as progress:
         hashes = content.table_hashes(path, progress)
     how = [data.target.strip(), data.types, data.missing_values]
     return Table(path, hashes, content.identity([content.table_hash(hashes), *how]))
+
+
+def _check_beside(names: Collection[str], origin: str) -> None:
+    """Raises `SettingsError` for files beside an MLTable where those of an asset belong."""
+    from amlkit.settings import SettingsError
+
+    if own := [name for name in KNOWLEDGE if name in names]:
+        raise SettingsError(
+            f"{own[0]} lies beside MLTable, where a data asset keeps what is known of its table; "
+            f"rename it, or put it into a folder (table from {origin})"
+        )
 
 
 def register(context: cli.Context) -> Registered:
@@ -172,6 +185,9 @@ def register_stored(context: cli.Context) -> Registered:
                 "where --datastore-path writes nothing; empty it, or upload the table with --path"
             )
     stored = workspace.data.find_stored(args.datastore, args.datastore_path)
+    if stored.type == "mltable":
+        names = [name.removeprefix(f"{stored.path}/") for name in stored.files]
+        _check_beside(names, f"--datastore-path, {stored.path} in {stored.datastore}")
     target = data.target.strip()
     version = content.identity([stored.datastore, stored.path, stored.content, target])
     known = workspace.data.get(data.name, version)

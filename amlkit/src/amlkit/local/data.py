@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from amlkit.content import new_folder, read_json, table_hashes, write_json, write_text
+from amlkit.content import new_folder, read_json, table_hash, table_hashes, write_json, write_text
 from amlkit.records import DataAsset, DataDefinition, StoredData, WorkError
 from amlkit.settings import SettingsError
 from amlkit.workspace import Progress
@@ -38,10 +38,12 @@ class LocalData:
             with new_folder(target) as half:
                 source = half / "content"
                 for name in definition.files:
-                    (source / name).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(definition.path.parent / name, source / name)
+                    copy = source / definition.place(name)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(definition.path.parent / name, copy)
                 # The table may have been written to since it was hashed and profiled.
-                if table_hashes(source / definition.path.name, progress) != definition.files:
+                table = source if definition.mltable else source / definition.path.name
+                if table_hash(table_hashes(table, progress)) != table_hash(definition.files):
                     raise WorkError(f"{definition.path} changed while it was read; run this again")
                 write_json(source / "schema.json", definition.profile["schema"])
                 write_json(source / "profile.json", definition.profile)
@@ -51,6 +53,8 @@ class LocalData:
                     "target": definition.target,
                     "rows": definition.profile["rows"],
                 }
+                if definition.mltable:
+                    record["type"] = "mltable"
                 write_json(half / "asset.json", record)
         write_text(home / "latest", definition.version)
         asset = self.get(definition.name, definition.version)
