@@ -92,6 +92,10 @@ def test_a_table_that_will_not_do_fails_the_job_with_its_log(
     standin.blobs.put(container, "landing/_hidden.csv", b"a,b\n1,2\n")
     hidden = repository.drive("deploy", "--batch", f"{STORE}/landing/_hidden.csv", *wrong[2:])
     assert hidden.code == 2 and "begins with a point or an underscore" in hidden.record["error"]
+    for name in ("MLTable", "a.csv"):
+        standin.blobs.put(container, f"landing/described/{name}", b"a,b\n1,2\n")
+    described = repository.drive("deploy", "--batch", f"{STORE}/landing/described", *wrong[2:])
+    assert described.code == 2 and "reads no MLTable" in described.record["error"]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ def test_a_table_is_scored_row_by_row_as_requests_are(model: Path, tmp_path: Pat
         "parquet",
         "without the target",
         "folder of parts",
+        "folder with an MLTable",
         "JSON lines, zstd",
     ],
 )
@@ -87,6 +88,16 @@ def test_any_dialect_has_the_same_answers(model: Path, tmp_path: Path, kind: str
         for part in range(2):
             rows = table.iloc[200 * part : 200 * part + 200]
             rows.to_parquet(source / f"part-{part}.parquet")
+    elif kind == "folder with an MLTable":
+        source = tmp_path / "in"
+        source.mkdir()
+        for part in range(2):
+            rows = table.iloc[200 * part : 200 * part + 200]
+            rows.to_csv(source / f"{part}.txt", sep="|", index=False)
+        said = (
+            "paths: [{pattern: '*.txt'}]\ntransformations: [{read_delimited: {delimiter: '|'}}]\n"
+        )
+        (source / "MLTable").write_text(said, encoding="utf-8")
     elif kind == "JSON lines, zstd":
         source = tmp_path / "in.jsonl.zst"
         table.to_json(source, orient="records", lines=True, compression=None)
