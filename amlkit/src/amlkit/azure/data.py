@@ -31,7 +31,7 @@ Record = Mapping[str, str]
 """What is written down of an asset: `TAGS`, and where they are known the `number` of v1's Dataset,
 and the `kind` of what is no plain folder: a "file" that was registered where it lies, or an
 "mltable", a folder with that file."""
-_TYPES = {"file": "uri_file", "mltable": "mltable"}
+_TYPES = {"file": "uri_file", "folder": "uri_folder", "mltable": "mltable"}
 
 
 class StoredTables:
@@ -152,7 +152,7 @@ class StoredTables:
             "rows": str(rows),
             "datastore": stored.datastore,
             "path": stored.path,
-            "kind": {"uri_file": "file", "mltable": "mltable"}.get(stored.type, "folder"),
+            "kind": kind_of(stored.type),
         }
         self.check_type(name, stored.type)
         known = self.recorded(name, version)
@@ -282,6 +282,11 @@ def is_file(record: Record) -> bool:
 def type_of(record: Record) -> str:
     """The type of a record's asset, as Azure ML calls it."""
     return _TYPES.get(record.get("kind", ""), "uri_folder")
+
+
+def kind_of(type_: str) -> str:
+    """What a record says of that type."""
+    return next(kind for kind, known in _TYPES.items() if known == type_)
 
 
 def place_of(name: str, version: str) -> str:

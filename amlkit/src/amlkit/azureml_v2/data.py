@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from amlkit.azure.connection import on_azure
-from amlkit.azure.data import TAGS, Record, StoredTables, foreign, is_file, type_of
+from amlkit.azure.data import TAGS, Record, StoredTables, foreign, is_file, kind_of, type_of
 from amlkit.azureml_v2 import datastores
 from amlkit.azureml_v2.connection import Connection, if_there
 from amlkit.records import DataAsset
@@ -131,7 +131,7 @@ class AzureData(StoredTables):
     def _with_kind(self, name: str, record: Record) -> Record:
         """A record with the kind of its asset, which tags do not say."""
         known = None if "kind" in record else self.sdk(name, record["content"])
-        return {**record, "kind": "mltable"} if known and known.type == "mltable" else record
+        return {**record, "kind": kind_of(known.type)} if known is not None else record
 
     def _own(self, known: Any, version: str) -> Record | None:
         """An asset's record; its tags describe another one where it is the newest."""

@@ -65,7 +65,7 @@ def file_kind(path: Path) -> str:
     if not path.exists():
         raise TableError(f"{path}: there is no such file")
     if path.name == MLTABLE:
-        raise TableError(f"{path}: name the folder that holds it, {path.parent}")
+        raise TableError(f"{path.name}: name the folder that holds it; that is the table")
     try:
         packed = packing(path)
         _check_workbook(path)
