@@ -133,6 +133,16 @@ class Project:
         )
 
 
+def give_pipeline(project: Project) -> Project:
+    """Lets a repository have what the answer `training_pipeline` brings."""
+    source = write_drivers(project.root / "src", "v2").parent / "src"
+    name = "{{cookiecutter.__pipeline}}.py"
+    shutil.copy2(TEMPLATE / "src" / f"pipeline{name}", source / "pipeline.py")
+    shutil.copy2(PACKAGE / f"steps{name}", source / "sample_model" / "steps.py")
+    (source / "sample_model" / f"steps{name}").unlink()
+    return project
+
+
 def write_wheel(folder: Path, changed: Mapping[str, bytes] | None = None) -> Path:
     """A wheel of amlkit as its source is now, `changed` files in place of its own."""
     import amlkit

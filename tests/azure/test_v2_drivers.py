@@ -502,7 +502,13 @@ def test_the_trials_of_a_sweep_do_as_they_do_in_one_job(
         encoding="utf-8",
     )
     driver, flags = rendered / "src" / "model.py", ("--env", "search")
+    give(project)
     with at_hand(project):
+        mark = standin.journal.mark()
+        for more in ((), ("--dry-run",)):
+            typo = project.drive("model", *flags, "--set=training.search={tl: [1]}", *more)
+            assert typo.code == 2 and "did you mean 'tol'?" in typo.record["error"], typo.said
+        assert not standin.journal.find(method="PUT", path_regex="/jobs/", since=mark)
         sweep = project.done("model", *flags)
         text = driver.read_text(encoding="utf-8")
         assert text.count(", training_sweep=training_sweep)") == 1

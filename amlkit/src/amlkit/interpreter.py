@@ -41,7 +41,7 @@ def use_azure_interpreter(
     if has_module(module):
         return
     home = root / FOLDER
-    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    python = in_folder(home)
     if not python.is_file():
         raise WorkError(
             f"Azure ML needs {package}, and there is no {FOLDER}: `make setup-azure` makes it "
@@ -50,6 +50,11 @@ def use_azure_interpreter(
     if Path(sys.prefix).resolve() == home.resolve():
         raise WorkError(f"{FOLDER} lacks {package}; `make setup-azure` installs it")
     _run([str(python), *(sys.orig_argv[1:] if command is None else command)])
+
+
+def in_folder(home: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def has_module(name: str) -> bool:

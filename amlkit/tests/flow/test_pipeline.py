@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +15,7 @@ from amlkit.flow.pipeline import checked, show, unschedule
 from amlkit.pipelines import Schedule
 from amlkit.records import DataAsset
 from amlkit.settings import load_settings
-from conftest import PACKAGE, SAMPLE, TEMPLATE, Answer, Project, write_drivers
+from conftest import SAMPLE, Answer, Project, give_pipeline
 
 pytestmark = pytest.mark.slow  # steps are processes
 
@@ -35,16 +34,6 @@ ALIKE = (
     "search",
 )
 SEARCH = "training.search={C: [0.1, 1.0]}"
-
-
-def give_pipeline(project: Project) -> Project:
-    """Lets a repository have what the answer `training_pipeline` brings."""
-    source = write_drivers(project.root / "src", "v2").parent / "src"
-    name = "{{cookiecutter.__pipeline}}.py"
-    shutil.copy2(TEMPLATE / "src" / f"pipeline{name}", source / "pipeline.py")
-    shutil.copy2(PACKAGE / f"steps{name}", source / "sample_model" / "steps.py")
-    (source / "sample_model" / f"steps{name}").unlink()
-    return project
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from amlkit.calls import Calls
+from amlkit.flow import tried
 from amlkit.flow.search import record, search_of, words
 from amlkit.flow.training import told
 from amlkit.local import open_local
 from amlkit.local.models import Registry, import_mlflow
 from amlkit.records import Run
 from amlkit.settings import SettingsError, load_settings
-from conftest import SAMPLE, TEMPLATE, Answer, Project
+from conftest import SAMPLE, TEMPLATE, Answer, Project, give_pipeline
 
 pytestmark = pytest.mark.slow  # jobs are processes that train
 
@@ -127,6 +130,85 @@ def test_the_gates_primary_metric_is_what_trials_are_scored_by(
     search = search_of(settings, here, Calls(training_sweep=lambda trial, search: None), data)
     assert search is not None
     assert (search.metric, search.goal, search.definition) == (metric, goal, None)
+
+
+def test_a_misspelled_parameter_is_told_before_there_is_a_job(project: Project) -> None:
+    """By both drivers that search; and of what the owner's function and features make of it."""
+    give_pipeline(project)
+    config = project.root / "config.search.yml"
+    config.write_text(SEARCHED.replace("    C:", "    tl: [1]\n    C:"), encoding="utf-8")
+    for driver, flags in (("model", ()), ("pipeline", ("--dry-run",))):
+        answer = project.call(driver, "--local", "--json", "--env", "search", *flags)
+        assert answer.code == 2
+        assert re.match(
+            r"config\.search\.yml:4: training\.search: LogisticRegression takes no 'tl'; did you "
+            r"mean 'tol'\? Valid: C, .*verbose, warm_start$",
+            answer.json["error"],
+        ), answer.err
+    assert not (project.root / ".local-workspace" / "runs").exists()
+
+    package = project.root / "src" / "sample_model"
+    (package / "wrapped.py").write_text(
+        "from sklearn.ensemble import AdaBoostClassifier\n"
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "print('hello')\n\n\n"
+        "def wrapped():\n    return AdaBoostClassifier(DecisionTreeClassifier())\n",
+        encoding="utf-8",
+    )
+    both = {"estimator__max_depth": [1, 2], "estimator__max_depht": [1, 2]}
+    said = of_names(project, "sample_model.wrapped.wrapped", **both)
+    assert (
+        "AdaBoostClassifier takes no 'estimator__max_depht'; did you mean 'estimator__max" in said
+    )
+
+    features = package / "features.py"
+    text = features.read_text(encoding="utf-8")
+    assert text.count('("model", model)') == 1
+    wrapper = '("model", __import__("sklearn.multiclass").multiclass.OneVsRestClassifier(model))'
+    features.write_text(text.replace('("model", model)', wrapper), encoding="utf-8")
+    name = "sklearn.linear_model.LogisticRegression"
+    said = of_names(project, name, estimator__C=[1], C=[1])
+    assert "OneVsRestClassifier takes no 'C'" in said
+
+
+def of_names(project: Project, estimator: str, **search: Any) -> str:
+    """What is said of a search before there is a job, on this machine."""
+    given = [("training.search", search, "--set"), ("training.estimator", estimator, "--set")]
+    settings = load_settings(project.root, overrides=given, environ={})
+    train = (project.root / "src" / "sample_model" / "train.py").read_bytes()
+    return tried.problem(settings, train, local=True)
+
+
+def test_what_nobody_here_knows_of_a_search_is_left_to_the_job(
+    shared: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another train.py, no `make setup`; on Azure ML another version, or a ready-made image."""
+    given = [("training.search", {"CC": [1]}, "--set")]
+    settings = load_settings(shared.root, overrides=given, environ={})
+    ours = (shared.root / "src" / "sample_model" / "train.py").read_bytes()
+    asked: list[str] = []
+    answer = {"problem": "wrong", "packages": {"Scikit_Learn": "1.7.2"}}
+
+    def ask(_: Any, python: str) -> Any:
+        asked.append(python)
+        return answer
+
+    monkeypatch.setattr(tried, "_ask", ask)
+    assert tried.problem(settings, ours.replace(b"best_of_trials(", b"mine("), local=True) == ""
+    assert tried.problem(settings, ours, local=False) == "" and not asked
+    home = shared.root / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
+    home.mkdir(parents=True)
+    python = home / ("python.exe" if sys.platform == "win32" else "python")
+    python.touch()
+    lock = shared.root / settings.azure.environment.training_lock
+    for pin, said in (("1.7.2", "wrong"), ("1.6.0", "")):
+        lock.write_text(f"scikit-learn=={pin}\n", encoding="utf-8")
+        assert tried.problem(settings, ours, local=False) == said
+    assert asked == [str(python)] * 2
+    lock.write_text("scikit-learn==1.7.2\n", encoding="utf-8")
+    image = [("azure.environment.training_image", "mcr.microsoft.com/x:1", "--set")]
+    ready = load_settings(shared.root, overrides=[*given, *image], environ={})
+    assert tried.problem(ready, ours, local=False) == ""
 
 
 def test_several_estimators_cannot_be_searched(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""What of code and settings can be told wrong before a run is made: nothing is imported for it."""
+"""What of code and settings can be told wrong before a run is made: nothing is imported here."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
+from amlkit.flow import tried
 from amlkit.records import DataAsset, WorkError
 from amlkit.settings import Settings, SettingsError
 from amlkit.workspace import Workspace
@@ -44,7 +45,7 @@ def check_code(files: Mapping[str, Path], settings: Settings) -> None:
 def check_training(
     settings: Settings, workspace: Workspace, data: DataAsset, *, local: bool
 ) -> None:
-    """The columns and the estimator that the settings name, where amlkit is what reads them.
+    """The columns, estimator and tried parameters of the settings, where amlkit reads them.
 
     Args:
         settings: of the training.
@@ -81,6 +82,8 @@ def check_training(
         )
     if training.estimator != "auto" and (problem := _estimator(settings, local)):
         raise SettingsError(f"{settings.origin('training.estimator')}: {problem}")
+    if training.search and (problem := tried.problem(settings, train.read_bytes(), local=local)):
+        raise SettingsError(f"{settings.origin(problem.partition(':')[0])}: {problem}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -55,9 +55,7 @@ def make_estimator(path: str, parameters: Mapping[str, Any], task: str, seed: in
     """
     if path == "auto":
         path, parameters = AUTO[task], {**BOOSTING, **parameters}
-    factory = _find(path)
-    _refuse_wrapper(factory, path, parameters)
-    estimator = _make(factory, path, parameters)
+    estimator = make_named(path, parameters)
     if not (hasattr(estimator, "fit") and hasattr(estimator, "predict")):
         raise TableError(f"training.estimator: {path} has no fit and predict")
     if hasattr(estimator, "__sklearn_tags__"):
@@ -68,6 +66,24 @@ def make_estimator(path: str, parameters: Mapping[str, Any], task: str, seed: in
                 f"try {AUTO[task]}, or set training.task"
             )
     return _seeded(estimator, seed)
+
+
+def make_named(path: str, parameters: Mapping[str, Any]) -> Any:
+    """What the dotted path of a class or function makes of `parameters`; TableError as above."""
+    factory = _find(path)
+    _refuse_wrapper(factory, path, parameters)
+    return _make(factory, path, parameters)
+
+
+def names_problem(estimator: Any, names: Iterable[str]) -> str:
+    """Which of the names of `training.search` is no parameter of an estimator; "" if all are."""
+    kind, known = type(estimator).__name__, sorted(estimator.get_params(deep=True))
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            return f"training.search: {kind} takes no {name!r}; {hint}Valid: {', '.join(known)}"
+    return ""
 
 
 def _find(path: str) -> Any:

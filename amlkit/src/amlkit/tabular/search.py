@@ -10,7 +10,6 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import ParameterSampler
 
 from amlkit.tabular.auto import Fold, estimator_of, folds_of, of_known_classes, threads_for
+from amlkit.tabular.estimators import names_problem
 from amlkit.tabular.evaluation import Array, Evaluate
 from amlkit.tabular.space import Range, Space, UnscoredTrial, read_space, read_word, size
 from amlkit.tabular.table import TableError, shorten
@@ -129,7 +129,8 @@ def best_trial(
         TableError: the estimator takes no such parameter, or no trial could be scored.
         UnscoredTrial: the given one could not.
     """
-    _check_names(pipeline, told.space)
+    if problem := names_problem(estimator_of(pipeline), told.space):
+        raise TableError(problem)
     drawn = [_given(told.space, given)] if given else list(draw(told.space, told.trials, seed))
     done: list[Trial] = []
     best = -1
@@ -255,19 +256,6 @@ def _given(space: Space, words: Sequence[str]) -> dict[str, Any]:
         return {name: read_word(space[name], told[name]) for name in space}
     except ValueError as error:
         raise TableError(f"--trial: {error}") from None
-
-
-def _check_names(pipeline: Any, space: Space) -> None:
-    """Raise TableError for a parameter that the estimator has not."""
-    estimator = estimator_of(pipeline)
-    kind, known = type(estimator).__name__, sorted(estimator.get_params(deep=True))
-    for name in space:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise TableError(
-                f"training.search: {kind} takes no {name!r}; {hint}Valid: {', '.join(known)}"
-            )
 
 
 def _line(told: Told, done: Sequence[Trial], total: int, best: int) -> str:
