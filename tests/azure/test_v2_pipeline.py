@@ -64,10 +64,12 @@ def drive(project: AzureProject, *flags: str, **parameters: Any) -> Answer:
 
 @pytest.fixture(scope="module")
 def first(piped: AzureProject, identity: Principal) -> dict[str, Any]:
-    """What the driver answered when nothing was there yet; it was left to itself, and resumed."""
-    left = drive(piped, "--no-wait", accuracy=0.6)
+    """What the driver answered when nothing was there yet; it was waited for too short."""
+    left = drive(piped, "--wait-minutes", "0.02", accuracy=0.6)
     assert left.code == 0 and left.record["status"] not in ("Completed", "Failed"), left.said
-    answer = drive(piped, "--resume", left.record["run_id"])
+    assert left.record["waited"] and not left.record["registered"]
+    assert left.record["reason"] == "the pipeline goes on after 0.02 minutes of waiting"
+    answer = drive(piped, "--resume", left.record["run_id"], "--wait-minutes", "9")
     assert answer.code == 0, answer.said
     return answer.record
 
@@ -104,6 +106,49 @@ def test_the_second_call_sends_nothing(
     answer = drive(piped, accuracy=0.6)
     assert answer.record["run_id"] == first["run_id"] and not answer.record["created"]
     assert changes(standin, mark) == []
+
+
+def test_what_is_exported_is_what_the_sdk_loads(
+    piped: AzureProject, first: dict[str, Any], standin: StandIn, tmp_path: Path
+) -> None:
+    """A schedule and the pipeline that it starts, with all they name; nothing is sent."""
+    mark = standin.journal.mark()
+    folder = tmp_path / "there"
+    done = drive(piped, "--schedule", "0 6 * * 1", "--export", str(folder), accuracy=0.6)
+    assert done.code == 0, done.said
+    files = ["environment.yml", "environment-client.yml", "pipeline.yml", "schedule.yml", "code"]
+    assert done.record["export"]["files"] == files
+    assert done.record["export"]["commands"][-1] == "az ml schedule create --file schedule.yml"
+    assert changes(standin, mark) == []
+    seen = ClientV2(standin, piped.python, tmp_path).run(
+        f"""
+        from azure.ai.ml import load_environment, load_job
+        from azure.ai.ml.entities._load_functions import load_schedule
+        at = lambda name: {str(folder)!r} + "/" + name
+        job, starts = load_job(at("pipeline.yml")), load_schedule(at("schedule.yml"))
+        made = [load_environment(at(f"environment{{one}}.yml")) for one in ("", "-client")]
+        seen = json.dumps([list(job.jobs), starts.create_job.experiment_name, starts.name,
+            {{node.component.code for node in job.jobs.values()}} == {{"./code"}},
+            [f"{{one.name}}:{{one.version}}" for one in made],
+            [job.jobs[name].component.environment for name in ("train", "register")],
+            str(job.jobs["evaluate"].inputs["trained"].path), job.settings.default_compute])
+        sent = ml.jobs.create_or_update(job)
+        ml.jobs.begin_cancel(sent.name).result()
+        print(seen)
+        """
+    )
+    steps, experiment, name, code, environments, used, bound, compute = seen
+    assert steps == STEPS and code and used == environments
+    assert name == f"{experiment}-retraining"
+    assert (bound, compute) == ("${{parent.jobs.train.outputs.trained}}", "retraining")
+    code_files = {path.name for path in (folder / "code").iterdir()}
+    assert {"config.yml", "pipeline.json"} < code_files
+    plan = json.loads((folder / "code" / "pipeline.json").read_text(encoding="utf-8"))
+    assert plan["data_version"] is None  # the newest of the moment at which it starts
+
+    for flags in (("--export", str(folder)), ("--wait-minutes", "3")):
+        answer = drive(piped, "--status", *flags)
+        assert answer.code == 2 and answer.record["error"].startswith(flags[0]), answer.said
 
 
 def test_a_pipeline_is_ended(piped: AzureProject, first: dict[str, Any]) -> None:

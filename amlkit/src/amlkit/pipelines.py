@@ -62,8 +62,13 @@ class Pipelines(Protocol):
     def create(self, chain: Chain) -> Run:
         """Starts a chain; on this machine its steps run while `stream` waits for them."""
 
-    def stream(self, run_id: str, on_log: Callable[[str, str], None]) -> Run:
-        """Waits for a pipeline's end; hands over (step, line of its log)."""
+    def stream(
+        self, run_id: str, on_log: Callable[[str, str], None], *, seconds: float | None = None
+    ) -> Run:
+        """Waits for a pipeline's end; hands over (step, line of its log).
+
+        After `seconds`, if given, it returns the run as it is then; on this machine at its end.
+        """
 
     def steps(self, run_id: str) -> Mapping[str, Run]:
         """The runs of a pipeline's steps that have begun, by the steps' names."""

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from amlkit.pipelines import Pipelines
+from amlkit.pipelines import Chain, Pipelines
 from amlkit.records import (
     Answered,
     DataAsset,
@@ -306,6 +306,11 @@ class Export(Protocol):
 
     def job(self, job: Job, folder: Path) -> list[ExportedFile]:
         """A job, with its code."""
+
+    def pipeline(
+        self, chain: Chain, folder: Path, *, cron: str = "", schedule: str = ""
+    ) -> list[ExportedFile]:
+        """A training pipeline, with its code; with `cron` the `schedule` that starts it too."""
 
     def deployment(self, definition: DeploymentDefinition, folder: Path) -> list[ExportedFile]:
         """An endpoint and a deployment, with environment and code."""

@@ -69,7 +69,7 @@ def test_this_machine_says_that_it_has_no_datastores(shared: Project) -> None:
     assert answer.code == 2
 
 
-@pytest.mark.parametrize("driver", ["environment", "model", "deploy"])
+@pytest.mark.parametrize("driver", ["environment", "model", "deploy", "pipeline"])
 def test_export_is_of_sdk_v2(shared: Project, driver: str, tmp_path: Path) -> None:
     answer = shared.call(driver, "--local", "--export", str(tmp_path / "there"), "--json")
     assert answer.code == 2 and "comes with SDK v2" in answer.json["error"]

@@ -130,4 +130,6 @@ def test_what_is_only_looked_at_is_not_said_to_be_done(
 def test_this_machine_has_no_schedules(steps: Project) -> None:
     for flags in (("--schedule", "0 6 * * 1"), ("--unschedule",), ("--status",)):
         assert "no schedules" in pipe(steps, *flags).json["error"]
-    assert pipe(steps, "--no-wait").code == 2
+    for flags in (("--no-wait",), ("--wait-minutes", "3")):
+        answer = pipe(steps, *flags)
+        assert answer.code == 2 and flags[0] in answer.json["error"]

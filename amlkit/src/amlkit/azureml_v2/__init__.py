@@ -45,6 +45,7 @@ def open_azure(
     environments = AzureEnvironments(connection, calls)
     models = AzureModels(connection)
     jobs = AzureJobs(connection, data, environments)
+    pipelines = AzurePipelines(connection, calls, jobs)
     shared = settings.azure.registry
     return Workspace(
         name=f"the workspace {settings.azure.workspace_name}",
@@ -53,7 +54,7 @@ def open_azure(
         jobs=jobs,
         models=models,
         endpoints=AzureEndpoints(connection, calls, environments, models, data),
-        export=AzureExport(connection, calls, jobs),
-        pipelines=AzurePipelines(connection, calls, jobs),
+        export=AzureExport(connection, calls, jobs, pipelines),
+        pipelines=pipelines,
         registry=AzureRegistry(RegistryConnection(settings, say, folder)) if shared else None,
     )

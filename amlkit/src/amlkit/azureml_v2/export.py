@@ -20,7 +20,9 @@ from amlkit.azureml_v2 import datastores, deployments, shapes
 from amlkit.azureml_v2.connection import Connection, silently
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.jobs import AzureJobs
+from amlkit.azureml_v2.pipelines import AzurePipelines
 from amlkit.calls import Calls, EndpointParts
+from amlkit.pipelines import Chain
 from amlkit.records import DeploymentDefinition, EnvironmentDefinition, Job, WorkError
 from amlkit.workspace import ExportedFile
 
@@ -45,11 +47,14 @@ class Unsent(AzureEnvironments):
 class AzureExport:
     """`workspace.Export`, by the SDK's own dictionaries and loaders."""
 
-    def __init__(self, connection: Connection, calls: Calls, jobs: AzureJobs) -> None:
+    def __init__(
+        self, connection: Connection, calls: Calls, jobs: AzureJobs, pipelines: AzurePipelines
+    ) -> None:
         self.connection = connection
         self._calls = calls
         self._environments = Unsent(connection, calls)
         self._jobs = jobs
+        self._pipelines = pipelines
 
     @on_azure
     def environment(self, definition: EnvironmentDefinition, folder: Path) -> list[ExportedFile]:
@@ -60,7 +65,7 @@ class AzureExport:
         made = self._environments.made(definition)
         shape: dict[str, Any] = {**made._to_dict(), "version": version}
         context = shapes.local_folder(made.build.path, root) if made.build is not None else None
-        kind = "-serving" if definition.serving else ""
+        kind = "-serving" if definition.serving else "-client" if definition.whole else ""
         if context is not None:
             shutil.copytree(context, folder / f"{CONTEXT}{kind}", dirs_exist_ok=True)
             shape["build"] = {**shape["build"], "path": f"./{CONTEXT}{kind}"}
@@ -79,6 +84,28 @@ class AzureExport:
         shape = {key: value for key, value in made._to_dict().items() if key != "name"}
         path = _written(folder / "job.yml", shape, names, load_job)
         return [ExportedFile(path, f"az ml job create --file {path.name} --stream"), code]
+
+    @on_azure
+    def pipeline(
+        self, chain: Chain, folder: Path, *, cron: str = "", schedule: str = ""
+    ) -> list[ExportedFile]:
+        """See `Export.pipeline`."""
+        from azure.ai.ml import load_job
+        from azure.ai.ml.entities._load_functions import load_schedule  # as the CLI does
+
+        made = self._pipelines.described(chain)
+        made.tags = {**(made.tags or {}), **({} if cron else chain.job.tags)}  # as they are sent
+        code = _copied(chain.job.code, folder)
+        names = {str(chain.job.code): f"./{CODE}"}
+        shape = {key: value for key, value in made._to_dict().items() if key != "name"}
+        path = _written(folder / "pipeline.yml", shape, names, load_job)
+        if not cron:
+            return [ExportedFile(path, f"az ml job create --file {path.name} --stream"), code]
+        again = self._pipelines.scheduled(schedule, cron, made)
+        shape = {**again._to_dict(), "create_job": f"./{path.name}"}
+        starts = _written(folder / "schedule.yml", shape, {}, load_schedule)
+        command = f"az ml schedule create --file {starts.name}"
+        return [ExportedFile(path, ""), ExportedFile(starts, command), code]
 
     @on_azure
     def deployment(self, definition: DeploymentDefinition, folder: Path) -> list[ExportedFile]:

@@ -5,6 +5,7 @@ What a pipeline job's steps are called, their display names say.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -63,10 +64,12 @@ class AzurePipelines:
             return as_run(self.connection.client.jobs.create_or_update(made))
 
     @on_azure
-    def stream(self, run_id: str, on_log: Callable[[str, str], None]) -> Run:
+    def stream(
+        self, run_id: str, on_log: Callable[[str, str], None], *, seconds: float | None = None
+    ) -> Run:
         """See `Pipelines.stream`: outlives outages; the log of each step as it grows."""
         seen: set[str] = set()
-        pause = FIRST_POLL
+        pause, began = FIRST_POLL, time.monotonic()
         with waiting() as wait:
             while True:
                 # First: a step that begins after this look is found by the next one.
@@ -75,14 +78,33 @@ class AzurePipelines:
                 new = {name: run for name, run in steps.items() if run.id not in seen}
                 for name, run in new.items():
                     seen.add(run.id)
-                    self._jobs.stream(run.id, lambda line, name=name: on_log(name, line))  # type: ignore[misc]
-                if new:
+                    left = None if seconds is None else began + seconds - time.monotonic()
+                    self._jobs.stream(
+                        run.id,
+                        lambda line, name=name: on_log(name, line),  # type: ignore[misc]
+                        seconds=left,
+                    )
+                over = seconds is not None and time.monotonic() - began > seconds
+                if new and not over:
                     pause = FIRST_POLL
                     continue
-                if status in FINISHED:
+                if status in FINISHED or over:
                     return self._jobs.get(run_id)
                 wait.sleep(pause)
                 pause = min(pause * 1.3, SLOWEST_POLL)
+
+    def described(self, chain: Chain) -> Any:
+        """The SDK's pipeline job as it would be sent; nothing is."""
+        return self._with_names(chain, self.connection.settings.azure.compute.name)
+
+    def scheduled(self, name: str, cron: str, job: Any) -> Any:
+        """The SDK's schedule of such a job as it would be sent.
+
+        Raises:
+            WorkError: the owner's function returns no schedule of that name.
+        """
+        job.display_name = job.display_name or name
+        return self._scheduled(name, cron, job)
 
     @on_azure
     def steps(self, run_id: str) -> Mapping[str, Run]:
@@ -105,8 +127,7 @@ class AzurePipelines:
             WorkError: the owner's function returns no schedule of that name.
         """
         job = self._real(chain)
-        job.display_name = job.display_name or name
-        made = self._scheduled(name, cron, job)
+        made = self.scheduled(name, cron, job)
         made.tags = {**(made.tags or {}), CONTENT: identity}
         made._is_enabled = True
         with silently():
@@ -152,12 +173,17 @@ class AzurePipelines:
         """The SDK's pipeline job with what is in the workspace."""
         from azure.ai.ml.entities import ManagedIdentityConfiguration as Managed
 
-        asks = chain.client or chain.job.environment
-        ids = [f"azureml:{one.name}:{one.version}" for one in (chain.job.environment, asks)]
         target = compute.ensure(self.connection)
-        made = self._made(chain, str(chain.job.code), ids[0], ids[1], target)
+        made = self._with_names(chain, target)
         if any(isinstance(getattr(node, "identity", None), Managed) for node in made.jobs.values()):
             self._check_identity(target)
+        return made
+
+    def _with_names(self, chain: Chain, target: str) -> Any:
+        """The same with the names of what is, or would be, in the workspace."""
+        asks = chain.client or chain.job.environment
+        ids = [f"azureml:{one.name}:{one.version}" for one in (chain.job.environment, asks)]
+        made = self._made(chain, str(chain.job.code), ids[0], ids[1], target)
         made.experiment_name = chain.job.experiment
         return made
 

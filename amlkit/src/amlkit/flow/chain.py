@@ -14,7 +14,7 @@ from amlkit.flow import model, training
 from amlkit.flow.environment import environment_definition
 from amlkit.flow.precheck import check_training
 from amlkit.pipelines import Chain, Pipelines
-from amlkit.records import DataAsset, Environment, Job
+from amlkit.records import DataAsset, Environment, EnvironmentDefinition, Job
 from amlkit.settings import Settings, SettingsError
 
 # What the steps that ask the workspace are built from: the drivers' own lock.
@@ -27,11 +27,13 @@ _OF_DATA = ("data_name", "data_version", "target")
 _MOMENT = ("git_commit", "git_dirty")
 
 
-def chain(context: cli.Context, pipelines: Pipelines, *, cron: str = "") -> Chain:
+def chain(
+    context: cli.Context, pipelines: Pipelines, *, cron: str = "", copied: bool = False
+) -> Chain:
     """The steps with all they need.
 
     With `cron` it is a schedule's, which names no version of the data: its first step looks for
-    the newest each time.
+    the newest each time. A dry run copies the code if `copied`, and makes nothing.
 
     Raises:
         SettingsError: there is no `steps.py`, or its lock is not there.
@@ -56,7 +58,9 @@ def chain(context: cli.Context, pipelines: Pipelines, *, cron: str = "") -> Chai
     if cron:
         plan["tags"] = {k: v for k, v in plan["tags"].items() if k not in _MOMENT}
     files = {"config.yml": travelling(settings, data), "pipeline.json": _text(plan)}
-    if not args.dry_run:
+    if args.dry_run and copied:
+        job = replace(job, code=training.code_snapshot(settings, dry_run=False)[1])
+    if copied or not args.dry_run:
         job = with_files(job, settings, files)
     made = Chain(job, context.calls.steps, f"{settings.project.package}.steps", client)
     decisive = [
@@ -69,14 +73,17 @@ def chain(context: cli.Context, pipelines: Pipelines, *, cron: str = "") -> Chai
 
 
 def client_environment(context: cli.Context) -> Environment:
-    """What steps run in that ask the workspace: the drivers' lock, with all of amlkit."""
-    definition = environment_definition(context.settings)
-    definition = replace(
-        definition, name=f"{definition.name}-client", azure_lock=CLIENT_LOCK, whole=True
-    )
+    """What steps run in that ask the workspace."""
     environments = context.workspace.environments
     look = environments.get if context.args.dry_run else environments.create
-    return look(definition)
+    return look(client_definition(context.settings))
+
+
+def client_definition(settings: Settings) -> EnvironmentDefinition:
+    """What that is made of: the drivers' lock, with all of amlkit."""
+    definition = environment_definition(settings)
+    name = f"{definition.name}-client"
+    return replace(definition, name=name, azure_lock=CLIENT_LOCK, whole=True)
 
 
 def travelling(settings: Settings, data: DataAsset) -> str:

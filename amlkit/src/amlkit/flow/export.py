@@ -95,6 +95,26 @@ def job(context: cli.Context, export: Export, folder: Path) -> Sequence[Exported
     return [*environment, *export.job(replace(made, code=code), folder)]
 
 
+def pipeline(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
+    """`pipeline.yml` with its environments and the code; with `--schedule`, `schedule.yml` too."""
+    from amlkit.flow import chain, pipeline
+    from amlkit.flow.environment import environment_definition
+
+    args, settings, pipelines = context.args, context.settings, context.workspace.pipelines
+    others = ("resume", "cancel", "unschedule", "status")
+    if asked := [name for name in others if vars(args)[name] not in (None, False)]:
+        raise cli.ArgumentError(f"--export: --{asked[0]} sends no pipeline")
+    if pipelines is None:
+        raise SettingsError(f"{settings.origin('azure.sdk')}: pipelines come with SDK v2")
+    cron = "" if args.schedule is None else pipeline.checked(args.schedule)
+    looking = argparse.Namespace(**{**vars(args), "dry_run": True})
+    made = chain.chain(replace(context, args=looking), pipelines, cron=cron, copied=True)
+    both = (environment_definition(settings), chain.client_definition(settings))
+    environments = [file for one in both for file in export.environment(one, folder)]
+    name = pipeline.schedule_name(settings) if cron else ""
+    return [*environments, *export.pipeline(made, folder, cron=cron, schedule=name)]
+
+
 def deployment(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
     """`endpoint.yml` and `deployment.yml` with their environment and the code."""
     from amlkit.flow import serving

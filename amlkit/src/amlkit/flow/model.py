@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -85,12 +86,6 @@ def arguments() -> cli.Parser:
         python src/model.py --local --no-wait""",
     )
     add_run_flags(parser, "train although there is a run with the same inputs")
-    parser.add_argument(
-        "--wait-minutes",
-        type=cli.positive,
-        metavar="N",
-        help="wait so long at most; a run that goes on is resumed with --resume",
-    )
     run = parser.add_mutually_exclusive_group()
     run.add_argument("--no-wait", action="store_true", help="start the run and return at once")
     run.add_argument("--resume", metavar="RUN_ID", help="wait for a run, then judge it")
@@ -108,6 +103,12 @@ def add_run_flags(parser: cli.Parser, force: str) -> None:
         "--replace-champion",
         action="store_true",
         help="register although the champion is better or cannot be compared",
+    )
+    parser.add_argument(
+        "--wait-minutes",
+        type=cli.positive,
+        metavar="N",
+        help="wait so long at most; what goes on is resumed with --resume",
     )
 
 
@@ -144,7 +145,7 @@ def train(context: cli.Context) -> Trained | cli.DryRun:
         run = follow(context, run)
     if run.status not in FINISHED:
         say(f"run {run.id} goes on; next: {resume}")
-        reason = f"the run goes on after {args.wait_minutes:g} minutes of waiting"
+        reason = f"the run {goes_on(args)}"
         return Trained(run, reason, waited=True)
     if run.status != "Completed":
         from amlkit.flow import training
@@ -256,6 +257,11 @@ def follow(context: cli.Context, run: Run) -> Run:
         raise KeyboardInterrupt(
             f"run {run.id} goes on; `{resume}` waits for it, `{cancel}` ends it"
         ) from None
+
+
+def goes_on(args: argparse.Namespace) -> str:
+    """Why there is no verdict after --wait-minutes, without what goes on."""
+    return f"goes on after {args.wait_minutes:g} minutes of waiting"
 
 
 def resume_command(context: cli.Context, run: Run) -> str:

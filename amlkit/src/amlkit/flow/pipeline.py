@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from amlkit import cli
 from amlkit.calls import Calls
-from amlkit.flow.model import add_run_flags
+from amlkit.flow import export
+from amlkit.flow.model import add_run_flags, goes_on
 from amlkit.records import FINISHED
 from amlkit.settings import SettingsError
 
@@ -33,6 +34,8 @@ class Piped:
     """What its register step reports, as `src/model.py --json` does; empty: it did not."""
     reason: str = ""
     next: str = ""
+    waited: bool = False
+    """Whether it was waited for; it may go on all the same."""
     schedule: Schedule | None = None
     failure: str = ""
 
@@ -58,6 +61,7 @@ class Piped:
             **self.verdict,
             "run_id": self.run.id,
             "status": self.run.status,
+            "waited": self.waited,
             "url": self.run.url,
             "steps": {n: {"run_id": r.id, "status": r.status} for n, r in self.steps.items()},
         }
@@ -106,7 +110,7 @@ def arguments() -> cli.Parser:
     )
     what.add_argument("--unschedule", action="store_true", help="end the schedule")
     what.add_argument("--status", action="store_true", help="show the schedule and its last run")
-    return parser
+    return export.flagged(parser)
 
 
 def run(context: cli.Context) -> cli.Result:
@@ -115,10 +119,16 @@ def run(context: cli.Context) -> cli.Result:
     if pipelines is None:
         raise SettingsError(f"{context.settings.origin('azure.sdk')}: pipelines come with SDK v2")
     known = args.resume if args.cancel is None else args.cancel
-    if args.local and (args.no_wait or known is not None):
+    if args.local and (args.no_wait or args.wait_minutes is not None or known is not None):
         raise cli.ArgumentError(
-            "--no-wait, --resume, --cancel: with --local the steps run while you wait"
+            "--no-wait, --wait-minutes, --resume, --cancel: with --local the steps run while you "
+            "wait"
         )
+    if args.wait_minutes is not None:
+        for flag in ("no_wait", "cancel", "schedule", "unschedule", "status"):
+            if getattr(args, flag) not in (None, False):
+                named = flag.replace("_", "-")
+                raise cli.ArgumentError(f"--wait-minutes: --{named} waits for nothing")
     if args.status:
         return show(context, pipelines)
     if args.unschedule:
@@ -168,12 +178,20 @@ def conclude(
         if context.args.no_wait:
             reason = "the pipeline was not waited for"
             return Piped(started, {}, reason=reason, next=resume)
+        minutes = context.args.wait_minutes
         try:
-            started = pipelines.stream(started.id, lambda s, line: context.say(f"  {s}: {line}"))
+            started = pipelines.stream(
+                started.id,
+                lambda step, line: context.say(f"  {step}: {line}"),
+                seconds=None if minutes is None else minutes * 60,
+            )
         except KeyboardInterrupt:
             where = "" if context.args.local else f"pipeline {started.id} goes on; `{resume}`"
             raise KeyboardInterrupt(where) from None
     steps = pipelines.steps(started.id)
+    if started.status not in FINISHED:
+        reason = f"the pipeline {goes_on(context.args)}"
+        return Piped(started, steps, reason=reason, next=resume, waited=True)
     if started.status != "Completed":
         bad = [name for name, one in steps.items() if one.status not in ("Completed", "Running")]
         reason, where = f"the pipeline {started.status.lower()}", started.url
@@ -183,12 +201,12 @@ def conclude(
             reason = f"step {bad[0]}: {why.replace('the run', 'it', 1)}"
             where = last.log or where
         failure = f"pipeline {started.id}: {reason}; log: {where}"
-        return Piped(started, steps, reason=reason, failure=failure)
+        return Piped(started, steps, reason=reason, failure=failure, waited=True)
     told = verdict(context, steps)
     told |= {"created": False} if again and told else {}
     following = context.command("deploy") if told.get("registered") else ""
     reason = told.get("reason", "no step of it registers a model")
-    return Piped(started, steps, told, reason, following)
+    return Piped(started, steps, told, reason, following, waited=True)
 
 
 def verdict(context: cli.Context, steps: Mapping[str, Run]) -> dict[str, Any]:
@@ -298,5 +316,5 @@ def _scheduled_words(found: Schedule) -> str:
 
 def main(driver: str, calls: Calls | None = None, argv: Sequence[str] | None = None) -> int:
     """Runs `src/pipeline.py`, whose path `driver` is; returns its exit code."""
-    flags = {"experiment": "experiment"}
-    return cli.main(driver, arguments(), run, calls, flags=flags, argv=argv)
+    step, flags = export.instead(run, export.pipeline), {"experiment": "experiment"}
+    return cli.main(driver, arguments(), step, calls, flags=flags, argv=argv)

@@ -50,7 +50,9 @@ class LocalPipelines:
         self._chains[record["id"]] = chain
         return _run(record, home)
 
-    def stream(self, run_id: str, on_log: Callable[[str, str], None]) -> Run:
+    def stream(
+        self, run_id: str, on_log: Callable[[str, str], None], *, seconds: float | None = None
+    ) -> Run:
         """See `Pipelines.stream`: runs the steps; a step that fails is the last one.
 
         Raises:
