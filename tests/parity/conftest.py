@@ -25,6 +25,7 @@ from amlkit.settings import load_settings
 here = LocalEnvironments(Path(".local-workspace"))
 here.interpreter(environment_definition(load_settings(Path.cwd()), serving=True), print)
 """
+STEPS = {"azureml_sdk": "v2", "training_pipeline": True}
 SDK_V2 = ("azure.ai.ml", "azure.ai.ml.entities", "azure.identity")
 
 
@@ -38,14 +39,15 @@ def place(
     """A place to work in, as its own repository has it."""
     name = request.param
     if name == "local":
-        project = with_other_package(bake_anew(project_name="Parity local"))
+        project = with_other_package(bake_anew(project_name="Parity local", **STEPS))
         give(project)
         _share_environments(project)
         here = Place(name, project, str(project.path / ".venv" / "bin" / "python"))
         yield here
         here.drive("deploy", "--delete")
         return
-    project = with_other_package(bake_anew(project_name=f"Parity {name}", azureml_sdk=name))
+    answers = STEPS if name == "v2" else {"azureml_sdk": name}
+    project = with_other_package(bake_anew(project_name=f"Parity {name}", **answers))
     give(project, "setup-azure")
     _share_environments(project)
     real = install(bake(azureml_sdk=name), "setup-azure") / "bin" / "python"

@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.azure.retraining import CLUSTER, let_in
 from tests.parity.places import Place
 
 TABLE = Path(__file__).with_name("README.md")
+# By which a search picks, of a table whose task nobody named.
+PRIMARY = "gate.rules.classification.primary_metric=accuracy"
 # What a place cannot meet, and why.
 NO_SERVICE = "this machine asks no service, so none can refuse"
 CANNOT = {
@@ -25,6 +28,7 @@ CANNOT = {
     ("throttled", "local"): NO_SERVICE,
     ("forbidden", "local"): NO_SERVICE,
     ("promotion", "local"): "this machine is one workspace",
+    ("pipeline", "v1"): "src/pipeline.py is written in SDK v2, the template's option for it",
 }
 
 
@@ -142,6 +146,44 @@ def test_batch(place: Place, first: dict[str, dict[str, Any]], tmp_path: Path) -
     assert re.fullmatch(r"b,(FEMALE|MALE)", known)
     wrong = place.drive("deploy", "--batch", str(place.package / "train.py"), *flags[2:])
     assert wrong.code == 2 and "Island" in wrong.record["error"]
+
+
+def test_search(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    """The best of two trials: a sweep job by SDK v2, elsewhere one job."""
+    told = ("training.search={accuracy: [0.7, 0.3]}", "model.name=searched", PRIMARY)
+    flags = [f"--set={text}" for text in told]
+    done = place.done("model", *flags)
+    assert done["registered"] and done["metrics"] == {"accuracy": 0.7}
+    found = dict(done["search"])
+    assert (found.pop("trial") is not None) == (place.name == "v2")
+    assert found == {"metric": "accuracy", "score": 0.7, "parameters": {"accuracy": 0.7}}
+    mark = place.mark()
+    again = place.done("model", *flags)
+    assert (again["run_id"], again["search"]) == (done["run_id"], done["search"])
+    assert place.changed(mark) == []
+
+
+def test_pipeline(place: Place, first: dict[str, dict[str, Any]]) -> None:
+    """The training in steps; test_v2_pipeline.py has schedules, identities and YAML."""
+    flags = ["--set=model.name=piped"]
+    if place.standin:
+        let_in(place.standin)
+        flags += [f"--set={text}" for text in CLUSTER]
+    done = place.done("pipeline", *flags)
+    assert list(done["steps"]) == ["prepare", "train", "evaluate", "register"]
+    assert (done["status"], done["registered"], done["model"]["version"]) == (
+        "Completed",
+        True,
+        "1",
+    )
+    assert done["metrics"] == first["model"]["metrics"]
+    mark = place.mark()
+    again = place.done("pipeline", *flags)
+    assert (again["run_id"], again["created"]) == (done["run_id"], False)
+    assert place.changed(mark) == []
+    failed = place.drive("pipeline", *flags, *parameters(fail=True))
+    assert failed.code == 1 and list(failed.record["steps"]) == ["prepare", "train"]
+    assert "step train: " in failed.record["error"] and "told to fail" in failed.record["error"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

