@@ -20,7 +20,7 @@ from tests.azure.client_v2 import ClientV2
 from tests.azure.conftest import KEPT, AzureProject
 from tests.azure.test_data import table
 from tests.conftest import Bake
-from tests.environments import give
+from tests.environments import NoPython, give, install
 from tests.foreign import replace_package
 from tests.forks import ForkServer, place_shim
 
@@ -331,6 +331,25 @@ def test_a_folder_with_an_mltable_is_an_asset_of_that_type(
     assert not project.done("data", *upload, *flags, "described")["data"]["created"]
     other = two.drive("data", "--path", str(tmp_path / "t.csv"), *flags, "described")
     assert other.code == 2 and "described is of type mltable in this workspace" in other.said
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_the_drivers_run_on_every_python_that_they_are_for(
+    version: str, bake_anew: Bake, standin: StandIn
+) -> None:
+    """3.11 runs everything else; jobs run on the one of `azure.environment.python`."""
+    rendered = bake_anew(project_name=f"Azure on {version}", azureml_sdk="v2")
+    replace_package(rendered.path)
+    try:
+        python = install(rendered, "setup-azure", version) / "bin" / "python"
+    except NoPython as lacking:
+        pytest.skip(str(lacking))
+    project = AzureProject(rendered.path, standin, str(python))
+    done = {name: project.done(name) for name in ("data", "environment", "model", "deploy")}
+    assert done["model"]["registered"] and done["deploy"]["switched"]
+    assert project.done("model")["run_id"] == done["model"]["run_id"]
+    project.done("deploy", "--delete")
 
 
 # A search.

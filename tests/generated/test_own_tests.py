@@ -163,14 +163,23 @@ def test_its_first_commit_holds_every_file(bake: Bake, tmp_path: Path) -> None:
     assert kept == project.files
 
 
-INSTALLED_ON = [("requirements-dev.txt", version) for version in ("3.11", "3.12", "3.13", "3.14")]
-INSTALLED_ON += [("requirements-azure.txt", version) for version in ("3.11", "3.12")]
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+INSTALLED_ON = [("v1", "requirements-dev.txt", version) for version in PYTHONS]
+INSTALLED_ON += [("v1", "requirements-azure.txt", version) for version in ("3.11", "3.12")]
+# SDK v2 holds nothing back: its drivers, and what a job of either SDK has.
+V2_LOCKS = ("requirements-azure.txt", "requirements-train-azure.txt")
+INSTALLED_ON += [("v2", lock, "3.14") for lock in V2_LOCKS]
+V2_SWEPT = [
+    pytest.param("v2", lock, version, marks=pytest.mark.sweep)
+    for lock in V2_LOCKS
+    for version in PYTHONS[:3]
+]
 
 
 @pytest.mark.parametrize("system", ["linux", "windows", "macos"])
-@pytest.mark.parametrize(("lock", "version"), INSTALLED_ON)
+@pytest.mark.parametrize(("sdk", "lock", "version"), [*INSTALLED_ON, *V2_SWEPT])
 def test_the_lock_installs_everywhere_from_wheels(
-    lock: str, version: str, system: str, ready: ReadyProject
+    sdk: str, lock: str, version: str, system: str, ready: ReadyProject, bake: Bake
 ) -> None:
     uv = shutil.which("uv")
     assert uv, "make brings uv along and puts it on PATH"
@@ -181,7 +190,7 @@ def test_the_lock_installs_everywhere_from_wheels(
             *("--python-platform", system, "--target", str(ready.path / ".venv" / "nowhere")),
             *("--require-hashes", "-r", lock),
         ],
-        cwd=ready.path,
+        cwd=bake(azureml_sdk="v2").path if sdk == "v2" else ready.path,
         env=environment(MACOSX_DEPLOYMENT_TARGET="14.0"),  # the oldest that onnxruntime is made for
         capture_output=True,
         encoding="utf-8",
