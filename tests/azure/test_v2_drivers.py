@@ -434,6 +434,8 @@ def test_a_search_is_a_sweep_whose_best_trial_is_registered(
     assert here["metrics"]["accuracy"] == pytest.approx(record["metrics"]["accuracy"])
     assert found == {"metric": "accuracy", **here["search"]["best"]}
     assert found["parameters"]["splitter"] == "best"
+    report = (two.path / record["report"]).read_text(encoding="utf-8")
+    assert re.search(r"Experiment .+ · \d[\d.]* s</p>", report), "it does not say how long it took"
     assert len([one for one in here["search"]["trials"] if "error" in one]) == 2
     seen = ClientV2(standin, two.python, tmp_path).run(
         f"""

@@ -73,6 +73,7 @@ def test_a_pipeline_registers_what_model_py_registers(
     """By the identity of its own steps, and with the same tags."""
     assert first["status"] == "Completed" and list(first["steps"]) == STEPS
     assert first["registered"] and first["model"]["version"] == "1"
+    assert first["seconds"] > 0
     assert first["report"].startswith("https://ml.azure.com/runs/")
     flags = ("--set=training.parameters={accuracy: 0.7}",)
     by_model = piped.done("model", *flags)

@@ -23,13 +23,24 @@ from amlkit.azureml_v2.data import AzureData
 from amlkit.azureml_v2.environments import AzureEnvironments
 from amlkit.azureml_v2.log import RunLog
 from amlkit.calls import JobParts
-from amlkit.records import DataAsset, Job, Model, Resources, Run, WorkError, new_run_id
+from amlkit.records import (
+    FINISHED,
+    DataAsset,
+    Job,
+    Model,
+    Resources,
+    Run,
+    WorkError,
+    new_run_id,
+)
 from amlkit.workspace import Say
 
 # Before it stands an identity in the key of a tag: the service lists jobs by keys alone.
 IDENTITY = "identity-"
 # States of a job under way that `Run` names otherwise.
 STATES = {"NotResponding": "Failed"}
+# Kinds of jobs whose properties say no times.
+ORCHESTRATED = ("sweep", "pipeline")
 
 
 class AzureJobs(SharedJobs):
@@ -138,7 +149,7 @@ class AzureJobs(SharedJobs):
     @on_azure
     def get(self, run_id: str) -> Run:
         """See `Jobs.get`."""
-        return as_run(self._job(run_id, fresh=True))
+        return self._as_run(self._job(run_id, fresh=True))
 
     def status(self, run_id: str) -> str:
         """See `SharedJobs.status`."""
@@ -146,7 +157,7 @@ class AzureJobs(SharedJobs):
 
     def seen(self, run_id: str) -> Run:
         """See `SharedJobs.seen`."""
-        return as_run(self._job(run_id))
+        return self._as_run(self._job(run_id))
 
     def end(self, run_id: str) -> None:
         """See `SharedJobs.end`; its status says when."""
@@ -253,6 +264,17 @@ class AzureJobs(SharedJobs):
             where = self.connection.settings.azure.workspace_name
             raise WorkError(f"there is no run {run_id!r} in workspace {where}")
         return found
+
+    def _as_run(self, job: Any) -> Run:
+        """A job as a run. Of a job that runs others, run history alone knows the times."""
+        run = as_run(job)
+        if run.status not in FINISHED or str(getattr(job, "type", "")) not in ORCHESTRATED:
+            return run
+        known = self.connection.kept(
+            ("times", run.id),
+            lambda: self.connection.client.jobs._runs_operations.get_run_data(run.id).run_metadata,
+        )
+        return replace(run, seconds=seconds_between(known.start_time_utc, known.end_time_utc))
 
     def _artifacts(self, run_id: str) -> tuple[Any, str]:
         """(container, prefix) of what a run leaves."""

@@ -62,6 +62,7 @@ class Piped:
             "run_id": self.run.id,
             "status": self.run.status,
             "waited": self.waited,
+            "seconds": self.run.seconds,
             "url": self.run.url,
             "steps": {n: {"run_id": r.id, "status": r.status} for n, r in self.steps.items()},
         }
