@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from . import callers
 from .account import Account, timestamp
 from .arm import Arm
 from .artifacts import Artifacts
@@ -70,13 +70,6 @@ from .world.state import World
 from .world.storage_accounts import StorageAccounts
 from .world.vaults import Vaults
 from .world.workspaces import Workspaces
-
-# What a caller's environment may hold that must not reach a client of the stand-in.
-_PRIVATE = (
-    "AZURE", "ARM_", "AML_", "TENANT_ID", "SPN_", "MSI_", "IDENTITY_", "ACTIONS_ID_", "SYSTEM_OIDC",
-)  # fmt: skip
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY$|APIKEY")
-_PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 _PLAYED = re.compile("|".join(f"(?:{host})" for host in HOSTS), re.I)
 
@@ -202,11 +195,7 @@ class Azure:
 
     def client_environment(self) -> dict[str, str]:
         """What points a process at the stand-in; laid over the environment of that process."""
-        environment = dict.fromkeys(_PROXIES, self.proxy.url)
-        bundle = str(self.proxy.bundle)
-        for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"):
-            environment[name] = bundle
-        return environment | {"NO_PROXY": "", "no_proxy": ""}
+        return callers.through(self.proxy)
 
     def close(self) -> None:
         """End what the parts started, last first."""
@@ -280,58 +269,22 @@ class StandIn:
     @property
     def caller(self) -> dict[str, str]:
         """`env`, and who calls: the variables that the pipelines map for the drivers."""
-        account = self.account
-        return {
-            **self.env,
-            "TENANT_ID": account.tenant_id,
-            "SPN_ID": account.client_id,
-            "SPN_PASSWORD": account.client_secret,
-            "SUBSCRIPTION_ID": account.subscription_id,
-            "RESOURCE_GROUP": account.resource_group,
-            "AML_WORKSPACE_NAME": account.workspace_name,
-        }
+        return self.env | callers.variables(self.account)
 
     @property
     def env(self) -> dict[str, str]:
         """A whole environment for a client: this process's without its secrets, pointed here."""
-        mine = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.upper().startswith(_PRIVATE)
-            and not _SECRET.search(name.upper())
-            and not name.lower().endswith("_proxy")
-        }
-        return mine | self.overlay
+        return callers.without_secrets() | self.overlay
 
     @property
     def overlay(self) -> dict[str, str]:
         """Only what `env` changes in an environment."""
-        home = str(self.folder / "home")
-        return self.azure.client_environment() | {"HOME": home, "USERPROFILE": home}
+        return self.azure.client_environment() | callers.at_home(self.folder)
 
     @property
     def details(self) -> Json:
         """What a user needs to begin; the one place that shows the secret."""
-        account = self.account
-        if self.azure.empty:
-            return {
-                "env": self.overlay,
-                "tenant_id": account.tenant_id,
-                "subscription_id": account.subscription_id,
-                "administrator_id": account.administrator.client_id,
-                "administrator_password": account.administrator_secret,
-            }
-        return {
-            "env": self.overlay,
-            "tenant_id": account.tenant_id,
-            "service_principal_id": account.client_id,
-            "service_principal_password": account.client_secret,
-            "subscription_id": account.subscription_id,
-            "resource_group": account.resource_group,
-            "workspace_name": account.workspace_name,
-            "compute_target": "cpu-cluster",
-            "location": account.location,
-        }
+        return {"env": self.overlay, **callers.details(self.account, empty=self.azure.empty)}
 
     def fault(self, path: str = ".*", method: str | None = None, **fault: Any) -> Fault:
         """Lay a fault in wait; the keywords are those of `Fault`. ValueError on a bad pattern."""
