@@ -127,8 +127,9 @@ class Assets:
     def find(self, asset_id: str, plural: str) -> tuple[str, Entry]:
         """The name and version behind an ARM id, `azureml:NAME:VERSION` or `NAME@latest`.
 
-        Or behind the id of a registry's model. AzureError 400 for what names no asset of this
-        workspace, 404 for one that is not there, 501 for a registry's of another kind.
+        Or behind the id of a registry's model, which `check_named` lets a request name. AzureError
+        400 for what names no asset of this workspace, 404 for one that is not there, 501 for a
+        registry's of another kind.
         """
         text = re.sub(r"^azureml:(//)?", "", asset_id)
         if text.lower().startswith("registries/"):
@@ -141,6 +142,10 @@ class Assets:
         if how in ("labels", "@"):
             version = self.latest(self.container(KINDS[plural], name, version))
         return name, self.version(plural, name, version)
+
+    def check_named(self, request: Request, given: Json) -> None:
+        """AzureError 403 where a request names what its caller may not read of a registry."""
+        (self.azure.first or self.azure).v2.registry_assets.check_named(request, given)
 
     def put(
         self, kind: Kind, name: str, version: str, given: Json, who: Principal | None

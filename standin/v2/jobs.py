@@ -172,6 +172,7 @@ class JobResources:
     def put(self, request: Request, name: str) -> Answer:
         """Submit a job (201); change what is said of one (200)."""
         given = request.json().get("properties") or {}
+        self.azure.v2.assets.check_named(request, given)
         if name not in self.records:
             made = self.submit(name, given, request.principal)
             return Answer(201, self.body(made))

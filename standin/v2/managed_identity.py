@@ -1,9 +1,10 @@
 """The managed identity of a job: the endpoint that gives its process tokens, and whose they are.
 
-A job that asks for it (`identity: managed`) acts as its cluster's user-assigned identity. That of a
+A job that asks for it (`identity: managed`) has the user-assigned identities of its cluster: the
+one that it names, or the first, is its default; its code may ask for each by client id. That of a
 cluster itself, and the workspace's on serverless compute, are not played: there is no identity
-then. Variables and answer: `azure_ml.py` of azure-identity; DEFAULT_IDENTITY_CLIENT_ID: "Set up
-authentication between Azure Machine Learning and other services" (Microsoft Learn).
+then. Variables and answer: `azure_ml.py` of azure-identity; DEFAULT_IDENTITY_CLIENT_ID, which is
+first: "Set up authentication between Azure Machine Learning and other services" (Microsoft Learn).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class ManagedIdentities:
 
     def __init__(self, azure: Azure) -> None:
         self.azure = azure
-        self._secrets: dict[str, Principal] = {}
+        self._secrets: dict[str, list[Principal]] = {}
 
     def variables(self, given: Json) -> dict[str, str]:
         """What a job's environment says of its identity; empty where it has none."""
@@ -38,31 +39,37 @@ class ManagedIdentities:
             return {}
         cluster = self.azure.computes.find(compute_name(given.get("computeId")))
         users = ((cluster.identity if cluster else None) or {}).get("userAssignedIdentities") or {}
-        if not users:
+        held = sorted(users, key=lambda path: not _is_named(path, asked))  # the others as they were
+        if not held:
             return {}
-        ids, account = ids_of(next(iter(users))), self.azure.account
-        who = account.principals.setdefault(
-            ids["principalId"], Principal(ids["principalId"], ids["clientId"], "managed identity")
-        )
         secret = secrets.token_urlsafe(16)
         # One address gives the tokens of all workspaces' jobs: the first one's.
-        (self.azure.first or self.azure).v2.identities.keep(secret, who)
+        (self.azure.first or self.azure).v2.identities.keep(
+            secret, list(map(self._principal, held))
+        )
         return {
             "MSI_ENDPOINT": f"http://169.254.169.254{_PATH}",
             "MSI_SECRET": secret,
-            "DEFAULT_IDENTITY_CLIENT_ID": who.client_id,
+            "DEFAULT_IDENTITY_CLIENT_ID": ids_of(held[0])["clientId"],
         }
 
-    def keep(self, secret: str, who: Principal) -> None:
-        """Whose tokens a secret gets."""
-        self._secrets[secret] = who
+    def _principal(self, path: str) -> Principal:
+        """A user-assigned identity as a caller; it holds no role that nobody gave it."""
+        ids = ids_of(path)
+        new = Principal(ids["principalId"], ids["clientId"], "managed identity")
+        return self.azure.account.principals.setdefault(new.object_id, new)
+
+    def keep(self, secret: str, held: list[Principal]) -> None:
+        """Whose tokens a secret gets; the first one's where none is asked for."""
+        self._secrets[secret] = held
 
     @route("GET", IMDS, _PATH, auth=False)
     def token(self, request: Request) -> Answer:
         """A token of the job's identity; 401 without the secret that the job was given."""
-        who = self._secrets.get(request.headers.get("secret") or "")
+        held = self._secrets.get(request.headers.get("secret") or "") or []
         client = request.query.get("clientid")
-        if who is None or client not in (None, who.client_id):
+        who = next((one for one in held if client in (None, one.client_id)), None)
+        if who is None:
             return Answer(401, {"statusCode": 401, "message": "No managed identity found."})
         audience, seconds = request.query.get("resource", ""), self.azure.account.token_seconds
         return Answer(
@@ -75,3 +82,10 @@ class ManagedIdentities:
                 "client_id": who.client_id,
             },
         )
+
+
+def _is_named(path: str, asked: Json) -> bool:
+    """Whether a job names the identity at this path (ManagedIdentity of its specification)."""
+    ids = ids_of(path)
+    known = {"clientId": ids["clientId"], "objectId": ids["principalId"], "resourceId": path}
+    return any(str(asked.get(key) or "").lower() == each.lower() for key, each in known.items())

@@ -145,8 +145,10 @@ class OnlineDeployments:
     @route("PUT", ARM, BELOW + "/{name}", needs="service")
     def put(self, request: Request, endpoint: str, name: str) -> Answer:
         """Begins to make or change a deployment. AzureError 400, 404, 409."""
-        owner, body = self._endpoint(endpoint), request.json()
+        body = request.json()
         given: Json = body.get("properties") or {}
+        self.azure.v2.assets.check_named(request, given)
+        owner = self._endpoint(endpoint)
         sku: Json = body.get("sku") or {}
         rules.check_deployment(given, sku)
         self._check_assets(given)

@@ -10,7 +10,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import not_played
 from ..routing import API, REGISTRY, Answer, AzureError, Json, Request, route
@@ -36,6 +36,7 @@ _OPERATION = "/assetstore/v1.0/operations/{operation}"
 _SHARED = re.compile(
     r"azureml://locations/[^/]+/workspaces/([^/]+)/models/([^/]+)/versions/([^/]+)", re.I
 )
+_NAMED = re.compile(r"(?:azureml:(?://)?)?registries/([^/]+)/", re.I)
 _FIXED = ("modelUri", "modelType")
 _KEPT = ("description", "tags", "properties", "isArchived", "isAnonymous", "flavors")
 
@@ -69,16 +70,37 @@ class RegistryAssets:
         path = request.path.partition("/mferp/managementfrontend")[2]
         if found is None or not path.lower().startswith(found.id.lower()):
             raise AzureError(404, "UserError", f"Registry {registry} was not found.")
-        if not registries.may(request, found, f"assets/{verb}"):
-            who = request.principal
-            raise AzureError(
-                403,
-                "UserError",
-                f"Identity(object id: {who.object_id if who else ''}) does not have permissions "
-                f"for {TYPE}/assets/{verb} actions. Please refer to "
-                "https://aka.ms/azureml-auth-troubleshooting to fix the permissions issue.",
-            )
+        self._check_right(request, found, verb)
         return found
+
+    def _check_right(self, request: Request, registry: Resource, verb: str) -> None:
+        """AzureError 403 unless the caller may do that with a registry's assets."""
+        if self.azure.v2.registries.may(request, registry, f"assets/{verb}"):
+            return
+        who = request.principal
+        raise AzureError(
+            403,
+            "UserError",
+            f"Identity(object id: {who.object_id if who else ''}) does not have permissions "
+            f"for {TYPE}/assets/{verb} actions. Please refer to "
+            "https://aka.ms/azureml-auth-troubleshooting to fix the permissions issue.",
+        )
+
+    def check_named(self, request: Request, given: Any) -> None:
+        """AzureError 403 where a request names, at whatever depth, what its caller may not read.
+
+        Roles on the workspace say nothing of a registry: "Azure Machine Learning registries",
+        RBAC. That of Microsoft's own assets, `azureml`, is open to all and none of these.
+        """
+        if isinstance(given, dict):
+            given = list(given.values())
+        if isinstance(given, list):
+            for one in given:
+                self.check_named(request, one)
+        elif isinstance(given, str) and (named := _NAMED.match(given)):
+            registry = self.azure.v2.registries.find(named[1])
+            if registry is not None:
+                self._check_right(request, registry, "read")
 
     def _versions(self, registry: Resource, name: str) -> dict[str, Entry]:
         return self.models.setdefault((registry.id.lower(), name), {})

@@ -165,6 +165,7 @@ class Schedules:
         if not NAME.match(name):
             raise AzureError(400, "UserError", f"Schedule name '{name}' is invalid.")
         given = request.json().get("properties") or {}
+        self.azure.v2.assets.check_named(request, given)
         self._check(given)
         old = self.schedules.get(name)
         made = Schedule(name, given, request.principal)

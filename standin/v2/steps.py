@@ -27,6 +27,8 @@ _ARGUMENTS = {
     "lognormal": ("mu", "sigma"),
     "qlognormal": ("mu", "sigma", "q"),
 }
+#: What a job says of the identity that it means, and how a step may.
+WHOSE = {"clientId": "client_id", "objectId": "object_id", "resourceId": "msi_resource_id"}
 PLAYED = ("command", "sweep", "pipeline")
 
 
@@ -85,7 +87,8 @@ def _identity(given: Json | None) -> Json | None:
     }
     if kind not in kinds:
         raise AzureError(400, "UserError", f"There is no identity of type {kind}.")
-    return {"identityType": kinds[kind]}
+    told = {key: given.get(key) or given.get(snake) for key, snake in WHOSE.items()}
+    return {"identityType": kinds[kind], **{key: each for key, each in told.items() if each}}
 
 
 def _command(spec: Json, node: Json) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 
 from standin import StandIn, curated
 from standin.account import Principal
+from standin.computes import ids_of
 from standin.routing import AzureError, Request
-from standin.v2 import command, dockerfile
+from standin.v2 import command, dockerfile, steps
 from standin.v2.assets import Entry
 from standin.v2.bindings import Bound
 from standin.v2.kinds import KINDS
@@ -285,6 +287,64 @@ def test_a_registrys_model_is_not_the_workspaces_of_its_name(standin: StandIn) -
         with pytest.raises(AzureError) as refused:
             plane.assets.find(f"azureml://registries/none/{asset}/versions/1", plural)
         assert refused.value.status == status
+
+
+def test_a_registry_is_read_by_who_may_read_it(standin: StandIn) -> None:
+    """A role on the workspace is none on a registry that a job, a deployment or a schedule names.
+
+    Of Microsoft's own, `azureml`, and of one that is not there nobody is refused here.
+    """
+    plane = standin.azure.v2
+    plane.registries.add("guarded")
+    scientist = Principal("s", roles={"AzureML Data Scientist"})
+    named = {"inputs": {"m": {"uri": "azureml://registries/guarded/models/m/versions/1"}}}
+    body = json.dumps({"properties": {**named, "jobType": "Command"}}).encode()
+
+    def status(who: Principal, text: bytes = body) -> list[int]:
+        request, found = Request("PUT", "", "", {}, {}, text, who), []
+        for put, names in (
+            (plane.jobs.put, ("guarded",)),
+            (plane.schedules.put, ("guarded",)),
+            (plane.online_deployments.put, ("guarded", "blue")),
+        ):
+            with pytest.raises((AzureError, KeyError)) as refused:  # none of them is whole
+                put(request, *names)
+            found.append(getattr(refused.value, "status", 0))
+        return found
+
+    assert status(scientist) == [403] * 3
+    assert 403 not in status(scientist, body.replace(b"guarded", b"azureml"))
+    assert 403 not in status(Principal("u", roles={*scientist.roles, "AzureML Registry User"}))
+
+
+def test_a_job_may_act_as_each_identity_of_its_cluster(standin: StandIn) -> None:
+    """The one that it names, or the first, is its default; it asks for others by client id."""
+    azure = standin.azure
+    azure.computes.add("several")
+    cluster = azure.computes.find("several")
+    assert cluster is not None
+    cluster.identity = {"userAssignedIdentities": {"/one": {}, "/two": {}}}
+    one, two = (ids_of(path)["clientId"] for path in ("/one", "/two"))
+
+    def told(**named: str) -> dict[str, str]:
+        identity = {"identityType": "Managed", **named}
+        return azure.v2.identities.variables({"computeId": "several", "identity": identity})
+
+    def client(variables: dict[str, str], **query: str) -> Any:
+        headers = {"secret": variables["MSI_SECRET"]}
+        asked = Request("GET", "", "/MSI/auth", {"resource": "x", **query}, headers)
+        body = azure.v2.identities.token(asked).body
+        return body.get("client_id") if isinstance(body, dict) else None
+
+    for named, default in (({}, one), ({"clientId": two}, two), ({"resourceId": "/TWO"}, two)):
+        variables = told(**named)
+        assert variables["DEFAULT_IDENTITY_CLIENT_ID"] == client(variables) == default
+        assert [client(variables, clientid=each) for each in (one, two, "x")] == [one, two, None]
+    step = {"componentId": "c", "identity": {"type": "managed", "client_id": two}}
+    assert steps.static({"command": "c"}, {}, step)["identity"] == {
+        "identityType": "Managed",
+        "clientId": two,
+    }
 
 
 def test_what_is_in_a_registry_goes_with_it(standin: StandIn) -> None:
