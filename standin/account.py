@@ -124,6 +124,8 @@ class Account:
         self.public_network_access = True
         self.v1_legacy_mode = True
         self.image_build_compute: str | None = None
+        # User-assigned identities of the workspace, by their ARM ids.
+        self.workspace_identities: dict[str, dict[str, str]] = {}
         self.workspace_tags: dict[str, str] = {}
         self.token_seconds = 3599
         self.service_principal = Principal(

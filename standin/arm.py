@@ -10,6 +10,7 @@ import copy
 from typing import TYPE_CHECKING
 
 from .account import Principal, timestamp
+from .computes import ids_of
 from .routing import API, ARM, AzureError, Json, Request, route
 
 if TYPE_CHECKING:
@@ -156,11 +157,7 @@ class Arm:
             "etag": None,
             "kind": "Default",
             "sku": {"name": "Basic", "tier": "Basic"},
-            "identity": {
-                "type": "SystemAssigned",
-                "principalId": account.workspace_id,
-                "tenantId": account.tenant_id,
-            },
+            "identity": self._identity(),
             "properties": {
                 "workspaceId": account.workspace_id,
                 "description": self.description or "",
@@ -200,6 +197,15 @@ class Arm:
             },
         }
 
+    def _identity(self) -> Json:
+        """The workspace's own identity, and those that it was given."""
+        account, own = self.account, "SystemAssigned"
+        who = {"principalId": account.workspace_id, "tenantId": account.tenant_id}
+        if not account.workspace_identities:
+            return {"type": own, **who}
+        users = {path: ids_of(path) for path in account.workspace_identities}
+        return {"type": f"{own},UserAssigned", **who, "userAssignedIdentities": users}
+
     @route("GET", ARM, "{workspace}")
     @route("GET", API, "/rp/workspaces{workspace}")
     def workspace(self, request: Request) -> Json:
@@ -212,8 +218,9 @@ class Arm:
 
     @route("PATCH", ARM, "{workspace}", needs="workspace")
     def update(self, request: Request) -> Json:
-        """Change tags, description, friendly name or the compute that builds images."""
+        """Change tags, names, the compute that builds images; give user-assigned identities."""
         body = request.json()
+        given = (body.get("identity") or {}).get("userAssignedIdentities") or {}
         properties = body.get("properties") or {}
         with self.account.lock:
             if body.get("tags") is not None:
@@ -222,6 +229,7 @@ class Arm:
             self.friendly_name = properties.get("friendlyName") or self.friendly_name
             if "imageBuildCompute" in properties:
                 self.account.image_build_compute = properties["imageBuildCompute"] or None
+            self.account.workspace_identities |= {path: {} for path in given}
         return self.workspace_body()
 
     @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}/providers/" + KIND)

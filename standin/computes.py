@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .account import timestamp
+from .account import Principal, timestamp
 from .compute_sizes import SIZE
 from .routing import API, ARM, Answer, AzureError, Json, Request, route
 from .world.operations import WAIT
@@ -57,6 +57,12 @@ def ids_of(path: str) -> dict[str, str]:
     """The ids of a user-assigned identity, by its ARM id."""
     principal, client = (uuid.uuid5(_SPACE, f"{path.lower()}{end}") for end in ("", "/client"))
     return {"principalId": str(principal), "clientId": str(client)}
+
+
+def principal_of(path: str) -> Principal:
+    """A user-assigned identity as a caller: it holds no role that nobody gave it."""
+    ids = ids_of(path)
+    return Principal(ids["principalId"], ids["clientId"], path.rpartition("/")[2])
 
 
 def _shown(identity: Json) -> Json:

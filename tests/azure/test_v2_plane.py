@@ -318,7 +318,10 @@ def test_a_registry_is_read_by_who_may_read_it(standin: StandIn) -> None:
 
 
 def test_a_job_may_act_as_each_identity_of_its_cluster(standin: StandIn) -> None:
-    """The one that it names, or the first, is its default; it asks for others by client id."""
+    """The one that it names, or the first, is its default; it asks for others by client id.
+
+    On serverless compute it has the workspace's, none of them by default.
+    """
     azure = standin.azure
     azure.computes.add("several")
     cluster = azure.computes.find("several")
@@ -340,6 +343,12 @@ def test_a_job_may_act_as_each_identity_of_its_cluster(standin: StandIn) -> None
         variables = told(**named)
         assert variables["DEFAULT_IDENTITY_CLIENT_ID"] == client(variables) == default
         assert [client(variables, clientid=each) for each in (one, two, "x")] == [one, two, None]
+    azure.account.workspace_identities["/three"] = {}
+    variables = azure.v2.identities.variables({"identity": {"identityType": "Managed"}})
+    three = ids_of("/three")["clientId"]
+    assert "DEFAULT_IDENTITY_CLIENT_ID" not in variables and client(variables) is None
+    assert client(variables, clientid=three) == three and client(variables, clientid=one) is None
+    del azure.account.workspace_identities["/three"]
     step = {"componentId": "c", "identity": {"type": "managed", "client_id": two}}
     assert steps.static({"command": "c"}, {}, step)["identity"] == {
         "identityType": "Managed",

@@ -183,9 +183,24 @@ class AzurePipelines:
         """The same with the names of what is, or would be, in the workspace."""
         asks = chain.client or chain.job.environment
         ids = [f"azureml:{one.name}:{one.version}" for one in (chain.job.environment, asks)]
-        made = self._made(chain, str(chain.job.code), ids[0], ids[1], target)
+        who = "" if target else self._workspace_identity()
+        made = self._made(chain, str(chain.job.code), ids[0], ids[1], target, who)
         made.experiment_name = chain.job.experiment
         return made
+
+    def _workspace_identity(self) -> str:
+        """The client id of the user-assigned identity of serverless steps; "" without one.
+
+        A serverless job is told none, and gets no token without (Azure/azure-sdk-for-python
+        #31071). Of several it is that of `azure.compute.identity`, else the first.
+        """
+        wanted = self.connection.settings.azure.compute.identity.lower()
+        identity = getattr(self.connection.workspace, "identity", None)
+        held = list(getattr(identity, "user_assigned_identities", None) or ())
+        held.sort(key=lambda one: str(one.resource_id).lower() != wanted)
+        known = vars(held[0]) if held else {}
+        # 1.35 keeps the service's own name for it.
+        return str(known.get("client_id") or known.get("clientId") or "")
 
     def _check_identity(self, target: str) -> None:
         """Whether steps have a managed identity to act as: else they fail after minutes.
@@ -209,8 +224,10 @@ class AzurePipelines:
             'act as; README.md, "The training as a pipeline", says how it gets one'
         )
 
-    def _made(self, chain: Chain, code: str, training: str, client: str, target: str) -> Any:
-        """What the owner's `pipeline(parts)` returns.
+    def _made(
+        self, chain: Chain, code: str, training: str, client: str, target: str, who: str = ""
+    ) -> Any:
+        """What the owner's `pipeline(parts)` returns; `who`: the client id that steps act as.
 
         Raises:
             WorkError: it is no pipeline job, or a step of it cannot work.
@@ -225,7 +242,10 @@ class AzurePipelines:
                 module=chain.module,
                 environment=client if step.asks_workspace else training,
                 resources=Resources(**asdict(settings.azure.resources)),
-                variables=dict(chain.job.variables),
+                variables={
+                    **chain.job.variables,
+                    **({"AZURE_CLIENT_ID": who} if who and step.asks_workspace else {}),
+                },
             )
             for step in chain.steps
         )

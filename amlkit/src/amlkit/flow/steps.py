@@ -32,7 +32,7 @@ VERDICT = "verdict.json"
 # What Azure ML says in a job, and the variable of ours that means the same. The identity's client
 # id is set where the compute has one (Microsoft Learn, "Set up authentication between Azure Machine
 # Learning and other services"); serverless it was not (Azure/azure-sdk-for-python #31071), so the
-# owner may say it.
+# driver says it, or the owner.
 _VARIABLES = {
     "SUBSCRIPTION_ID": ("AZUREML_ARM_SUBSCRIPTION",),
     "RESOURCE_GROUP": ("AZUREML_ARM_RESOURCEGROUP",),
