@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..computes import principal_of
 from ..routing import ARM, Answer, AzureError, Json, Request, route
-from .state import REGISTRY, STORAGE, VAULT, WORKSPACE, Resource
+from .state import IDENTITY, REGISTRY, STORAGE, VAULT, WORKSPACE, Resource
 
 if TYPE_CHECKING:
     from ..standin import Azure
@@ -22,7 +23,7 @@ PLAIN = {
     "microsoft.insights/components",
     "microsoft.operationalinsights/workspaces",
     "microsoft.containerregistry/registries",
-    "microsoft.managedidentity/userassignedidentities",
+    IDENTITY.lower(),
 }
 
 Maker = Callable[[Request, str, Json], Resource]
@@ -113,7 +114,19 @@ class Resources:
         made = known or Resource(path, type_of(path), str(body.get("location") or ""))
         made.properties |= body.get("properties") or {}
         made.more |= {key: body[key] for key in ("tags", "sku", "kind", "identity") if key in body}
+        if made.type.lower() == IDENTITY.lower():
+            self._identity(made)
         return self.world.add(made)
+
+    def _identity(self, made: Resource) -> None:
+        """A user-assigned identity: a principal, whose ids are all that is said of it."""
+        who = principal_of(made.id)
+        made.properties = {
+            "tenantId": self.azure.account.tenant_id,
+            "principalId": who.object_id,
+            "clientId": who.client_id,
+        }
+        self.azure.account.principals.setdefault(who.object_id, who)
 
     def remove(self, resource: Resource, softly: bool = False) -> None:
         """Take a resource away, with what stands behind it."""

@@ -17,6 +17,7 @@ WORKSPACE = "Microsoft.MachineLearningServices/workspaces"
 STORAGE = "Microsoft.Storage/storageAccounts"
 REGISTRY = "Microsoft.MachineLearningServices/registries"
 VAULT = "Microsoft.KeyVault/vaults"
+IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 # What a new subscription has: the rest is registered on request.
 REGISTERED = {"Microsoft.Authorization", "Microsoft.Resources", "Microsoft.Management"}
@@ -45,7 +46,8 @@ class Resource:
         return "Succeeded" if time.time() >= self.ready else "Creating"
 
     def body(self) -> Json:
-        """The resource as it is answered."""
+        """The resource as it is answered; an identity's has no state."""
+        state = {} if self.type.lower() == IDENTITY.lower() else {"provisioningState": self.state}
         return {
             "id": self.id,
             "name": self.name,
@@ -53,7 +55,7 @@ class Resource:
             "location": self.location,
             "tags": {},
             **self.more,
-            "properties": {**self.properties, "provisioningState": self.state},
+            "properties": {**self.properties, **state},
         }
 
 

@@ -21,16 +21,16 @@ SATISFY = {
         "tags": TAGS,
         "log_analytics_name": "logs-of-the-zoo",
         "app_insights_name": "insights-of-the-zoo",
+        "pipeline": "create",  # its steps act as an identity
     },
     "compute": {
         "create": True,
         "tags": {"room": "12"},
         "low_priority": True,
         "max_nodes": 3,
-        "identity": f"/subscriptions/{'0' * 8}-0000-4000-8000-{'0' * 12}/resourceGroups/rg-ids"
-        "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-of-the-zoo",
     },
 }
+SERVERLESS = {"compute": {"name": "", "create": False}, "bootstrap": {"compute": "skip"}}
 
 
 def of_all(cloud: Cloud) -> list[Resource]:
@@ -55,7 +55,7 @@ def test_a_policy_is_named_with_the_setting_that_satisfies_it(cloud: Cloud) -> N
     assert set(cloud.inventory()) == {"resource group"}
     with_settings(cloud, SATISFY)
     cloud.apply()
-    world = cloud.standin.world
+    world, account = cloud.standin.world, cloud.standin.account
     vaults = world.of_type("Microsoft.KeyVault/vaults")
     assert [each.properties["enablePurgeProtection"] for each in vaults] == [True]
     for each in world.resources.values():
@@ -66,9 +66,22 @@ def test_a_policy_is_named_with_the_setting_that_satisfies_it(cloud: Cloud) -> N
     assert (cluster.tags["room"], cluster.tags["owner"]) == ("12", "zoo")
     assert cluster.properties["vmPriority"] == "LowPriority"
     assert cluster.properties["scaleSettings"]["maxNodeCount"] == 3
-    assert cluster.identity and "id-of-the-zoo" in str(cluster.identity)
+    [identity] = world.of_type("Microsoft.ManagedIdentity/userAssignedIdentities")
+    assert cluster.identity and [*cluster.identity["userAssignedIdentities"]] == [identity.id]
     for role in ("AzureML Compute Operator", "Monitoring Reader"):
         assert cloud.inventory()[f"{role} on workspaces"] == 1
+    mine = identity.properties["principalId"]
+    assert {one.role: one.scope for one in world.role_assignments if one.principal_id == mine} == {
+        "AzureML Data Scientist": account.workspace_path,
+        "Storage Blob Data Contributor": account.dependencies["storageAccount"],
+    }
+    assert cloud.apply().record["created"] == []
+    # On serverless compute jobs act as what the workspace was given.
+    assert account.workspace_identities == {}
+    with_settings(cloud, SERVERLESS)
+    [made] = cloud.apply().record["created"]
+    assert made.startswith(f"identity {identity.name} for jobs of")
+    assert [*account.workspace_identities] == [identity.id]
     assert cloud.apply().record["created"] == []
     done = cloud.bootstrap("destroy", "--purge", "--yes", "--json")
     assert done.code == 0, str(done)

@@ -129,6 +129,8 @@ class DoubleOfAz(Az):
             self.registered.add(words[-1])
         elif words[:3] == ("rest", "--method", "put"):
             return self._put(words[4], {"id": words[4], **json.loads(options["stdin"])})
+        elif words[:3] == ("rest", "--method", "patch") and words[4] in self.made:
+            self.made[words[4]] |= json.loads(options["stdin"])
         elif words[:3] == ("rest", "--method", "patch"):
             return self._application(words[4], json.loads(options["stdin"]))
         elif words[:3] == ("ad", "sp", "create"):
@@ -193,6 +195,8 @@ class DoubleOfAz(Az):
         return self._put(path, {**application, "displayName": body["displayName"]})
 
     def _put(self, path: str, value: dict[str, Any]) -> Any:
+        if "/userAssignedIdentities/" in path:
+            value["properties"] = {"principalId": f"principal-of-{value['name']}"}
         self.made[path] = value
         return value
 

@@ -10,7 +10,7 @@ import pytest
 from bootstrap_double import SUBSCRIPTION, DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
-from amlkit.provision import commands
+from amlkit.provision import commands, teardown
 from amlkit.provision.az import Az, AzFailure
 from amlkit.provision.failures import Kind
 from amlkit.provision.records import Refused
@@ -188,6 +188,50 @@ def test_the_role_that_reads_metrics_is_asked_for_where_traffic_is_judged(
     shown = [each for each in done["steps"] if "Monitoring Reader" in each["title"]]
     assert len(shown) == needed
     assert ("az role assignment create --role 'Monitoring Reader'" in done["request"]) == needed
+
+
+PIPELINE = [("azure.sdk", "v2"), ("azure.bootstrap.pipeline", "create")]
+
+
+def test_what_a_pipelines_steps_act_as_is_made(az: DoubleOfAz, opened: Open) -> None:
+    """For a cluster, which runs as it, or for the workspace, whose serverless jobs have it."""
+    done = commands.plan(opened(*PIPELINE[:1]))
+    assert not [each for each in done["steps"] if "identity" in each["title"]]
+    planned = commands.plan(opened(*PIPELINE))["steps"]
+    [cluster] = [each for each in planned if each["title"].startswith("cluster")]
+    assert "/userAssignedIdentities/id-mlw-sample" in str(cluster)
+    commands.apply(opened(*PIPELINE))
+    [identity] = [path for path in az.made if "/userAssignedIdentities/" in path]
+    assert identity.endswith("/id-mlw-sample")
+    given = [v["properties"] for path, v in az.made.items() if "/roleAssignments/" in path]
+    mine = [one for one in given if one["principalId"] == "principal-of-id-mlw-sample"]
+    assert [one["scope"].rpartition("/")[2] for one in mine] == ["mlw-sample"]
+    assert commands.apply(opened(*PIPELINE))["created"] == []
+    serverless = [("azure.compute.name", ""), ("azure.bootstrap.compute", "skip")]
+    [made] = commands.apply(opened(*PIPELINE, *serverless))["created"]
+    assert made == "identity id-mlw-sample for jobs of mlw-sample"
+    assert commands.apply(opened(*PIPELINE, *serverless))["created"] == []
+    stays = [
+        ("azure.bootstrap.workspace", "existing"),
+        ("azure.bootstrap.resource_group", "existing"),
+    ]
+    removed = teardown.destroy(opened(*PIPELINE, *serverless, *stays))["removed"]
+    assert "identity id-mlw-sample" in removed and identity not in az.made
+
+
+def test_an_identity_of_ones_own_is_given_roles_and_never_made(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity"
+    path += "/userAssignedIdentities/theirs"
+    own = ("azure.compute.identity", path)
+    done = commands.plan(opened(*PIPELINE, own))
+    [problem] = done["problems"]
+    assert "identity theirs is not there: check azure.compute.identity" in problem
+    az.made[path] = {"id": path, "name": "theirs", "properties": {"principalId": "p"}}
+    created = commands.apply(opened(*PIPELINE, own))["created"]
+    assert "role AzureML Data Scientist on mlw-sample, for identity theirs" in created
+    assert not [title for title in created if title.startswith("identity")]
 
 
 def test_the_request_asks_for_federated_credentials(

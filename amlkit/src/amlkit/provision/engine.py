@@ -219,6 +219,8 @@ def _advised(failure: AzFailure, step: Resource, *, nothing_made: bool) -> AzFai
 
 def setting_of(key: str) -> str:
     """The name of its mode in config.yml."""
+    if key.startswith(("pipeline", "role_steps")):
+        return "pipeline"
     return "roles" if key.startswith("role_") else {"log_analytics": "app_insights"}.get(key, key)
 
 

@@ -43,12 +43,14 @@ VERSIONS = {
     "Microsoft.Insights/components": "2020-02-02",
     "Microsoft.MachineLearningServices/workspaces": "2024-04-01",
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "2023-01-31",
 }
 STORAGE = "Microsoft.Storage/storageAccounts"
 VAULT = "Microsoft.KeyVault/vaults"
 LOGS = "Microsoft.OperationalInsights/workspaces"
 INSIGHTS = "Microsoft.Insights/components"
 WORKSPACE = "Microsoft.MachineLearningServices/workspaces"
+IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 # How long Azure keeps what was deleted, and its name (days).
 VAULT_KEPT, WORKSPACE_KEPT, APPLICATION_KEPT = 90, 14, 30

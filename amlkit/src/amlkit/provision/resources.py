@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from amlkit.provision.acting import acting, identity_id
 from amlkit.provision.facts import (
     CONTRIBUTOR,
     INSIGHTS,
@@ -51,6 +52,7 @@ def resources(
         key_vault(names, azure, recover=recover),
         *insights(names, azure),
         workspace(names, azure),
+        *acting(names, azure),
         cluster(names, azure),
         *roles(names, azure),
         *(own_table(names, data) if data else [right_to_upload(names, "skip")]),
@@ -260,8 +262,8 @@ def cluster(names: Names, azure: Azure) -> Resource:
             },
         },
     }
-    if compute.identity:
-        users: dict[str, dict[str, str]] = {compute.identity: {}}
+    if identity := identity_id(names, azure):
+        users: dict[str, dict[str, str]] = {identity: {}}
         body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": users}
     return made_by_put(
         names,

@@ -80,7 +80,7 @@ def wanted_roles(names: Names, azure: Azure) -> list[tuple[str, str, str, str]]:
 def roles(names: Names, azure: Azure) -> list[Resource]:
     """The service principal's roles."""
     return [
-        _role(
+        role_of(
             names,
             key,
             role,
@@ -94,7 +94,7 @@ def roles(names: Names, azure: Azure) -> list[Resource]:
     ]
 
 
-def _role(
+def role_of(
     names: Names, key: str, role: str, scope: str, inside: str, who: tuple[str, str], **more: Any
 ) -> Resource:
     """A role assignment: by the name that follows from it, or whatever gives the same right."""
@@ -193,7 +193,7 @@ def _own_role(names: Names, wanted: str, inside: str, mode: str = "create") -> R
     [(key, role, scope, reason)] = [each for each in _own_roles(names) if each[0] == wanted]
     title = f"role {role} on {scope.rpartition('/')[2]}, for you"
     who = (fact("caller_id"), fact("caller_type"))
-    return _role(names, key, role, scope, inside, who, mode=mode, title=title, reason=reason)
+    return role_of(names, key, role, scope, inside, who, mode=mode, title=title, reason=reason)
 
 
 def requested(names: Names) -> list[Resource]:

@@ -255,6 +255,9 @@ def _missing(step: Resource) -> str:
     how = {
         "service_principal": "check azure.client_id and azure.service_principal_name in config.yml",
         "providers": "ask for them (`python infra/bootstrap.py plan --for-admin`)",
+        "pipeline": "check azure.compute.identity in config.yml; where that is empty, one is made "
+        "(azure.bootstrap.pipeline: create)",
+        "pipeline_workspace": "ask who handed out the workspace for it",
         "caller": "log in as a user or a service principal, or upload in the portal",
     }
     if step.key.startswith("role_"):
