@@ -19,10 +19,11 @@ RUN = r"/history/v1\.0/.*/runs/[^/]+(/details)?$"
 
 
 @pytest.fixture(scope="module")
-def team(found: Found) -> Organisation:
+def team(found: Found, tmp_path_factory: pytest.TempPathFactory) -> Organisation:
     """A team with an agent of its own and few tests, in whose workspace there is nothing."""
     team = found("Chain by hand")
     team.use_own_agent()
+    team.fork_drivers(tmp_path_factory.mktemp("forked"))
     team.keep_few_tests()
     # The pushes go all of the sample's way, in the same step.
     team.edit("pipelines/checks.yml", "in data environment model deploy; do", "in data; do")

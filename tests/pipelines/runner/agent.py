@@ -129,7 +129,7 @@ class Agent:
             self.known(text, f"{step.where}: env {name}")
             mapped[name] = self.variables.expand(text)
         machine = dict(self.service.machine)
-        path = os.pathsep.join([*self.paths, machine["PATH"]])
+        path = os.pathsep.join([*self.service.before, *self.paths, machine["PATH"]])
         own = {"HOME": str(self.folder / "home"), "VSTS_PROCESS_LOOKUP_ID": self.mark}
         temp = self.variables["Agent.TempDirectory"]
         return {**machine, **own, "TMPDIR": temp, "PATH": path, "TF_BUILD": "True"} | (

@@ -36,13 +36,15 @@ class Service:
     `approvals` say of an environment whether a run that reaches it is let in: True, False or
     "timed out", a function that says so later, or nothing where nobody is asked; `locks` are the
     environments with an exclusive lock. `machine` is the environment of a hosted machine, `pythons`
-    its interpreters by version; an agent of one's own has no tool cache with them.
+    its interpreters by version; an agent of one's own has no tool cache with them. The folders of
+    `before` are in front of all that a job puts before PATH.
     """
 
     repository: Path
     folder: Path
     machine: Mapping[str, str]
     pythons: Mapping[str, str] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)
     groups: dict[str, dict[str, str]] = field(default_factory=dict)
     environments: set[str] | None = None
     connections: dict[str, dict[str, str]] = field(default_factory=dict)
