@@ -41,7 +41,7 @@ class Blobs:
         self.shared_key_allowed = True
         self._emulator: Emulator | None = None
         self._service: BlobServiceClient | None = None
-        self._workspace: tuple[str, ...] = ()  # the containers of the one that stands on it
+        self._wanted: set[str] = set()  # the containers that there are once Azurite runs
         self._port = 0
         self._closed = False
         self._lock = threading.Lock()
@@ -69,18 +69,14 @@ class Blobs:
             connection_verify=str(self.azure.proxy.bundle),
             use_env_settings=False,
         )
-        self._make(self._service)
+        for name in self._wanted:
+            with contextlib.suppress(ResourceExistsError):
+                self._service.create_container(name)
 
     def open_workspace(self) -> None:
-        """Have the containers of the workspace that stands on this account, once Azurite runs."""
-        self._workspace = ("azureml", "snapshots", self.container)
-        if self._service is not None:
-            self._make(self._service)
-
-    def _make(self, service: BlobServiceClient) -> None:
-        for name in self._workspace:
-            with contextlib.suppress(ResourceExistsError):
-                service.create_container(name)
+        """Make the containers of the workspace that stands on this account."""
+        for name in ("azureml", "snapshots", self.container):
+            self.make_container(name)
 
     @property
     def port(self) -> int:
@@ -107,16 +103,31 @@ class Blobs:
         """Refuse the account's key and what it signed, as with allowSharedKeyAccess=false."""
         self.shared_key_allowed = not forbidden
 
-    # What other parts use.
+    # What other parts use. Containers alone start no Azurite: most accounts hold nothing else.
 
     def make_container(self, name: str) -> None:
         """Make a container unless it is there."""
+        with self._lock:
+            if self._service is None:
+                self._wanted.add(name)
+                return
         with contextlib.suppress(ResourceExistsError):
             self.service.create_container(name)
 
     def has_container(self, name: str) -> bool:
         """Whether there is such a container."""
+        with self._lock:
+            if self._service is None:
+                return name in self._wanted
         return bool(self.service.get_container_client(name).exists())
+
+    def delete_container(self, name: str) -> None:
+        """Delete a container that is there."""
+        with self._lock:
+            if self._service is None:
+                self._wanted.discard(name)
+                return
+        self.service.delete_container(name)
 
     def put(self, container: str, name: str, data: bytes) -> None:
         """Write a blob, over an old one."""

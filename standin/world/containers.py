@@ -105,5 +105,5 @@ class Containers:
         blobs = self.azure.storage_accounts.open(account)
         known = blobs.has_container(container)
         if known:
-            blobs.service.delete_container(container)
+            blobs.delete_container(container)
         return Answer(200 if known else 204)
