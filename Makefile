@@ -27,6 +27,8 @@ export UV_COMPILE_BYTECODE := 1
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # More than twice the cores: half of what the template's tests do is waiting, for services and jobs.
 WORKERS ?= $(shell echo $$(( 2 * $(CORES) + 1 )))
+# Its tests wait less.
+AMLKIT_WORKERS ?= $(shell echo $$(( $(CORES) + 1 )))
 # Short ones wait for nothing; in these folders there are none, and to collect them takes as long.
 FAST := -n $(CORES) -m 'not slow and not sweep'
 ALL_SLOW := $(addprefix --ignore=tests/,az azure generated pipelines/chains)
@@ -47,7 +49,7 @@ demo: | $(UV_FILE) ## render the defaults and run the whole local lifecycle on t
 
 .PHONY: test test-fast test-amlkit sweep
 test: lint ## lint, then every test: amlkit's own, then the template's
-	$(RUN) pytest $(AMLKIT) -n $(CORES)
+	$(RUN) pytest $(AMLKIT) -n $(AMLKIT_WORKERS)
 	$(RUN) pytest -n $(WORKERS)
 
 test-fast: | $(UV_FILE) ## the tests that take no installation and no training
@@ -55,7 +57,7 @@ test-fast: | $(UV_FILE) ## the tests that take no installation and no training
 	$(RUN) pytest $(FAST) $(ALL_SLOW)
 
 test-amlkit: | $(UV_FILE) ## amlkit's own tests, which render nothing
-	$(RUN) pytest $(AMLKIT) -n $(CORES)
+	$(RUN) pytest $(AMLKIT) -n $(AMLKIT_WORKERS)
 
 # 0: until it is done.
 MINUTES ?= 0

@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.xdist_group("fuzz"),
     pytest.mark.skipif(os.name == "nt", reason="set up with make"),
 ]
-HOW_MANY = [200, pytest.param(5_000, marks=pytest.mark.sweep)]
+HOW_MANY = [100, pytest.param(5_000, marks=pytest.mark.sweep)]
 # What a worker may grow once it has answered its first thousand requests (bytes).
 GROWTH = 32 << 20
 QUICK: dict[str, Any] = {

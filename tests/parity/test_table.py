@@ -11,7 +11,8 @@ from tests.parity.test_scenarios import CANNOT, TABLE
 HEAD = """# The same wherever it runs
 
 Each scenario is one function of `test_scenarios.py`, run on this machine (`--local`), by SDK v1 and
-by SDK v2: the same flags, exit codes and records. `make test` runs every cell.
+by SDK v2: the same flags, exit codes and records. `make test` runs every cell but four of v1's that
+`tests/azure` has too, `make sweep` these.
 
 """
 
