@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amlkit.provision.credentials import PIPELINE_NAMES
-from amlkit.provision.pipelines.names import named_group
+from amlkit.provision.pipelines.names import PIPELINE_NAMES, named_group
 
 from tests.conftest import BakedProject
 from tests.pipelines.checks import conditions, graph, names, schema, shell

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from amlkit.provision.az import Az, AzFailure
-from amlkit.provision.facts import PROVIDERS, ROLES
-from amlkit.provision.failures import Kind
+from amlkit.provision.cloud.az import Az
+from amlkit.provision.cloud.facts import PROVIDERS, ROLES
+from amlkit.provision.cloud.failures import Failure, Kind
 
 SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
 TENANT = "11111111-1111-4111-8111-111111111111"
@@ -44,8 +44,8 @@ class DoubleOfAz(Az):
         self.before(arguments)
         answer = self._answer(arguments, options)
         self.after(arguments)
-        if answer is None and not options.get("absent_ok") and "get" in arguments:
-            raise AzFailure(Kind.NOT_FOUND, "NotFound", "not found", " ".join(arguments))
+        if answer is None and "get" in arguments:
+            raise Failure(Kind.NOT_FOUND, "NotFound", "not found", " ".join(arguments))
         return answer
 
     def _answer(self, words: tuple[str, ...], options: dict[str, Any]) -> Any:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from bootstrap_double import SUBSCRIPTION, DoubleOfAz
 
+from amlkit.provision.cloud.client import Client
 from amlkit.provision.context import Context, open_context
-from amlkit.provision.survey import Reader
 from amlkit.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1] / "sample"
@@ -56,7 +56,7 @@ def opened(az: DoubleOfAz, tmp_path: Path) -> Open:
         }
         args = argparse.Namespace(**usual | {"command": ""} | flags)
         context = open_context(args, replace(settings, root=tmp_path))
-        context.az, context.reader = az, Reader(az)
+        context.client = Client(az)
         return context
 
     return opened

@@ -8,13 +8,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from amlkit.provision.az import Az, AzFailure
 from amlkit.provision.cli import parser
+from amlkit.provision.cloud.az import Az
+from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.failures import Failure, Kind
 from amlkit.provision.context import Context, open_context
-from amlkit.provision.failures import Kind
-from amlkit.provision.names import names_of
+from amlkit.provision.plan.names import Names
 from amlkit.provision.state import State
-from amlkit.provision.survey import Reader
 from amlkit.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1] / "sample"
@@ -33,10 +33,10 @@ class Cloud(Az):
         self.groups: dict[int, dict[str, Any]] = {}
         self.authorized: list[str] = []
         self.fail_at, self.fail_after = 0, False
-        self.failure: BaseException = AzFailure(Kind.TIMEOUT, "", "no answer", "az")
+        self.failure: BaseException = Failure(Kind.TIMEOUT, "", "no answer", "az")
         self.asked: list[tuple[str, ...]] = []
 
-    def json(self, *arguments: str, body: Any = None, **options: Any) -> Any:
+    def json(self, *arguments: str, **options: Any) -> Any:
         """The answer of one command."""
         if arguments == ("account", "list"):
             return [{"id": SUBSCRIPTION, "tenantId": TENANT, "isDefault": True}]
@@ -47,6 +47,7 @@ class Cloud(Az):
         fails = self.calls == self.fail_at
         if fails and not self.fail_after:
             raise self.failure
+        body = json.loads(options.get("stdin") or "null")
         answer = self._answer(arguments[2], arguments[4], body)
         if fails:
             raise self.failure
@@ -134,11 +135,11 @@ def some_settings() -> Settings:
 def state_in(folder: Path, settings: Settings) -> State:
     """The state file of these settings, below a folder."""
     folder.mkdir(exist_ok=True)
-    return State.of(folder, names_of(settings))
+    return State(folder, Names(settings))
 
 
 def opened(cloud: Cloud, settings: Settings, state: State, *flags: str) -> Context:
     """What the command works with, on this cloud."""
     context = open_context(parser().parse_args(["credentials", *flags]), settings)
-    context.az, context.state, context.reader = cloud, state, Reader(cloud)
+    context.client, context.state = Client(cloud), state
     return context

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from amlkit.provision.az import Az, AzFailure
-from amlkit.provision.failures import Kind
+from amlkit.provision.cloud.az import Az
+from amlkit.provision.cloud.client import Client, Command, rest
+from amlkit.provision.cloud.failures import Failure, Kind
 
 Double = Callable[..., Az]
 
@@ -94,7 +95,7 @@ def test_settings_of_the_user_change_nothing(double: Double) -> None:
 
 def test_a_body_goes_in_on_standard_input_and_never_in_the_arguments(double: Double) -> None:
     az = double(ECHO)
-    seen = az.json("rest", "--method", "put", "--url", "u", body={"value": "s3cret"})
+    seen = Client(az).send(rest("put", "u", body={"value": "s3cret"}))
     assert json.loads(seen["stdin"]) == {"value": "s3cret"}
     assert "s3cret" not in " ".join(seen["argv"]) + json.dumps(seen["env"])
     assert seen["argv"][5:7] == ["--body", "@-"]
@@ -106,7 +107,7 @@ def test_nothing_to_read_is_no_prompt(double: Double) -> None:
 
 def test_a_failure_is_one_line_with_what_to_do(double: Double) -> None:
     az = double(refuse("ERROR: (AuthorizationFailed) The client may not.\nCode: x\nMessage: y\n"))
-    with pytest.raises(AzFailure) as refused:
+    with pytest.raises(Failure) as refused:
         az.json("group", "create", "--name", "rg")
     assert refused.value.kind is Kind.FORBIDDEN
     assert refused.value.command == "az group create --name rg"
@@ -116,13 +117,13 @@ def test_a_failure_is_one_line_with_what_to_do(double: Double) -> None:
 
 def test_what_is_absent_is_none_only_where_that_is_an_answer(double: Double) -> None:
     az = double(refuse("ERROR: (ResourceNotFound) The Resource 'x' was not found.", 3))
-    assert az.json("group", "show", absent_ok=True) is None
-    with pytest.raises(AzFailure) as refused:
+    assert Client(az).ask(Command(("group", "show"))) is None
+    with pytest.raises(Failure) as refused:
         az.json("group", "show")
     assert refused.value.kind is Kind.NOT_FOUND
     forbidden = double(refuse("ERROR: (AuthorizationFailed) no"))
-    with pytest.raises(AzFailure):
-        forbidden.json("group", "show", absent_ok=True)
+    with pytest.raises(Failure):
+        Client(forbidden).ask(Command(("group", "show")))
 
 
 THROTTLED = 'ERROR: Too Many Requests({"error":{"code":"TooManyRequests","message":"slow"}})'
@@ -147,14 +148,14 @@ def test_only_what_does_no_harm_is_asked_again(
     az = double(code)
     try:
         assert az.json(*arguments) == 2
-    except AzFailure:
+    except Failure:
         assert times == 1
     assert az.calls == times
 
 
 def test_a_throttling_that_does_not_end_does(double: Double) -> None:
     az = double(refuse(THROTTLED))
-    with pytest.raises(AzFailure) as refused:
+    with pytest.raises(Failure) as refused:
         az.json("rest", "--method", "get")
     assert refused.value.kind is Kind.THROTTLED
     assert az.calls == 2
@@ -162,7 +163,7 @@ def test_a_throttling_that_does_not_end_does(double: Double) -> None:
 
 def test_no_answer_in_time_ends_the_program(double: Double, tmp_path: Path) -> None:
     az = double(f"time.sleep(1.5); open({str(tmp_path / 'late')!r}, 'w')")
-    with pytest.raises(AzFailure, match=r"no answer in 0 s") as refused:
+    with pytest.raises(Failure, match=r"no answer in 0 s") as refused:
         az.json("group", "create", timeout=0.4)
     assert refused.value.kind is Kind.TIMEOUT
     time.sleep(1.5)
@@ -171,7 +172,7 @@ def test_no_answer_in_time_ends_the_program(double: Double, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("printed", ["<html>Sign in</html>", "half an answ"])
 def test_what_is_no_json_is_said(printed: str, double: Double) -> None:
-    with pytest.raises(AzFailure) as refused:
+    with pytest.raises(Failure) as refused:
         double(f"print({printed!r})").json("rest", "--url", "u")
     assert refused.value.kind is (Kind.FORBIDDEN if "<" in printed else Kind.CRASHED)
     assert printed not in str(refused.value)
@@ -179,7 +180,7 @@ def test_what_is_no_json_is_said(printed: str, double: Double) -> None:
 
 def test_a_secret_that_the_service_repeats_is_not_shown(double: Double) -> None:
     az = double(refuse('ERROR: Bad Request({"message":"s3cret is no value"})'))
-    with pytest.raises(AzFailure) as refused:
+    with pytest.raises(Failure) as refused:
         az.json("rest", "--url", "u", hide=["s3cret"])
     assert "s3cret" not in str(refused.value)
     assert "<secret>" in str(refused.value)
@@ -187,7 +188,7 @@ def test_a_secret_that_the_service_repeats_is_not_shown(double: Double) -> None:
 
 def test_no_az_is_said(tmp_path: Path) -> None:
     az = Az(lambda line: None, environ={"PATH": str(tmp_path)})
-    with pytest.raises(AzFailure, match=r"no `az` on PATH; install the Azure CLI") as refused:
+    with pytest.raises(Failure, match=r"no `az` on PATH; install the Azure CLI") as refused:
         az.json("version")
     assert refused.value.kind is Kind.MISSING_AZ
     assert az.calls == 0
@@ -202,7 +203,7 @@ def test_a_command_is_shown_as_a_shell_takes_it() -> None:
 
 def test_ctrl_c_ends_the_command_and_is_not_swallowed(double: Double, tmp_path: Path) -> None:
     double(f"time.sleep(2.5); open({str(tmp_path / 'late')!r}, 'w')")  # writes the program
-    code = "from amlkit.provision.az import Az\nAz(print).json('group', 'create')"
+    code = "from amlkit.provision.cloud.az import Az\nAz(print).json('group', 'create')"
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
     roots = [str(Path(__file__).parents[1] / name) for name in ("infra", "src")]
     child: subprocess.Popen[Any] = subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from amlkit.provision.failures import Kind, advice, classify
+from amlkit.provision.cloud.failures import Kind, classify
 
 ARM = "ERROR: ({code}) {message}\nCode: {code}\nMessage: {message}"
 REST = "ERROR: {reason}({body})"
@@ -225,5 +225,5 @@ def test_no_token_gets_into_a_message() -> None:
 
 def test_every_kind_says_what_to_do_in_one_line() -> None:
     for kind in Kind:
-        assert 10 < len(advice(kind)) < 250
-        assert "\n" not in advice(kind)
+        assert 10 < len(kind.advice) < 250
+        assert "\n" not in kind.advice

@@ -9,13 +9,12 @@ from bootstrap_double import DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
 from amlkit.cli import ArgumentError
-from amlkit.provision import commands, teardown
-from amlkit.provision.az import AzFailure
+from amlkit.provision import commands
+from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.context import Context
-from amlkit.provision.failures import Kind
-from amlkit.provision.records import Refused
+from amlkit.provision.destroy import destroy
 from amlkit.provision.state import State
-from amlkit.provision.survey import Reader
 
 
 def test_apply_makes_everything_once(az: DoubleOfAz, opened: Open) -> None:
@@ -89,8 +88,8 @@ def test_interrupted_at_any_call_the_next_apply_finishes(
 def with_az(context: Context, az: DoubleOfAz, folder: Path) -> Context:
     """The same context in another subscription, with a state file of its own."""
     folder.mkdir(exist_ok=True)
-    context.az, context.reader = az, Reader(az)
-    context.state = State.of(folder, context.names)
+    context.client = Client(az)
+    context.state = State(folder, context.names)
     return context
 
 
@@ -99,7 +98,7 @@ def test_an_answer_that_is_lost_is_no_failure(az: DoubleOfAz, opened: Open) -> N
 
     def lose(arguments: tuple[str, ...]) -> None:
         if az.commands and az.commands[-1] == arguments:
-            raise AzFailure(Kind.NETWORK, "", "connection reset", "az")
+            raise Failure(Kind.NETWORK, "", "connection reset", "az")
 
     az.after = lose
     assert len(commands.apply(opened())["created"]) == len(MADE)
@@ -123,7 +122,7 @@ def test_what_azure_is_still_making_is_waited_for(
     def finish(seconds: float) -> None:
         cluster["properties"] = {"provisioningState": "Succeeded"}
 
-    monkeypatch.setattr("amlkit.provision.waits.time.sleep", finish)
+    monkeypatch.setattr("amlkit.provision.cloud.waits.time.sleep", finish)
     commands.apply(opened())
     assert az.commands == []
     assert cluster["properties"]["provisioningState"] == "Succeeded"
@@ -136,7 +135,7 @@ def cut_off(az: DoubleOfAz, path: str, state: str) -> None:
         if arguments[:3] == ("deployment", "group", "create"):
             az.after = lambda arguments: None
             az.made[path]["properties"] = {"provisioningState": state}
-            raise AzFailure(Kind.QUOTA, "Conflict", "no capacity in westeurope", "az deployment")
+            raise Failure(Kind.QUOTA, "Conflict", "no capacity in westeurope", "az deployment")
 
     az.after = strike
 
@@ -150,7 +149,7 @@ def test_what_a_failed_deployment_left_in_the_making_is_waited_for(
         waits.append(seconds)
         az.made[vault]["properties"] = {"provisioningState": "Succeeded"}
 
-    monkeypatch.setattr("amlkit.provision.waits.time.sleep", finish)
+    monkeypatch.setattr("amlkit.provision.cloud.waits.time.sleep", finish)
     cut_off(az, vault, "Creating")
     assert len(commands.apply(opened())["created"]) == len(MADE)
     assert len(waits) == 1
@@ -169,13 +168,13 @@ def test_a_deployment_of_a_run_that_was_cut_off_is_waited_for(
     az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in Azure/azure-cli #336: none of the same name may be made beside it."""
-    active = [AzFailure(Kind.CONFLICT, "DeploymentActive", "is still active", "az") for _ in "ab"]
+    active = [Failure(Kind.CONFLICT, "DeploymentActive", "is still active", "az") for _ in "ab"]
 
     def refuse(arguments: tuple[str, ...]) -> None:
         if arguments[:3] == ("deployment", "group", "create") and active:
             raise active.pop()
 
-    monkeypatch.setattr("amlkit.provision.waits.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("amlkit.provision.cloud.waits.time.sleep", lambda seconds: None)
     az.before = refuse
     assert len(commands.apply(opened())["created"]) == len(MADE)
 
@@ -195,7 +194,7 @@ def test_an_application_of_the_name_is_used_not_doubled(az: DoubleOfAz, opened: 
     done = commands.apply(opened())
     assert done["client_id"] == "app-1"
     assert sum("/applications/" in key for key in az.made) == 1
-    teardown.destroy(opened())
+    destroy(opened())
     assert path in az.made, "what was there before is not removed"
 
 
@@ -224,7 +223,7 @@ def test_data_is_uploaded_once_for_each_content(
     table.write_text("a,b\n3,4\n", encoding="utf-8")
     changed = commands.apply(opened(data=table, command="apply"))
     assert changed["created"] == ["seals.csv in container data"]
-    teardown.destroy(opened(command="destroy", purge=True))
+    destroy(opened(command="destroy", purge=True))
     assert set(az.made) == {"seals.csv"}, "the double keeps blobs apart from their container"
 
 
@@ -247,13 +246,13 @@ def test_a_new_role_is_waited_for_before_the_upload(
 ) -> None:
     table = tmp_path / "seals.csv"
     table.write_text("a,b\n1,2\n", encoding="utf-8")
-    refusals = [AzFailure(Kind.FORBIDDEN, "", "you may not", "az storage") for _ in range(3)]
+    refusals = [Failure(Kind.FORBIDDEN, "", "you may not", "az storage") for _ in range(3)]
 
     def refuse(arguments: tuple[str, ...]) -> None:
         if "upload" in arguments and refusals:
             raise refusals.pop()
 
-    monkeypatch.setattr("amlkit.provision.waits.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("amlkit.provision.cloud.waits.time.sleep", lambda seconds: None)
     az.before = refuse
     done = commands.apply(opened(data=table, command="apply"))
     assert done["created"][-1] == "seals.csv in container data"

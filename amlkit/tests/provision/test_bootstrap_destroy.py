@@ -6,22 +6,21 @@ import pytest
 from bootstrap_double import DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
-from amlkit.provision import commands, removal, teardown
-from amlkit.provision.az import AzFailure
+from amlkit.provision import commands, removal
+from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.context import Context
-from amlkit.provision.failures import Kind
-from amlkit.provision.records import Refused
-from amlkit.provision.survey import Reader
+from amlkit.provision.destroy import destroy
 
 
 def test_destroy_removes_what_was_made_and_no_more(az: DoubleOfAz, opened: Open) -> None:
     commands.apply(opened())
-    done = teardown.destroy(opened(purge=True))
+    done = destroy(opened(purge=True))
     assert az.made == {}
     # The principal goes with its application.
     assert len(done["removed"]) == len(MADE) - 1
     assert done["kept_by_azure"] == []
-    assert teardown.destroy(opened())["removed"] == []
+    assert destroy(opened())["removed"] == []
     assert len(commands.apply(opened())["created"]) == len(MADE)
 
 
@@ -31,14 +30,14 @@ def test_without_purge_the_group_stays_while_a_deleted_workspace_needs_it(
     """Whichever clone asks next: what is in the way of an apply is said before it."""
     context = opened()
     commands.apply(context)
-    done = teardown.destroy(opened())
+    done = destroy(opened())
     assert set(az.made) == {context.names.group_id}
     assert {each["what"].split()[2] for each in done["kept_by_azure"]} == {
         *("Key", "workspace", "application"),
     }
     with pytest.raises(Refused, match=r"workspace .* was deleted.*destroy --purge"):
         commands.apply(opened())
-    purged = teardown.destroy(opened(purge=True))
+    purged = destroy(opened(purge=True))
     assert purged["removed"] == [
         f"the deleted workspace {context.names.workspace}",
         f"resource group {context.names.resource_group}",
@@ -54,7 +53,7 @@ def test_each_role_of_the_principal_is_taken_back_where_the_workspace_stays(
     handed_out = ("resource_group", "storage_account", "workspace", "service_principal")
     commands.apply(opened(*changes))
     stays = [(f"azure.bootstrap.{key}", "existing") for key in handed_out]
-    removed = teardown.destroy(opened(*changes, *stays))["removed"]
+    removed = destroy(opened(*changes, *stays))["removed"]
     roles = ("Monitoring Reader", "AzureML Compute Operator", "AzureML Data Scientist")
     for role in roles:
         assert any(f"role {role} on mlw-" in one for one in removed), removed
@@ -76,12 +75,12 @@ def test_cut_off_at_any_call_the_next_destroy_finishes(answered: bool, opened: O
 
         az.before, az.after = (az.before, strike) if answered else (strike, az.after)
         try:
-            teardown.destroy(with_az(opened(), az))
+            destroy(with_az(opened(), az))
         except KeyboardInterrupt:
             cut = True
         az.before = az.after = lambda arguments: None
         if cut:
-            teardown.destroy(with_az(opened(), az))
+            destroy(with_az(opened(), az))
         assert set(az.made) == {opened().names.group_id}, number
         with pytest.raises(Refused, match="was deleted, and Azure keeps its name"):
             commands.apply(with_az(opened(), az))
@@ -94,10 +93,10 @@ def test_in_a_group_that_was_handed_out_a_deleted_workspace_is_known_too(
     group = opened().names.group_id
     az.made[group] = {"id": group, "tags": {"cost": "42"}}
     commands.apply(opened())
-    teardown.destroy(opened())
+    destroy(opened())
     with pytest.raises(Refused, match="was deleted, and Azure keeps its name"):
         commands.apply(opened())
-    teardown.destroy(opened(purge=True))
+    destroy(opened(purge=True))
     assert az.made == {group: {"id": group, "tags": {"cost": "42"}}}
     assert any("forceToPurge=true" in words for words in az.commands)
     assert commands.apply(opened())["created"]
@@ -107,22 +106,22 @@ def test_what_was_not_found_to_be_purged_is_not_said_to_be(
     az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in Azure/azure-cli #33756; and a vault comes into the recycle bin a moment later."""
-    monkeypatch.setattr("amlkit.provision.waits.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("amlkit.provision.cloud.waits.time.sleep", lambda seconds: None)
     commands.apply(opened())
-    teardown.destroy(opened())
+    destroy(opened())
     late = [1, 1]
 
     def refuse(arguments: tuple[str, ...]) -> None:
         vault = arguments[:2] == ("keyvault", "purge") and late and late.pop()
         if "forceToPurge=true" in arguments or vault:
-            raise AzFailure(Kind.NOT_FOUND, "ResourceNotFound", "was not found", "az")
+            raise Failure(Kind.NOT_FOUND, "ResourceNotFound", "was not found", "az")
 
     az.before = refuse
     names = opened().names
     az.made[names.group_id]["tags"][names.deleted_until] = "2999-01-01"
     vault = f"{names.scope}/providers/Microsoft.KeyVault/locations/{names.location}/deletedVaults"
     az.made[f"{vault}/{names.key_vault}"] = {"properties": {"tags": names.tags}}
-    done = teardown.destroy(opened(purge=True))
+    done = destroy(opened(purge=True))
     assert done["removed"] == [
         f"the deleted Key Vault {names.key_vault}",
         f"resource group {names.resource_group}",
@@ -139,10 +138,10 @@ def test_who_may_not_purge_a_vault_removes_the_rest(az: DoubleOfAz, opened: Open
 
     def refuse(arguments: tuple[str, ...]) -> None:
         if arguments[:2] == ("keyvault", "purge") or "/deletedVaults/" in " ".join(arguments):
-            raise AzFailure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+            raise Failure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
 
     az.before = refuse
-    done = teardown.destroy(opened(purge=True))
+    done = destroy(opened(purge=True))
     assert az.made == {}
     [kept] = done["kept_by_azure"]
     assert "takes rights on the subscription" in kept["what"] and "keyvault purge" in kept["purge"]
@@ -166,7 +165,7 @@ def test_a_vault_is_brought_back_where_one_was_deleted_and_else_made(
 
 def with_az(context: Context, az: DoubleOfAz) -> Context:
     """The same context in another subscription."""
-    context.az, context.reader = az, Reader(az)
+    context.client = Client(az)
     return context
 
 
@@ -176,7 +175,7 @@ def test_an_application_of_ours_stays_ours_when_config_names_it(
     client_id = commands.apply(opened())["client_id"]
     named = ("azure.client_id", client_id)
     assert commands.apply(opened(named))["created"] == []
-    teardown.destroy(opened(named, purge=True))
+    destroy(opened(named, purge=True))
     assert az.made == {}
 
 
@@ -185,7 +184,7 @@ def test_what_was_made_is_removed_though_it_is_left_alone_by_now(
 ) -> None:
     commands.apply(opened())
     skipped = [(f"azure.bootstrap.{key}", "skip") for key in ("service_principal", "roles")]
-    teardown.destroy(opened(*skipped, ("azure.bootstrap.workspace", "skip"), purge=True))
+    destroy(opened(*skipped, ("azure.bootstrap.workspace", "skip"), purge=True))
     assert az.made == {}
 
 
@@ -197,7 +196,7 @@ def test_destroy_leaves_a_group_that_holds_something_else(
     path = f"{context.names.group_id}/providers/Microsoft.Web/sites/theirs"
     az.made[path] = {"id": path, "type": "Microsoft.Web/sites"}
     monkeypatch.setattr(removal, "LIST_LAG", 0)
-    done = teardown.destroy(opened())
+    done = destroy(opened())
     assert done["left"] == [path]
     assert set(az.made) == {context.names.group_id, path}
 
@@ -206,7 +205,7 @@ def test_a_group_that_was_there_is_not_removed(az: DoubleOfAz, opened: Open) -> 
     context = opened()
     az.made[context.names.group_id] = {"id": context.names.group_id, "properties": {}}
     commands.apply(context)
-    teardown.destroy(opened())
+    destroy(opened())
     assert set(az.made) == {context.names.group_id}
 
 
@@ -215,12 +214,12 @@ def test_a_principal_that_another_target_stands_on_stays(az: DoubleOfAz, opened:
     first = commands.apply(opened())
     second = commands.apply(opened(*production))
     assert second["client_id"] == first["client_id"]
-    teardown.destroy(opened(purge=True))
+    destroy(opened(purge=True))
     assert {key.rpartition("/")[0] for key in az.made if "graph" in key} == {
         "https://graph.microsoft.com/v1.0/applications",
         "https://graph.microsoft.com/v1.0/servicePrincipals",
     }
-    teardown.destroy(opened(*production, purge=True))
+    destroy(opened(*production, purge=True))
     assert az.made == {}
 
 
@@ -230,7 +229,7 @@ def test_a_principal_that_another_workspace_of_the_group_stands_on_stays(
     production = (("azure.workspace_name", "mlw-prod"),)
     first = commands.apply(opened())
     assert commands.apply(opened(*production))["client_id"] == first["client_id"]
-    teardown.destroy(opened(purge=True))
+    destroy(opened(purge=True))
     assert any("/servicePrincipals/" in key for key in az.made)
 
 
@@ -246,6 +245,6 @@ def test_a_registry_that_the_workspace_was_given_stays(
     registry += "/Microsoft.ContainerRegistry/registries/images"
     az.made[context.names.workspace_id].setdefault("properties", {})["containerRegistry"] = registry
     az.commands.clear()
-    teardown.destroy(opened(purge=True))
+    destroy(opened(purge=True))
     assert any(registry in words for words in az.commands) is goes
     assert ("container registry images" in capsys.readouterr().err) is goes

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from amlkit.provision.cloud.waits import countdown
 from amlkit.provision.display import elapsed
-from amlkit.provision.waits import countdown
 
 
 class Terminal(io.StringIO):

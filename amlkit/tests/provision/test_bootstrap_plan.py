@@ -10,11 +10,11 @@ import pytest
 from bootstrap_double import SUBSCRIPTION, DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
-from amlkit.provision import commands, teardown
-from amlkit.provision.az import Az, AzFailure
-from amlkit.provision.failures import Kind
-from amlkit.provision.records import Refused
-from amlkit.provision.survey import Reader
+from amlkit.provision import commands
+from amlkit.provision.cloud.az import Az
+from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.failures import Failure, Kind, Refused
+from amlkit.provision.destroy import destroy
 from amlkit.settings import SettingsError
 
 
@@ -76,7 +76,7 @@ def forbidding(*words: str) -> Callable[[tuple[str, ...]], None]:
 
     def forbid(arguments: tuple[str, ...]) -> None:
         if any(word in argument for argument in arguments for word in words):
-            raise AzFailure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+            raise Failure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
 
     return forbid
 
@@ -136,8 +136,7 @@ def test_a_deleted_key_vault_is_said_with_what_ends_it(az: DoubleOfAz, opened: O
 def test_a_plan_needs_no_az(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     context = opened()
-    context.az = Az(lambda line: None, subscription=SUBSCRIPTION)
-    context.reader = Reader(context.az)
+    context.client = Client(Az(lambda line: None, subscription=SUBSCRIPTION))
     done = commands.plan(context)
     assert all(each["commands"] for each in done["steps"] if each["step"] != "az")
     assert "no `az` on PATH" in done["problems"][0]
@@ -215,7 +214,7 @@ def test_what_a_pipelines_steps_act_as_is_made(az: DoubleOfAz, opened: Open) -> 
         ("azure.bootstrap.workspace", "existing"),
         ("azure.bootstrap.resource_group", "existing"),
     ]
-    removed = teardown.destroy(opened(*PIPELINE, *serverless, *stays))["removed"]
+    removed = destroy(opened(*PIPELINE, *serverless, *stays))["removed"]
     assert "identity id-mlw-sample" in removed and identity not in az.made
 
 
@@ -255,7 +254,7 @@ def test_the_request_asks_for_federated_credentials(
 def test_names_follow_from_the_subscription(opened: Open) -> None:
     here = opened().names
     there = opened(("azure.subscription_id", SUBSCRIPTION.replace("2", "3"))).names
-    assert here == opened().names
+    assert vars(here) == vars(opened().names)
     assert here.storage_account != there.storage_account
     assert here.key_vault != there.key_vault
 

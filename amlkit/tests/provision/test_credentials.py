@@ -11,11 +11,9 @@ from typing import Any
 import pytest
 from cloud_double import CLIENT, ROOT, SUBSCRIPTION, TENANT, Cloud, opened, some_settings, state_in
 
-from amlkit.provision.az import AzFailure
+from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.credentials import run
-from amlkit.provision.devops import organization_name
-from amlkit.provision.failures import Kind
-from amlkit.provision.records import Refused
+from amlkit.provision.places import organization_name
 from amlkit.provision.rotation import Rotation
 from amlkit.provision.state import State
 from amlkit.settings import Settings, SettingsError, load_settings
@@ -127,7 +125,7 @@ CALLS = 7  # of a second run: project, group, a new secret, group again, store, 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done, the answer lost"])
 @pytest.mark.parametrize(
-    "failure", [AzFailure(Kind.TIMEOUT, "", "", ""), KeyboardInterrupt()], ids=["timeout", "ctrl-c"]
+    "failure", [Failure(Kind.TIMEOUT, "", "", ""), KeyboardInterrupt()], ids=["timeout", "ctrl-c"]
 )
 @pytest.mark.parametrize("call", range(1, CALLS + 1))
 def test_cut_anywhere_the_pipelines_go_on_and_the_next_run_clears_up(
@@ -138,7 +136,7 @@ def test_cut_anywhere_the_pipelines_go_on_and_the_next_run_clears_up(
     cloud.fail_at, cloud.fail_after, cloud.failure = cloud.calls + call, after, failure
     try:
         renew(cloud, settings, state)
-    except (AzFailure, KeyboardInterrupt):
+    except (Failure, KeyboardInterrupt):
         pass
     else:
         pytest.fail("it went on as if nothing had happened")
@@ -158,7 +156,7 @@ def test_a_first_run_cut_anywhere_leaves_one_secret_and_one_group_in_the_end(
         cloud.fail_at, cloud.fail_after = call, after
         try:
             renew(cloud, settings, again)
-        except AzFailure:
+        except Failure:
             renew(cloud, settings, again)
         assert cloud.ours == [cloud.stored], call
         assert len(cloud.groups) == 1, call
@@ -169,8 +167,8 @@ def test_a_place_that_refuses_leaves_no_secret_behind(settings: Settings, state:
     renew(cloud, settings, state)
     before = cloud.stored
     cloud.fail_at = cloud.calls + 5
-    cloud.failure = AzFailure(Kind.FORBIDDEN, "", "no", "az rest")
-    with pytest.raises(AzFailure, match="no"):
+    cloud.failure = Failure(Kind.FORBIDDEN, "", "no", "az rest")
+    with pytest.raises(Failure, match="no"):
         renew(cloud, settings, state)
     assert cloud.ours == [cloud.stored] == [before]
 
@@ -179,7 +177,8 @@ def test_all_that_was_made_here_can_be_taken_back(settings: Settings, state: Sta
     cloud = Cloud()
     renew(cloud, settings, state)
     renew(cloud, settings, state, "--env", "prod")
-    rotation = Rotation(cloud, state_in(state.path.parent / "clone", settings), CLIENT, print)
+    clone = state_in(state.path.parent / "clone", settings)
+    rotation = Rotation(opened(cloud, settings, clone, *TO_DEVOPS), CLIENT)
     assert len(rotation.stored()) == len(cloud.ours) == 2
     assert rotation.revoke() == 2
     assert cloud.ours == []
@@ -191,7 +190,7 @@ def test_a_secret_that_would_be_shown_is_taken_back(
 ) -> None:
     cloud = Cloud()
     monkeypatch.setattr(cloud, "_hidden", lambda group: {**group, "variables": {"SpnPassword": {}}})
-    with pytest.raises(Refused, match="shows the secret"):
+    with pytest.raises(Failure, match="shows the secret"):
         renew(cloud, settings, state)
     assert cloud.ours == []
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from cloud_double import CLIENT, TENANT, Cloud, opened, some_settings, state_in
 
+from amlkit.provision.cloud.failures import Failure
 from amlkit.provision.credentials import run
-from amlkit.provision.records import Refused
 from amlkit.provision.state import State
 from amlkit.settings import Settings
 
@@ -106,10 +106,18 @@ def test_a_secret_that_github_did_not_take_does_not_stay(
     cloud = Cloud()
     run(opened(cloud, settings, state, "--to", "github", "--repo", "contoso/house"))
     monkeypatch.setenv("GH_FAILURE", failure)
-    with pytest.raises(Refused, match="`gh secret set SPN_PASSWORD` says: ") as refused:
+    with pytest.raises(Failure, match="`gh secret set SPN_PASSWORD` says: ") as refused:
         run(opened(cloud, settings, state, "--to", "github"))
     assert "s3cret" not in str(refused.value)
     assert len(cloud.ours) == left
     monkeypatch.delenv("GH_FAILURE")
     run(opened(cloud, settings, state, "--to", "github"))
     assert len(cloud.ours) == 1
+
+
+def test_a_gh_that_hangs_is_ended_and_says_nothing_of_azure(
+    settings: Settings, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amlkit.provision.cloud.gh.TIMEOUT", 0.01)
+    with pytest.raises(Failure, match=r"`gh repo view .*` gave no answer in 0 s; run this again$"):
+        run(opened(Cloud(), settings, state, "--to", "github"))

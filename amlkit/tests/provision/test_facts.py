@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from amlkit.provision.facts import PROVIDERS, ROLES, VERSIONS
+from amlkit.provision.cloud.facts import PROVIDERS, ROLES, VERSIONS
 
 STANDIN = Path(__file__).parents[3] / "standin"
 pytestmark = pytest.mark.skipif(not STANDIN.exists(), reason="needs this repository")

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from amlkit.provision.cloud.az import Az
+from amlkit.provision.cloud.client import Client, rest
+from amlkit.provision.cloud.failures import Failure, Kind, Refused
+from amlkit.provision.cloud.placeholders import fact
 from amlkit.provision.pipelines import azure_devops, github
+from amlkit.provision.pipelines.federation import credential
 from amlkit.provision.pipelines.names import WORKFLOW, Repository, repository, variables
 from amlkit.provision.pipelines.names import workflow_branch as branch_of
-from amlkit.provision.pipelines.table import Call
-from amlkit.provision.placeholders import fact
-from amlkit.provision.records import Refused
+from amlkit.provision.pipelines.rows import Finding, Plan, make
 
 NAMES = {
     "variableGroup": "churn",
@@ -66,11 +69,11 @@ def test_names_that_are_missing_are_refused(tmp_path: Path) -> None:
 def test_facts_keep_their_kind_and_unknown_ones_are_shown() -> None:
     project, number = fact("project"), fact("number")
     body = {"id": number, "name": f"a-{number}", "text": "{project} {0}"}
-    call = Call("post", f"{project}/x", (f"id={number}",), body)
-    assert not call.known({"project": "p"})
-    filled = call.filled({"project": "p", "number": 7})
-    assert filled == Call("post", "p/x", ("id=7",), {**body, "id": 7, "name": "a-7"})
-    assert call.filled({}).url == "<project>/x"
+    command = rest("post", f"{project}/x", f"id={number}", body=body)
+    assert not command.known({"project": "p"})
+    filled = command.filled({"project": "p", "number": 7})
+    assert filled == rest("post", "p/x", "id=7", body={**body, "id": 7, "name": "a-7"})
+    assert "<project>/x" in command.filled({}).words
 
 
 def test_what_others_wrote_into_an_approval_stays_as_it_is() -> None:
@@ -146,3 +149,20 @@ def test_a_workflow_without_a_branch_is_refused(tmp_path: Path) -> None:
     path.write_text("on: [push]\n", encoding="utf-8")
     with pytest.raises(Refused, match="names no branch"):
         branch_of(tmp_path)
+
+
+class Refusing(Az):
+    """An `az` that may do nothing."""
+
+    def json(self, *arguments: str, **options: object) -> object:
+        """See `Az.json`."""
+        raise Failure(Kind.FORBIDDEN, "", "no right", "az rest")
+
+
+def test_what_is_refused_says_which_row_it_is_and_what_that_takes() -> None:
+    row = credential("house-main", "main", "issuer", "subject")
+    plan = Plan([Finding(row, None, row.make)], {"client": "c"})
+    with pytest.raises(
+        Failure, match=rf"^{row.title}: no right; .*; it takes an owner of the appl"
+    ):
+        make(plan, Client(Refusing(print)), print)

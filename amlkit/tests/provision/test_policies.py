@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from amlkit.provision.failures import Kind, classify
-from amlkit.provision.policies import explained
+from amlkit.provision.cloud.failures import Kind, classify
+from amlkit.provision.cloud.policies import explained
 
 
 def denial(*names: str) -> str:

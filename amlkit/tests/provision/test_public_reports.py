@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from amlkit.provision.az import AzFailure
-from amlkit.provision.failures import Kind, classify
+from amlkit.provision.cloud.failures import Failure, Kind, classify
 
 
 def deployed(code: str, message: str, **more: Any) -> str:
@@ -103,7 +102,7 @@ Code: RequestDisallowedByPolicy"""
     ],
 )
 def test_what_az_prints_is_told_with_what_to_do(printed: str, kind: Kind, says: str) -> None:
-    failure = AzFailure(*classify(1, printed), "az")
+    failure = Failure(*classify(1, printed), "az")
     assert failure.kind is kind
     assert says in str(failure)
     assert "\n" not in str(failure) and len(str(failure)) < 700

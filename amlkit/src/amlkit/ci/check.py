@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from amlkit.provision.devops import RESOURCE, VERSION
+from amlkit.provision.cloud.facts import DEVOPS, DEVOPS_VERSION
 from amlkit.provision.pipelines.names import FILES
 from amlkit.say import say
 
 PIPELINES = tuple(FILES.values())
-API = f"api-version={VERSION}"
+API = f"api-version={DEVOPS_VERSION}"
 
 
 class CheckError(Exception):
@@ -115,7 +115,7 @@ def rest(method: str, url: str, query: dict[str, str], body: Any = None) -> Any:
     az = shutil.which("az")
     if az is None:
         raise CheckError("the Azure CLI is not installed: https://aka.ms/azure-cli")
-    command = [az, "rest", "--method", method, "--url", url, "--resource", RESOURCE]
+    command = [az, "rest", "--method", method, "--url", url, "--resource", DEVOPS]
     # Apart from the address: on Windows, az is a script to whose shell & means something.
     command += ["--url-parameters", API, *(f"{key}={value}" for key, value in query.items())]
     with tempfile.TemporaryDirectory() as folder:

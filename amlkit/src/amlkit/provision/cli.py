@@ -8,20 +8,24 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from amlkit.cli import ArgumentError, Parser, assignment, fail, print_utf8
+from amlkit.provision import commands, credentials
+from amlkit.provision.cloud.failures import Failure, Refused
+from amlkit.provision.context import open_context
+from amlkit.provision.destroy import destroy
+from amlkit.provision.pipelines import command as pipelines
 from amlkit.redaction import without_secrets
 from amlkit.say import say
+from amlkit.settings import SettingsError, load_settings
 
 
 def parser() -> Parser:
     """All flags."""
-    from amlkit.provision.credentials import add_arguments
-    from amlkit.provision.pipelines.command import add_arguments as add_pipelines
-
     common = Parser(add_help=False, allow_abbrev=False)
     common.add_argument("--env", metavar="NAME", help="lay config.NAME.yml over config.yml")
     common.add_argument(
@@ -39,10 +43,10 @@ def parser() -> Parser:
         description="Makes what this repository needs in Azure.",
         allow_abbrev=False,
     )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    known = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, help: str) -> Parser:
-        return commands.add_parser(
+        return known.add_parser(
             name, help=help, description=help, parents=[common], allow_abbrev=False
         )
 
@@ -64,14 +68,14 @@ def parser() -> Parser:
         "--recover", action="store_true", help="bring back a deleted Key Vault of this target"
     )
     command("status", "show what is there")
-    add_arguments(
+    credentials.add_arguments(
         command("credentials", "put a new secret of the service principal where pipelines read it")
     )
-    add_pipelines(
+    pipelines.add_arguments(
         command("pipelines", "set up pipelines, environments and approvals where pipelines run")
     )
-    destroy = command("destroy", "remove what this repository made, and nothing else")
-    destroy.add_argument(
+    remove = command("destroy", "remove what this repository made, and nothing else")
+    remove.add_argument(
         "--purge",
         action="store_true",
         help="for good: names are free again, and nothing can be brought back",
@@ -98,8 +102,6 @@ def main(root: Path, argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         record |= getattr(error, "record", {})
         if verbose:
-            import traceback
-
             say(without_secrets(traceback.format_exc()), error=True, end="")
         code = fail(*_explain(error), record)
     if as_json:
@@ -109,11 +111,6 @@ def main(root: Path, argv: Sequence[str] | None = None) -> int:
 
 def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Reads the settings and runs the command."""
-    from amlkit.provision import commands, credentials, teardown
-    from amlkit.provision.context import open_context
-    from amlkit.provision.pipelines import command as pipelines
-    from amlkit.settings import load_settings
-
     overrides = [assignment(text) for text in args.set]
     if getattr(args, "role", None):
         overrides.append(("azure.bootstrap.role", args.role, "--role"))
@@ -124,22 +121,18 @@ def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
         "status": commands.status,
         "credentials": credentials.run,
         "pipelines": pipelines.run,
-        "destroy": teardown.destroy,
+        "destroy": destroy,
     }
     return work[args.command](context)
 
 
 def _explain(error: Exception) -> tuple[int, str]:
     """Exit code and line for an error."""
-    from amlkit.provision.az import AzFailure
-    from amlkit.provision.records import Refused
-    from amlkit.settings import SettingsError
-
     if isinstance(error, ArgumentError | SettingsError):
         return 2, str(error)
     if isinstance(error, Refused):
         return error.code, str(error)
-    if isinstance(error, AzFailure):
+    if isinstance(error, Failure):
         return 1, str(error)
     if isinstance(error, ModuleNotFoundError) and error.name == "yaml":
         return 1, "the package PyYAML is not installed; run `make setup`, or `pip install pyyaml`"

@@ -3,98 +3,61 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from amlkit.cli import shell_line
-from amlkit.provision.az import AzFailure
-from amlkit.provision.context import Context, agreed, require_subscription
-from amlkit.provision.display import (
-    commands_of,
-    elapsed,
-    plan_text,
-    request_for_admin,
-    state_of,
-    typed,
-)
+from amlkit.provision.cloud.client import EXTENSION
+from amlkit.provision.cloud.failures import Failure, Refused
+from amlkit.provision.context import Context
+from amlkit.provision.display import plan_text, request_for_admin
 from amlkit.provision.engine import Engine
 from amlkit.provision.pipelines.requested import requested_credentials
-from amlkit.provision.preflight import Preflight, deleted_vault, preflight
-from amlkit.provision.records import EXTENSION, Refused, Resource
-from amlkit.provision.resources import resources
-from amlkit.provision.roles import requested
+from amlkit.provision.plan.caller import requested
+from amlkit.provision.plan.resources import resources
+from amlkit.provision.preflight import deleted_vault, preflight
 from amlkit.provision.rotation import Rotation
-from amlkit.provision.survey import Survey, survey
-
-_IDS = ("client_id", "application_id", "principal_id", "tenant_id")
+from amlkit.provision.survey import Survey
 
 
-def look(context: Context, *, whole: bool = False) -> Survey:
-    """What is there of the plan; of all of it, to show it, as lists tell."""
-    steps, names = context.steps, context.names
-    return survey(steps, names, context.reader, context.facts, whole=whole, listed=whole)
-
-
-def know_principal(context: Context) -> None:
-    """Finds the service principal in the directory, where this clone does not know it yet.
-
-    Raises:
-        Refused: the directory could not be asked, or there is none.
-    """
-    if context.facts.get("client_id"):
-        return
-    steps = [each for each in context.steps if each.key in ("application", "service_principal")]
-    looked = survey(steps, context.names, context.reader, {})
-    if looked.blind:
-        raise Refused(looked.blind)
-    known = {name: looked.facts[name] for name in _IDS if name in looked.facts}
-    if "principal_id" not in known:
-        raise Refused(
-            "no service principal is known: `python infra/bootstrap.py apply` makes one; the id of"
-            " one that was handed to you goes into config.yml (azure.client_id)",
-            code=2,
-        )
-    context.state.learn(known)
-
-
-def checked(context: Context, looked: Survey) -> Preflight:
-    """What can be known to fail, if anything is to be made."""
-    if looked.problems or not looked.to_create:
-        return Preflight()
-    return preflight(context, looked)
+def look(context: Context) -> Survey:
+    """What is there of the plan, and what can be known to fail, if anything is to be made."""
+    looked = context.look()
+    if looked.to_create and not looked.problems:
+        preflight(context, looked)
+    return looked
 
 
 def plan(context: Context) -> dict[str, Any]:
     """Shows what exists, what would be made and how; changes nothing."""
-    known: dict[str, str] = {}
+    known: Mapping[str, str] = {}
     if context.args.for_admin:
-        require_subscription(context.settings)  # the request is to be run as it is
+        context.require_subscription()  # the request is to be run as it is
         # What lies on this machine alone nobody else can upload.
         context.plan = [step for step in context.plan if step.key not in ("data", "caller")]
         context.plan += requested(context.names)
         if context.settings.azure.auth == "workload-identity":
             known = _ask_for_credentials(context)
-    looked, checks = Survey(context.facts), Preflight()
     if context.settings.azure.subscription_id:
         looked = look(context)
-        checks = checked(context, looked)
     else:
-        checks.unknown.append(
+        looked = Survey(context.facts)
+        looked.unchecked.append(
             "azure.subscription_id is not set: nothing was checked, and globally unique names"
             " change once it is set"
         )
-    record = _record(context, looked, checks)
+    record = _record(context, looked)
     if context.args.for_admin:
-        text = request_for_admin(
-            *(context.steps, looked.findings, context.az),
-            *(looked.facts | known, context.settings.experiment),
-        )
+        looked.facts |= known
+        project = context.settings.experiment
+        text = request_for_admin(context.steps, looked, context.client, project)
         context.say(text)
         return record | {"request": text}
-    _show(context, looked, checks)
+    _show(context, looked)
     return record
 
 
-def _ask_for_credentials(context: Context) -> dict[str, str]:
+def _ask_for_credentials(context: Context) -> Mapping[str, str]:
     """Has the request ask for federated credentials; what could be found out for them."""
     try:
         credentials, known = requested_credentials(context)
@@ -107,37 +70,35 @@ def _ask_for_credentials(context: Context) -> dict[str, str]:
 
 def apply(context: Context) -> dict[str, Any]:
     """Makes what is missing."""
-    require_subscription(context.settings)
+    context.require_subscription()
     start = time.monotonic()
     with context.state.alone():
         _recover(context)
         looked = look(context)
-        checks = checked(context, looked)
-        problems = looked.problems + checks.problems
-        if problems:
-            _show_notes(context, looked, checks)
+        if problems := looked.problems:
+            _show_notes(context, looked)
             many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
             raise Refused(
                 f"nothing was made: {many}{problems[0]}",
-                record={"problems": problems, "unknown": checks.unknown},
+                record={"problems": problems, "unknown": looked.unchecked},
             )
-        engine = Engine(context.az, context.reader, context.state, context.names, context.say)
         if looked.to_create:
-            _show(context, looked, checks)
-            if not agreed("Make these in Azure now? [yes/no]", "yes", context):
+            _show(context, looked)
+            if not context.agreed("Make these in Azure now? [yes/no]", "yes"):
                 context.say("nothing was made")
-                return _record(context, looked, checks) | {"status": "declined"}
-        engine.apply(looked, lambda title: elapsed(title, context.say))
-    seconds = time.monotonic() - start
+                return _record(context, looked) | {"status": "declined"}
+        engine = Engine(context, looked)
+        engine.apply()
+    seconds, calls = time.monotonic() - start, context.client.az.calls
     made = f"made {len(engine.created)}" if engine.created else "everything is there, nothing made"
-    context.say(f"{made} ({context.az.calls} calls of az, {seconds:.0f} s)")
+    context.say(f"{made} ({calls} calls of az, {seconds:.0f} s)")
     for line in _next(context, engine.facts):
         context.say(line)
     return {
         "status": "done",
         "created": engine.created,
-        "unknown": checks.unknown,
-        "az_calls": context.az.calls,
+        "unknown": looked.unchecked,
+        "az_calls": calls,
         "seconds": round(seconds, 1),
         "client_id": engine.facts.get("client_id"),
         "tenant_id": engine.facts.get("tenant_id"),
@@ -149,8 +110,8 @@ def _recover(context: Context) -> None:
     if not getattr(context.args, "recover", False):
         return
     try:
-        deleted = deleted_vault(context.names, context.reader)
-    except AzFailure as failure:  # it takes rights on the subscription to see one
+        deleted = deleted_vault(context)
+    except Failure as failure:  # it takes rights on the subscription to see one
         deleted = str(failure)
     if deleted:
         data = getattr(context.args, "data", None)
@@ -161,23 +122,23 @@ def _recover(context: Context) -> None:
 
 def status(context: Context) -> dict[str, Any]:
     """Shows what is there; looks at each thing by itself."""
-    require_subscription(context.settings)
-    looked = look(context, whole=True)
+    context.require_subscription()
+    looked = context.look(whole=True)
+    record = _record(context, looked)
     if looked.blind:
-        raise Refused(looked.blind, record=_record(context, looked, Preflight()))
-    for step in context.steps:
-        finding = looked.findings.get(step.key)
-        made = ", made by this repository" if finding and finding.ours else ""
-        state = "missing" if finding and finding.to_create else state_of(finding)
-        context.say(f"{state:<14} {step.title}{made}")
-    _show_notes(context, looked, Preflight())
+        raise Refused(looked.blind, record=record)
+    for finding in looked:
+        made = ", made by this repository" if finding.ours else ""
+        state = "missing" if finding.to_create else finding.state
+        context.say(f"{state:<14} {finding.step.title}{made}")
+    _show_notes(context, looked)
     secrets = _secrets(context, looked)
     for secret in secrets:
         context.say(f"{'stored':<14} secret until {secret['expires']} in {secret['place']}")
     kept = _kept(context, looked)
     for line in kept:
         context.say(f"note: {line}")
-    return _record(context, looked, Preflight()) | {"notes": kept, "secrets": secrets}
+    return record | {"az_calls": context.client.az.calls, "notes": kept, "secrets": secrets}
 
 
 def _secrets(context: Context, looked: Survey) -> list[dict[str, str]]:
@@ -187,79 +148,72 @@ def _secrets(context: Context, looked: Survey) -> list[dict[str, str]]:
         return []
     shown = found.found.get("passwordCredentials") if found and found.found else None
     try:
-        return Rotation(context.az, context.state, client, context.say).stored(shown)
-    except AzFailure as failure:
+        return Rotation(context, client).stored(shown)
+    except Failure as failure:
         context.say(f"unknown: the secrets of the service principal: {failure.message}")
         return []
 
 
 def _kept(context: Context, looked: Survey) -> list[str]:
     """What may hold the name of something that is missing, and how to end that."""
-    missing = {step.key for step in looked.to_create}
-    lines = []
-    if "key_vault" in missing:
-        try:
-            lines.append(deleted_vault(context.names, context.reader))
-        except AzFailure as failure:
-            lines.append(f"a deleted Key Vault could not be looked for: {failure.message}")
-    return [line for line in lines if line]
+    if not any(step.key == "key_vault" for step in looked.to_create):
+        return []
+    try:
+        line = deleted_vault(context)
+    except Failure as failure:
+        line = f"a deleted Key Vault could not be looked for: {failure.message}"
+    return [line] if line else []
 
 
-def _show(context: Context, looked: Survey, checks: Preflight) -> None:
+def _show(context: Context, looked: Survey) -> None:
     """The plan and what was found out, for a person."""
-    for line in plan_text(context.steps, looked.findings, context.az, looked.facts):
+    for line in plan_text(context.steps, looked, context.client):
         context.say(line)
     if any(step.key == "workspace" for step in looked.to_create):
-        context.say(f"where az has no `ml` yet: {typed(EXTENSION, context.az, {})}")
-    _show_notes(context, looked, checks)
+        context.say(f"where az has no `ml` yet: {context.client.shown(EXTENSION)}")
+    _show_notes(context, looked)
 
 
-def _show_notes(context: Context, looked: Survey, checks: Preflight) -> None:
+def _show_notes(context: Context, looked: Survey) -> None:
     """What is in the way, and what could not be known."""
-    for problem in [*looked.problems, *checks.problems]:
+    for problem in looked.problems:
         context.say(f"problem: {problem}")
-    for note in [*_unlooked(looked), *checks.unknown]:
+    for note in looked.unknown:
         context.say(f"unknown: {note}")
 
 
-def _unlooked(looked: Survey) -> list[str]:
-    """What could not be looked at, and why."""
-    return [f"{each.step.title}: {each.unknown}" for each in looked if each.unknown]
-
-
-def _record(context: Context, looked: Survey, checks: Preflight) -> dict[str, Any]:
-    """What is reported as JSON."""
-
-    def entry(step: Resource) -> dict[str, Any]:
-        finding = looked.findings.get(step.key)
-        return {
+def _record(context: Context, looked: Survey) -> dict[str, Any]:
+    """The plan as it is reported."""
+    steps = [
+        {
             "step": step.key,
             "title": step.title,
             "mode": step.mode,
-            "state": state_of(finding),
-            "ours": bool(finding and finding.ours),
-            "commands": [typed(each, context.az, looked.facts) for each in commands_of(step)],
-            "role": step.right.role if step.right else "",
-            "scope": step.right.scope if step.right else "",
+            "state": looked.state(step),
+            "ours": step.key in looked.findings and looked.findings[step.key].ours,
+            "commands": [context.client.shown(each, looked.facts) for each in step.shown],
+            "role": step.right.role,
+            "scope": step.right.scope,
             "cost": step.cost,
         }
-
+        for step in context.steps
+    ]
     return {
         "status": "done",
-        "steps": [entry(step) for step in context.steps],
-        "problems": looked.problems + checks.problems,
-        "unknown": [*_unlooked(looked), *checks.unknown],
-        "az_calls": context.az.calls,
+        "steps": steps,
+        "problems": looked.problems,
+        "unknown": looked.unknown,
+        "az_calls": context.client.az.calls,
     }
 
 
-def _next(context: Context, facts: dict[str, str]) -> list[str]:
+def _next(context: Context, facts: Mapping[str, str]) -> list[str]:
     """What to type now, with what was found out."""
     lines = []
     azure, args = context.settings.azure, context.args
-    for setting, name in (("tenant_id", "tenant_id"), ("client_id", "client_id")):
-        if facts.get(name) and facts[name] != getattr(azure, setting):
-            lines.append(f"put into config.yml: azure.{setting}: {facts[name]}")
+    for name in ("tenant_id", "client_id"):
+        if facts.get(name) and facts[name] != getattr(azure, name):
+            lines.append(f"put into config.yml: azure.{name}: {facts[name]}")
     data = getattr(args, "data", None)
     if data:
         lines.append(

@@ -5,20 +5,25 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amlkit.cli import ArgumentError
-from amlkit.provision.az import Az
-from amlkit.provision.names import Names, names_of
-from amlkit.provision.records import Refused, Resource
-from amlkit.provision.resources import resources
+from amlkit.provision.cloud.az import Az
+from amlkit.provision.cloud.client import Client, az
+from amlkit.provision.cloud.failures import Refused
+from amlkit.provision.cloud.waits import Say
+from amlkit.provision.plan.names import Names
+from amlkit.provision.plan.records import Resource
+from amlkit.provision.plan.resources import resources
 from amlkit.provision.state import State
-from amlkit.provision.survey import Reader
-from amlkit.provision.waits import Say
+from amlkit.provision.survey import Survey, survey
 from amlkit.say import say
 from amlkit.settings import Settings, SettingsError
 
 GUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_DOMAIN = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+_IDS = ("client_id", "application_id", "principal_id", "tenant_id")
 
 
 @dataclass
@@ -29,8 +34,7 @@ class Context:
     settings: Settings
     names: Names
     plan: list[Resource]
-    az: Az
-    reader: Reader
+    client: Client
     state: State
     say: Say
 
@@ -45,12 +49,74 @@ class Context:
         return (self.settings.root / ".github" / "workflows").is_dir()
 
     @property
-    def facts(self) -> dict[str, str]:
+    def facts(self) -> Mapping[str, str]:
         """What is known before anything is looked at."""
-        given, known = self.settings.azure.client_id, self.state.facts
-        if given and given != known.get("client_id"):
+        given = self.settings.azure.client_id
+        if given and given != self.state.facts.get("client_id"):
             return {"client_id": given}
-        return known
+        return self.state.facts
+
+    def look(self, *, whole: bool = False) -> Survey:
+        """What is there of the steps; of all of them, to show it, as lists tell."""
+        here = (self.steps, self.names, self.client, self.facts)
+        return survey(*here, whole=whole, listed=whole)
+
+    def require_subscription(self) -> None:
+        """Raises `SettingsError` where no subscription is named: nothing is guessed."""
+        if not self.settings.azure.subscription_id:
+            raise SettingsError(
+                "azure.subscription_id is not set: put into config.yml (or into SUBSCRIPTION_ID)"
+                " the id that `az account list -o table` shows for the right one"
+            )
+
+    def know_principal(self) -> None:
+        """Finds the service principal in the directory, where this clone does not know it yet.
+
+        Raises:
+            Refused: the directory could not be asked, or there is none.
+        """
+        if self.facts.get("client_id"):
+            return
+        steps = [each for each in self.steps if each.key in ("application", "service_principal")]
+        looked = survey(steps, self.names, self.client, {})
+        if looked.blind:
+            raise Refused(looked.blind)
+        known = {name: looked.facts[name] for name in _IDS if name in looked.facts}
+        if "principal_id" not in known:
+            raise Refused(
+                "no service principal is known: `python infra/bootstrap.py apply` makes one; the id"
+                " of one that was handed to you goes into config.yml (azure.client_id)",
+                code=2,
+            )
+        self.state.learn(known)
+
+    def values_for_pipelines(self) -> dict[str, str]:
+        """What pipelines read of Azure beside the secret; the principal is known by now."""
+        azure = self.settings.azure
+        tenant = azure.tenant_id or self.facts.get("tenant_id")
+        if not tenant:
+            shown = az("account", "show", "--subscription", azure.subscription_id)
+            tenant = str(self.client.send(shown)["tenantId"])
+        return {
+            "TENANT_ID": tenant,
+            "SPN_ID": self.facts["client_id"],
+            "SUBSCRIPTION_ID": azure.subscription_id,
+            "RESOURCE_GROUP": azure.resource_group,
+            "AML_WORKSPACE_NAME": azure.workspace_name,
+        }
+
+    def agreed(self, question: str, answer: str) -> bool:
+        """Asks on the terminal; true for the answer that is waited for.
+
+        Raises:
+            Refused: there is nobody to ask.
+        """
+        if self.args.yes:
+            return True
+        if not sys.stdin.isatty():
+            raise Refused("there is no terminal to ask on: add --yes to go on unasked", code=2)
+        say(question, end=" ", error=True)
+        return sys.stdin.readline().strip().lower() == answer.lower()
 
 
 def open_context(args: argparse.Namespace, settings: Settings) -> Context:
@@ -68,54 +134,30 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     if data and not data.is_file():
         raise ArgumentError(f"--data {data}: there is no such file")
     check(settings)
-    names = names_of(settings)
-    state = State.of(settings.root, names)
+    names = Names(settings)
     plan = resources(names, settings.azure, data)
-    az = Az(tell, subscription=settings.azure.subscription_id)
-    return Context(args, settings, names, plan, az, Reader(az), state, tell)
-
-
-def agreed(question: str, answer: str, context: Context) -> bool:
-    """Asks on the terminal; true for the answer that is waited for.
-
-    Raises:
-        Refused: there is nobody to ask.
-    """
-    if context.args.yes:
-        return True
-    if not sys.stdin.isatty():
-        raise Refused("there is no terminal to ask on: add --yes to go on unasked", code=2)
-    say(question, end=" ", error=True)
-    return sys.stdin.readline().strip().lower() == answer.lower()
+    client = Client(Az(tell, subscription=settings.azure.subscription_id))
+    return Context(args, settings, names, plan, client, State(settings.root, names), tell)
 
 
 def check(settings: Settings) -> None:
     """Raises `SettingsError` where names are missing or modes contradict each other."""
     azure, modes = settings.azure, settings.azure.bootstrap
+
+    def refuse(key: str, why: str) -> SettingsError:
+        return SettingsError(f"{settings.origin(f'azure.{key}')}: azure.{key} {why}")
+
     for key in ("resource_group", "workspace_name", "location", "service_principal_name"):
         if not getattr(azure, key):
-            raise SettingsError(
-                f"{settings.origin(f'azure.{key}')}: azure.{key} is empty; give it a name"
-            )
-    for key in ("tenant_id", "client_id"):
+            raise refuse(key, "is empty; give it a name")
+    for key, forms in (("tenant_id", (GUID, _DOMAIN)), ("client_id", (GUID,))):
         given = getattr(azure, key)
-        domain = key == "tenant_id" and re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", given)
-        if given and not domain and not re.fullmatch(GUID, given):
-            raise SettingsError(
-                f"{settings.origin(f'azure.{key}')}: azure.{key} {given[:60]!r} is no id, such as"
-                " 12345678-90ab-cdef-1234-567890abcdef"
-            )
+        if given and not any(re.fullmatch(form, given) for form in forms):
+            example = "such as 12345678-90ab-cdef-1234-567890abcdef"
+            raise refuse(key, f"{given[:60]!r} is no id, {example}")
     if modes.roles != "skip" and modes.service_principal == "skip":
-        raise SettingsError(
-            f"{settings.origin('azure.bootstrap.roles')}: azure.bootstrap.roles is {modes.roles},"
-            " but service_principal is skip: roles are given to it; make it existing, or roles skip"
-        )
-
-
-def require_subscription(settings: Settings) -> None:
-    """Raises `SettingsError` where no subscription is named: nothing is guessed."""
-    if not settings.azure.subscription_id:
-        raise SettingsError(
-            "azure.subscription_id is not set: put into config.yml (or into SUBSCRIPTION_ID) the id"
-            " that `az account list -o table` shows for the right one"
+        raise refuse(
+            "bootstrap.roles",
+            f"is {modes.roles}, but service_principal is skip: roles are given to it; make it"
+            " existing, or roles skip",
         )

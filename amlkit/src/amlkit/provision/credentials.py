@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from amlkit.provision.commands import know_principal
-from amlkit.provision.context import Context, require_subscription
-from amlkit.provision.devops import VariableGroup
-from amlkit.provision.github import GitHub
-from amlkit.provision.pipelines.names import named_environment, named_group
-from amlkit.provision.records import Refused
+from amlkit.provision.cloud.client import az
+from amlkit.provision.cloud.failures import Refused
+from amlkit.provision.context import Context
+from amlkit.provision.pipelines.names import PIPELINE_NAMES, named_environment, named_group
+from amlkit.provision.places import GitHub, VariableGroup
 from amlkit.provision.rotation import Rotation
 from amlkit.say import say
 
-# The pipelines' names for what the drivers read from their environment.
-PIPELINE_NAMES = {
-    "TENANT_ID": "TenantID",
-    "SPN_ID": "SpnID",
-    "SPN_PASSWORD": "SpnPassword",
-    "SUBSCRIPTION_ID": "SubscriptionID",
-    "RESOURCE_GROUP": "ResourceGroup",
-    "AML_WORKSPACE_NAME": "AmlWorkspaceName",
-}
 SECRET = "SPN_PASSWORD"  # noqa: S105 - a name
 
 
@@ -58,83 +47,54 @@ def run(context: Context) -> dict[str, Any]:
     """Makes a secret, stores it, and removes the one that was there before.
 
     Raises:
-        Refused: a flag or a setting is missing, or the place does not take it.
-        AzFailure: Azure refused.
+        Refused: a flag or a setting is missing.
+        Failure: Azure refused, or the place does not take it.
     """
     args = context.args
     if args.print_once and (args.json or not sys.stdout.isatty()):
         raise Refused("--print works on a terminal alone, and without --json", code=2)
     if args.to == "azure-devops" and not (args.organization and args.project):
         raise Refused("--to azure-devops needs --organization and --project", code=2)
-    require_subscription(context.settings)
-    know_principal(context)
+    context.require_subscription()
+    context.know_principal()
+    rotation = Rotation(context, context.facts["client_id"])
     with context.state.alone():
-        to = {"azure-devops": _to_azure_devops, "github": _to_github, None: _to_terminal}[args.to]
-        return {"status": "done", **to(context)}
+        done = _print(context, rotation) if args.print_once else _store(context, rotation)
+    return {"status": "done", **done}
 
 
-def _to_azure_devops(context: Context) -> dict[str, Any]:
-    """Into the variable group that the pipelines name."""
-    args, settings = context.args, context.settings
-    name = named_group(settings.root, args.env or "", settings.azure.bootstrap.variable_group)
-    group = VariableGroup(context.az, args.organization, args.project, name)
-    values = {PIPELINE_NAMES[key]: value for key, value in azure_values(context).items()}
-    record = _rotate(
-        context, group.place, lambda secret: group.store(values, {PIPELINE_NAMES[SECRET]: secret})
-    )
-    context.say(f"variable group {name}: a new secret until {record['expires']} ({group.url})")
-    if args.authorize:
-        group.authorize()
-        context.say("every pipeline of the project may use it")
+def _store(context: Context, rotation: Rotation) -> dict[str, Any]:
+    """Into the variable group, or the environment on GitHub, that the pipelines name."""
+    args, root = context.args, context.settings.root
+    begins, env = context.settings.azure.bootstrap.variable_group, args.env or ""
+    place: VariableGroup | GitHub
+    if args.to == "github":
+        place = GitHub(context.client, args.repo, named_environment(root, env, begins))
+        names = {key: key for key in PIPELINE_NAMES}
     else:
-        context.say("each pipeline asks for the permission to use it, at its first run")
-    return {"place": group.place, "url": group.url, **record}
+        group = named_group(root, env, begins)
+        place = VariableGroup(context.client, args.organization, args.project, group)
+        names = PIPELINE_NAMES
+    values = {names[key]: value for key, value in context.values_for_pipelines().items()}
+    record = rotation.rotate(
+        place.place, lambda secret: place.store(values, {names[SECRET]: secret})
+    )
+    context.say(f"{place.title}: a new secret until {record['expires']} ({place.url})")
+    if isinstance(place, VariableGroup):
+        use = "each pipeline asks for the permission to use it, at its first run"
+        if args.authorize:
+            place.authorize()
+            use = "every pipeline of the project may use it"
+        context.say(use)
+    return {"place": place.place, "url": place.url, **record}
 
 
-def _to_github(context: Context) -> dict[str, Any]:
-    """Into the secrets and variables of a repository."""
-    args, settings = context.args, context.settings
-    name = named_environment(settings.root, args.env or "", settings.azure.bootstrap.variable_group)
-    hub = GitHub(args.repo, name)
-    values = azure_values(context)
-    record = _rotate(context, hub.place, lambda secret: hub.store(values, {SECRET: secret}))
-    context.say(f"{hub.place}: a new secret until {record['expires']} ({hub.url})")
-    return {"place": hub.place, "url": hub.url, **record}
-
-
-def _to_terminal(context: Context) -> dict[str, Any]:
+def _print(context: Context, rotation: Rotation) -> dict[str, Any]:
     """Shown once. When it is in use nobody can tell, so that no other secret is removed."""
-    values, rotation = azure_values(context), _rotation(context)
-    secret = rotation.append("printed", context.settings.azure.bootstrap.secret_months)
+    values, secret = context.values_for_pipelines(), rotation.make("printed")
     for name, value in {**values, SECRET: secret.value}.items():
         say(f"{name}={value}")
     context.say(f"This is not shown again, and lives until {secret.expires}. To take it back:")
-    context.say(f"  {rotation.shown_removal(secret.key_id)}")
+    words = ("--id", context.facts["client_id"], "--key-id", secret.key_id)
+    context.say(f"  {context.client.shown(az('ad', 'app', 'credential', 'delete', *words))}")
     return {"place": "printed", "key_id": secret.key_id, "expires": secret.expires}
-
-
-def _rotate(context: Context, place: str, store: Callable[[str], None]) -> dict[str, Any]:
-    """A new secret in a place, the old one removed."""
-    months = context.settings.azure.bootstrap.secret_months
-    return _rotation(context).rotate(place, months, store)
-
-
-def _rotation(context: Context) -> Rotation:
-    """The secrets of the service principal's application."""
-    return Rotation(context.az, context.state, context.facts["client_id"], context.say)
-
-
-def azure_values(context: Context) -> dict[str, str]:
-    """What pipelines read beside the secret."""
-    azure = context.settings.azure
-    tenant = azure.tenant_id or context.facts.get("tenant_id")
-    if not tenant:
-        account = context.az.json("account", "show", "--subscription", azure.subscription_id)
-        tenant = str(account["tenantId"])
-    return {
-        "TENANT_ID": tenant,
-        "SPN_ID": context.facts["client_id"],
-        "SUBSCRIPTION_ID": azure.subscription_id,
-        "RESOURCE_GROUP": azure.resource_group,
-        "AML_WORKSPACE_NAME": azure.workspace_name,
-    }

@@ -8,9 +8,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from amlkit.provision.az import Az
-from amlkit.provision.records import Command, Facts, Finding, Resource, Right
-from amlkit.provision.waits import Say, counting
+from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.waits import Say, counting
+from amlkit.provision.plan.records import Resource
+from amlkit.provision.survey import Survey
 from amlkit.say import overwrite
 
 
@@ -39,22 +40,6 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
     say(f"  {done}: {what} ({time.monotonic() - start:.0f} s)")
 
 
-def typed(command: Command, az: Az, facts: Facts) -> str:
-    """A command as a person types it, what it reads from standard input in its place."""
-    return az.shown(*command.shown(facts))
-
-
-def state_of(finding: Finding | None) -> str:
-    """What is known of a step, in a word."""
-    if finding is None:
-        return "not checked"
-    if finding.there:
-        return "there"
-    if finding.unknown:
-        return "unknown"
-    return "missing" if finding.step.mode == "existing" else "to create"
-
-
 def scope_in_words(scope: str) -> str:
     """A scope as people say it; the request for an administrator has its path."""
     kinds = {"subscriptions": "the subscription", "resourceGroups": "the resource group"}
@@ -62,41 +47,29 @@ def scope_in_words(scope: str) -> str:
     return kinds.get(kind, name)
 
 
-def plan_text(
-    steps: Iterable[Resource], findings: dict[str, Finding], az: Az, facts: Facts
-) -> Iterator[str]:
+def plan_text(steps: Iterable[Resource], looked: Survey, client: Client) -> Iterator[str]:
     """The plan in lines: what exists, what would be made, by which commands, at what cost."""
-    if not findings:  # said once, not for each
-        yield f"{state_of(None)}:"
+    if not looked.findings:  # said once, not for each
+        yield "not checked:"
     for step in steps:
-        finding = findings.get(step.key)
-        yield f"{state_of(finding):<14} {step.title}" if findings else f"  {step.title}"
+        finding = looked.findings.get(step.key)
+        yield f"{looked.state(step):<14} {step.title}" if looked.findings else f"  {step.title}"
         if finding and (finding.there or step.mode == "existing"):
             continue
-        for command in commands_of(step):
-            yield f"    {typed(command, az, facts)}"
-        if step.right:
+        for command in step.shown:
+            yield f"    {client.shown(command, looked.facts)}"
+        if step.right.role:
             where = f" on {scope_in_words(step.right.scope)}" if step.right.scope else ""
             yield f"    takes: {step.right.role}{where}"
         if step.cost:
             yield f"    costs while idle: {step.cost}"
 
 
-def commands_of(step: Resource) -> tuple[Command, ...]:
-    """What a person types to make it."""
-    return step.make[:1] if step.first_suffices else step.make
-
-
 def request_for_admin(
-    steps: Iterable[Resource], findings: dict[str, Finding], az: Az, facts: Facts, project: str
+    steps: Iterable[Resource], looked: Survey, client: Client, project: str
 ) -> str:
     """The request for whoever may do what the reader may not, in Markdown, ready to send."""
-    wanted = [
-        step
-        for step in steps
-        if not (step.key in findings and findings[step.key].there)
-        if step.make
-    ]
+    wanted = [step for step in steps if step.make and not looked.is_there(step.key)]
     lines = [
         f"# Azure resources for {project}",
         "",
@@ -108,31 +81,26 @@ def request_for_admin(
         "|---|---|---|---|---|",
     ]
     for step in wanted:
-        right = step.right or Right("")
-        scope = f"`{right.scope}`" if right.scope else "the tenant"
-        lines.append(
-            f"| {step.title} | {step.reason} | {right.role} | {scope} | {step.cost or 'nothing'} |"
-        )
-    lines += ["", "```sh"]
-    lines += [typed(command, az, facts) for step in wanted for command in commands_of(step)]
-    lines += ["```", "", *_placeholders(wanted, facts), ""]
-    return "\n".join(lines)
+        scope = f"`{step.right.scope}`" if step.right.scope else "the tenant"
+        cells = (step.title, step.reason, step.right.role, scope, step.cost or "nothing")
+        lines.append(f"| {' | '.join(cells)} |")
+    commands = [command for step in wanted for command in step.shown]
+    lines += ["", "```sh", *(client.shown(each, looked.facts) for each in commands), "```", ""]
+    needed = {name for step in wanted for command in step.make for name in command.facts}
+    unknown = {name for name in needed if not looked.facts.get(name)}
+    origins = [f"- {text}" for name, text in _ORIGINS.items() if name in unknown]
+    if origins:
+        lines += ["Ids that only an earlier answer tells:", "", *origins]
+    return "\n".join([*lines, "", "No secret is asked for and none is made.", ""])
 
 
-def _placeholders(steps: list[Resource], facts: Facts) -> list[str]:
-    """Where the ids in angle brackets come from."""
-    needed = {name for step in steps for command in step.make for name in command.facts}
-    needed = {name for name in needed if not facts.get(name)}
-    origin = {
-        "client_id": "`<client id>`: `appId` in the answer of the command for the application",
-        "principal_id": "`<principal id>`: `id` in the answer of `az ad sp create`",
-        "issuer": "`<issuer>`: what the service connection shows (Project settings, Service"
-        " connections, Edit), once `bootstrap.py pipelines` has made it",
-        "subject": "`<subject>`: what the service connection shows; on GitHub `repo:OWNER/NAME`, or"
-        " for a repository made since 2026-07-15 what `gh api"
-        " repos/OWNER/NAME/actions/oidc/customization/sub` tells",
-    }
-    found = [f"- {text}" for name, text in origin.items() if name in needed]
-    return (["Ids that only an earlier answer tells:", "", *found] if found else []) + (
-        ["", "No secret is asked for and none is made."]
-    )
+# Where the ids in angle brackets come from.
+_ORIGINS = {
+    "client_id": "`<client id>`: `appId` in the answer of the command for the application",
+    "principal_id": "`<principal id>`: `id` in the answer of `az ad sp create`",
+    "issuer": "`<issuer>`: what the service connection shows (Project settings, Service"
+    " connections, Edit), once `bootstrap.py pipelines` has made it",
+    "subject": "`<subject>`: what the service connection shows; on GitHub `repo:OWNER/NAME`, or"
+    " for a repository made since 2026-07-15 what `gh api"
+    " repos/OWNER/NAME/actions/oidc/customization/sub` tells",
+}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from amlkit.provision.az import AzFailure
+from amlkit.provision.cloud.arm import arm_get
+from amlkit.provision.cloud.client import ABSENT_IS_NONE, Command, az, part
+from amlkit.provision.cloud.facts import WORKSPACE_KEPT
+from amlkit.provision.cloud.failures import Failure, Kind
+from amlkit.provision.cloud.waits import poll, retry
 from amlkit.provision.context import Context
-from amlkit.provision.display import elapsed, typed
-from amlkit.provision.facts import APPLICATION_KEPT, VERSIONS, WORKSPACE, WORKSPACE_KEPT
-from amlkit.provision.failures import Kind
-from amlkit.provision.records import Command, Resource, arm_get, az
-from amlkit.provision.survey import find, run
-from amlkit.provision.waits import countdown, pauses, retry
+from amlkit.provision.display import elapsed
+from amlkit.provision.plan.records import Kept, Resource
+from amlkit.provision.survey import find
 
 # Azure puts these beside an Application Insights without being asked.
 BY_PRODUCTS = (
@@ -48,29 +49,30 @@ class Removal:
 
     def remove(self, step: Resource, registry: str = "") -> None:
         """Removes one thing, if it is there; a workspace with the registry of its images."""
-        self.context.reader.forget()
-        found = find(step, self.context.reader, self.facts)
+        client = self.context.client
+        client.forget()
+        found = find(step, client, self.facts)
         if found is None:
             return
-        self.facts |= step.learns(found)
-        purges = bool(self.context.args.purge and step.purge) and not protected(found)
+        self.facts |= step.learns(found) if step.learns else {}
+        kept, limit = step.kept, max(300, step.limit)
+        purges = bool(self.context.args.purge and kept) and not protected(found)
         if step.key == "workspace" and not purges:
             # Before: whoever looks after a cut-off run has to know.
             day = datetime.now(UTC) + timedelta(days=WORKSPACE_KEPT)
             self.mark(f"{day:%Y-%m-%d}")
-        for command in step.purge[:-1] if purges else step.remove:
+        at_once = kept.at_once if kept and purges else None
+        if step.remove and not at_once:
             with elapsed(step.title, self.context.say, done="removed"):
-                limit = max(300, step.limit)
-                run(self.context.az, command, self.facts, absent_ok=True, timeout=limit)
-        if purges:
-            purged = self.purge(step.title, step.purge[-1])
-            self.removed += [step.title] if purged or len(step.purge) > 1 else []
-        else:
-            self.removed.append(step.title)
-            self.kept += [self._kept(step, found)] if step.purge else []
+                client.send(step.remove, self.facts, instead=ABSENT_IS_NONE, timeout=limit)
+        gone = True
+        if kept and purges:
+            gone = self.purge(step.title, at_once or kept.ends) or not at_once
+        elif kept:
+            self.kept.append(self._told(step, kept, found))
+        self.removed += [step.title] if gone else []
         if step.key == "workspace" and registry:
-            delete = az("resource", "delete", "--ids", registry)
-            run(self.context.az, delete, {}, absent_ok=True)
+            client.send(az("resource", "delete", "--ids", registry), instead=ABSENT_IS_NONE)
 
     def remove_group(self, step: Resource) -> None:
         """Removes the group, where it is empty and no deleted workspace needs it."""
@@ -84,24 +86,21 @@ class Removal:
         What was deleted a moment ago may not be in the recycle bin yet.
         """
 
-        def again(error: Exception) -> str:
-            unknown = isinstance(error, AzFailure) and error.kind is Kind.NOT_FOUND
-            return f"{title}: not to be purged yet" if unknown else ""
-
-        say, az = self.context.say, self.context.az
+        why = {
+            Kind.NOT_FOUND: "it was not found to be purged",
+            Kind.FORBIDDEN: "purging takes rights on the subscription",
+        }
+        waits = {Kind.NOT_FOUND: f"{title}: not to be purged yet"}
+        say, client = self.context.say, self.context.client
+        attempt = partial(client.send, command, self.facts, timeout=1800)
         try:
             with elapsed(title, say, done="removed for good"):
-                attempt = lambda: run(az, command, self.facts, timeout=1800)  # noqa: E731
-                retry(attempt, again, say=say, at_most=BIN_LAG)
-        except AzFailure as failure:
-            why = {
-                Kind.NOT_FOUND: "it was not found to be purged",
-                Kind.FORBIDDEN: "purging takes rights on the subscription",
-            }.get(failure.kind)
-            if not why:
+                retry(attempt, lambda no: waits.get(no.kind, ""), say=say, at_most=BIN_LAG)
+        except Failure as failure:
+            if failure.kind not in why:
                 raise
-            shown = typed(command, az, self.facts)
-            self.kept.append({"what": f"{title}, perhaps: {why}", "purge": shown})
+            shown = client.shown(command, self.facts)
+            self.kept.append({"what": f"{title}, perhaps: {why[failure.kind]}", "purge": shown})
             return False
         return True
 
@@ -114,8 +113,8 @@ class Removal:
         words += [f"{name}={until}"] if until else []
         named = ("-n", self.context.names.resource_group)
         try:
-            run(self.context.az, az("group", "update", *named, "--tags", *(words or [""])), {})
-        except AzFailure as failure:
+            self.context.client.send(az("group", "update", *named, "--tags", *(words or [""])))
+        except Failure as failure:
             if failure.kind not in (Kind.FORBIDDEN, Kind.POLICY):
                 raise
             line = f"the group could not be tagged, and `apply` will not know: {failure.message}"
@@ -123,10 +122,9 @@ class Removal:
 
     def tags(self) -> dict[str, str]:
         """The group's tags, as they are now."""
-        self.context.reader.forget()
-        version = VERSIONS["Microsoft.Resources/resourceGroups"]
-        group = self.context.reader.read(arm_get(self.context.names.group_id, version), {})
-        return dict((group or {}).get("tags") or {})
+        self.context.client.forget()
+        group = self.context.client.ask(arm_get(self.context.names.group_id))
+        return dict(part(group, "tags") or {})
 
     def report(self) -> dict[str, Any]:
         """Says what is left and what Azure keeps; what is reported as JSON."""
@@ -144,21 +142,16 @@ class Removal:
             "removed": self.removed,
             "left": self.left,
             "kept_by_azure": self.kept,
-            "az_calls": self.context.az.calls,
+            "az_calls": self.context.client.az.calls,
         }
 
-    def _kept(self, step: Resource, found: dict[str, Any]) -> dict[str, str]:
-        """What Azure keeps of something that was deleted, and what ends that."""
-        days = {
-            "workspace": WORKSPACE_KEPT,
-            "application": APPLICATION_KEPT,
-            "key_vault": (found.get("properties") or {}).get("softDeleteRetentionInDays", 90),
-        }[step.key]
-        ends = purge_workspace(self.context) if step.key == "workspace" else step.purge[-1]
-        shown = typed(ends, self.context.az, self.facts)
+    def _told(self, step: Resource, kept: Kept, found: dict[str, Any]) -> dict[str, str]:
+        """What Azure keeps of something that was removed, and what ends that."""
+        days = part(found, "properties", "softDeleteRetentionInDays") or kept.days
+        ends = self.context.client.shown(kept.ends, self.facts)
         if protected(found):
-            shown = "it is protected from being purged; `apply --recover` brings it back"
-        return {"what": f"the deleted {step.title} for {days} days", "purge": shown}
+            ends = "it is protected from being purged; `apply --recover` brings it back"
+        return {"what": f"the deleted {step.title} for {days} days", "purge": ends}
 
     def _stays(self) -> bool:
         """Whether the group is needed by a workspace that may be purged or brought back."""
@@ -175,24 +168,16 @@ class Removal:
     def _inside(self) -> list[str]:
         """What is still in the group and is not ours: with it, the group stays."""
         listing = az("resource", "list", "-g", self.context.names.resource_group)
-        left: list[str] = []
-        for pause in [*pauses(LIST_LAG), None]:
-            answer: Iterable[Any] = run(self.context.az, listing, {}, absent_ok=True) or []
-            left = [each["id"] for each in answer if each["type"].lower() not in BY_PRODUCTS]
-            if not left or pause is None:
-                break
-            countdown(pause, "the group is not empty yet", self.context.say)
-        return left
+
+        def left() -> list[str]:
+            self.context.client.forget()
+            found = self.context.client.ask(listing) or []
+            return [each["id"] for each in found if each["type"].lower() not in BY_PRODUCTS]
+
+        empty = lambda paths: not paths  # noqa: E731
+        return poll(left, empty, "the group is not empty yet", self.context.say, LIST_LAG)
 
 
 def protected(found: Any) -> bool:
     """Whether it is a Key Vault that nobody can purge."""
-    return bool(((found or {}).get("properties") or {}).get("enablePurgeProtection"))
-
-
-def purge_workspace(context: Context) -> Command:
-    """Ends a workspace that was deleted; the group has to be there."""
-    return az(
-        *("rest", "--method", "delete", "--url", context.names.workspace_id),
-        *("--url-parameters", f"api-version={VERSIONS[WORKSPACE]}", "forceToPurge=true"),
-    )
+    return bool(part(found, "properties", "enablePurgeProtection"))

@@ -15,50 +15,39 @@ from pathlib import Path
 from typing import IO
 
 from amlkit.content import read_json
-from amlkit.provision.names import Names
-from amlkit.provision.records import Refused
+from amlkit.provision.cloud.failures import Refused
+from amlkit.provision.plan.names import Names
 
 FOLDER = ".azure-bootstrap"
 
 
 class State:
-    """The file of one target."""
+    """The file of one target below a repository's folder; `facts` are ids that commands need."""
 
-    def __init__(self, path: Path, key: str = "") -> None:
-        self.path, self.key = path, key
+    def __init__(self, root: Path, names: Names) -> None:
+        group = re.sub(r"[^A-Za-z0-9-]+", "-", names.resource_group).strip("-")[:40]
+        self.path = root / FOLDER / f"{group}-{names.key}.json"
         try:
-            kept = read_json(path) or {}
+            kept = read_json(self.path)
         except ValueError:
             kept = {}  # it only spares looks
         facts = kept.get("facts") if isinstance(kept, dict) else None
-        self._facts: dict[str, str] = dict(facts) if isinstance(facts, dict) else {}
-
-    @classmethod
-    def of(cls, root: Path, names: Names) -> State:
-        """The notes on a target."""
-        group = re.sub(r"[^A-Za-z0-9-]+", "-", names.resource_group).strip("-")[:40]
-        return cls(root / FOLDER / f"{group}-{names.key}.json", names.key)
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """What was found out: ids that commands need."""
-        return dict(self._facts)
+        self.facts: Mapping[str, str] = dict(facts) if isinstance(facts, dict) else {}
 
     def learn(self, facts: Mapping[str, str]) -> None:
         """Writes down what was found out."""
-        if {**self._facts, **facts} != self._facts:
-            self._facts |= facts
-            self._write()
+        if {**self.facts, **facts} != self.facts:
+            self._write({**self.facts, **facts})
 
     def forget(self) -> None:
         """Everything was removed."""
-        self._facts = {}
-        self._write()
+        self._write({})
 
-    def _write(self) -> None:
+    def _write(self, facts: Mapping[str, str]) -> None:
+        self.facts = facts
         self.path.parent.mkdir(exist_ok=True)
         half = self.path.with_suffix(".half")
-        half.write_text(json.dumps({"facts": self._facts}, indent=2), encoding="utf-8")
+        half.write_text(json.dumps({"facts": facts}, indent=2), encoding="utf-8")
         os.replace(half, self.path)
 
     @contextmanager
@@ -79,7 +68,10 @@ class State:
 
 
 def _locked(file: IO[bytes]) -> bool:
-    """Takes the file for this process; False where another one holds it."""
+    """Takes the file for this process; False where another one holds it.
+
+    By hand: the bootstrap runs where nothing but PyYAML is installed.
+    """
     try:
         if os.name == "nt":
             import msvcrt

@@ -141,7 +141,7 @@ class Bootstrap:
     roles: str = field(default="create", metadata=MODE)
     # What the steps of src/pipeline.py act as, with SDK v2.
     pipeline: str = field(default="skip", metadata=MODE)
-    # Names are unique in all of Azure: empty ones are derived (amlkit.provision.names).
+    # Names are unique in all of Azure: empty ones are derived (amlkit.provision.plan.names).
     storage_account_name: str = field(default="", metadata={"pattern": r"([a-z0-9]{3,24})?"})
     container_name: str = field(default="data", metadata={"pattern": r"[a-z0-9](-?[a-z0-9]){2,62}"})
     key_vault_name: str = field(

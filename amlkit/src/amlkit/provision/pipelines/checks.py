@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amlkit.provision.pipelines.table import Call, Row
-from amlkit.provision.placeholders import Facts, fact
+from amlkit.provision.cloud.client import Command, devops, part
+from amlkit.provision.cloud.placeholders import Facts, fact
+from amlkit.provision.pipelines.rows import Row, first
 
 VERSION = "api-version=7.1-preview.1"
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
@@ -30,7 +31,7 @@ _SHIFT, _MONTH, _DAY = 720, 43_200, 1_440
 
 
 @dataclass(frozen=True)
-class Resource:
+class Protected:
     """What is protected: its kind in Azure DevOps, the fact with its id, what people call it."""
 
     kind: str
@@ -52,35 +53,36 @@ class Resource:
         body = {"type": {"id": kind}, "settings": settings, "timeout": minutes}
         query = (f"resourceType={self.kind}", f"resourceId={fact(self.fact)}", "$expand=settings")
 
-        def pick(answer: Any, facts: Facts) -> Any:
-            for each in answer["value"]:
-                if each["type"]["id"].lower() == kind and is_it(each.get("settings") or {}):
-                    return each
-            return None
+        def same(check: dict[str, Any], facts: Facts) -> bool:
+            return check["type"]["id"].lower() == kind and is_it(check.get("settings") or {})
 
-        def change(found: dict[str, Any], facts: Facts) -> Call | None:
+        def change(found: dict[str, Any], facts: Facts) -> Command | None:
             now = mended(found.get("settings") or {}, facts)
             if now is None and not found.get("isDisabled"):
                 return None
             kept = {"id": found["id"], "type": {"id": kind}, "resource": resource}
             kept |= {"settings": now or found.get("settings") or {}, "isDisabled": False}
             kept["timeout"] = found.get("timeout", minutes)
-            return Call("patch", f"{_PLACE}/{found['id']}", (VERSION,), kept)
+            return devops("patch", f"{_PLACE}/{found['id']}", VERSION, body=kept)
 
         return Row(
             key=f"{key} {self.fact}",
             title=f"{title} on {self.title}",
-            look=Call("get", _PLACE, (VERSION, *query)),
-            pick=pick,
-            make=Call("post", _PLACE, (VERSION,), {**body, "resource": resource}),
+            look=devops("get", _PLACE, VERSION, *query),
+            pick=first(same),
+            make=devops("post", _PLACE, VERSION, body={**body, "resource": resource}),
             change=change,
         )
 
-    def approval(self, approvers: list[str]) -> Row:
-        """People who approve each run; one of them suffices, and those of others stay.
+    def guards(self, branch: str, pipelines: list[str], *, lock: bool = True) -> list[Row]:
+        """What protects it, before what may use it."""
+        locks = [self.exclusive_lock()] if lock else []
+        return [self.branch_control(branch), *locks, self.permission(pipelines)]
 
-        Args:
-            approvers: the facts with their ids. Two or more: nobody approves a run of their own.
+    def approval(self, approvers: list[str]) -> Row:
+        """People, by the facts with their ids, one of whom approves each run.
+
+        Of two or more nobody approves a run of their own; those that others named stay.
         """
         people: list[Any] = [{"id": fact(name)} for name in approvers]
         settings = {
@@ -119,7 +121,7 @@ class Resource:
             return {**found, "inputs": {**inputs, **given, "allowedBranches": branch}}
 
         def is_it(found: dict[str, Any]) -> bool:
-            return str((found.get("definitionRef") or {}).get("id")).lower() == BRANCH_CONTROL["id"]
+            return str(part(found, "definitionRef", "id")).lower() == BRANCH_CONTROL["id"]
 
         return self.row("branch", "branch control", TASK_CHECK, settings, _DAY, is_it, mended)
 
@@ -127,17 +129,12 @@ class Resource:
         """One run at a time."""
         return self.row("lock", "exclusive lock", EXCLUSIVE_LOCK, {}, _MONTH)
 
-    def permission(self, pipelines: list[str], said: str) -> Row:
-        """Lets these pipelines use it without asking at their first run.
-
-        Args:
-            pipelines: the facts with their numbers.
-            said: what people call them together.
-        """
+    def permission(self, pipelines: list[str]) -> Row:
+        """Lets pipelines, by the facts with their numbers, use it without asking at first."""
         place = f"{_PIPELINES}/pipelinepermissions/{self.kind}/{fact(self.fact)}"
 
         def pick(answer: Any, facts: Facts) -> Any:
-            if (answer.get("allPipelines") or {}).get("authorized"):
+            if part(answer, "allPipelines", "authorized"):
                 return answer
             listed = answer.get("pipelines") or []
             may = {each["id"] for each in listed if each.get("authorized")}
@@ -146,8 +143,8 @@ class Resource:
         allowed = [{"id": fact(name), "authorized": True} for name in pipelines]
         return Row(
             key=f"permission {self.fact}",
-            title=f"permission for {said} on {self.title}",
-            look=Call("get", place, (VERSION,)),
+            title=f"permission for the pipelines on {self.title}",
+            look=devops("get", place, VERSION),
             pick=pick,
-            make=Call("patch", place, (VERSION,), {"pipelines": allowed}),
+            make=devops("patch", place, VERSION, body={"pipelines": allowed}),
         )

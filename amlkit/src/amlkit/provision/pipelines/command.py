@@ -5,21 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from amlkit.provision.commands import know_principal
-from amlkit.provision.context import Context, agreed, require_subscription
-from amlkit.provision.credentials import azure_values
-from amlkit.provision.devops import organization_name
+from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.failures import Refused
+from amlkit.provision.context import Context
 from amlkit.provision.pipelines import azure_devops, github
-from amlkit.provision.pipelines.engine import Plan, look, make
 from amlkit.provision.pipelines.names import (
+    PIPELINE_NAMES,
     environments,
     repository,
     variables,
     workflow_branch,
 )
-from amlkit.provision.pipelines.requests import Requests
-from amlkit.provision.pipelines.table import Row
-from amlkit.provision.records import Refused
+from amlkit.provision.pipelines.rows import Plan, Row, look, make
+from amlkit.provision.places import organization_name
 
 NO_APPROVER = (
     "nobody approves what goes to production: name people with --approver (again for each), or say"
@@ -68,56 +66,50 @@ def run(context: Context) -> dict[str, Any]:
 
     Raises:
         Refused: a flag is missing, something is in the way, or nobody would approve production.
-        AzFailure: Azure or Azure DevOps refused.
+        Failure: Azure or Azure DevOps refused.
     """
-    args, requests = context.args, Requests(context.az)
+    args, client = context.args, Client(context.client.az)
     if args.to == "azure-devops" and not (args.organization and args.project):
         raise Refused("pipelines in Azure DevOps need --organization and --project", code=2)
     with context.state.alone():
         table, facts, last = (_github if args.to == "github" else _azure_devops)(context)
-        plan = look(table, requests, facts)
-        problems = plan.problems + _unapproved(context, table, plan, requests)
-        record = _show(context, plan, requests, problems)
+        plan = look(table, client, facts)
+        problems = plan.problems + _unapproved(context, table, plan, client)
+        record = _show(context, plan, client, problems)
         if args.dry_run:
             return record | {"status": "planned"}
         if problems:
             many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
             raise Refused(f"nothing was made: {many}{problems[0]}", code=2, record=record)
-        if plan.to_write and not agreed("Make these now? [yes/no]", "yes", context):
+        if plan.to_write and not context.agreed("Make these now? [yes/no]", "yes"):
             context.say("nothing was made")
             return record | {"status": "declined"}
-        made = make(plan, requests, context.say)
+        made = make(plan, client, context.say)
     context.say(f"made {len(made)}" if made else "everything is there, nothing made")
     if not args.staging_only:
         context.say(f"last, once staging serves: {last}")
-    record |= {"status": "done", "made": made, "requests": requests.sent}
+    record |= {"status": "done", "made": made, "requests": client.sent}
     return record | {"next": [] if args.staging_only else [last]}
 
 
-def _federation(context: Context, connection: str = "") -> bool:
-    """Whether the pipelines sign in without a secret."""
-    return bool(connection) or context.settings.azure.auth == "workload-identity"
-
-
-def _values(context: Context) -> dict[str, str]:
-    """What pipelines read of Azure.
+def _values(context: Context, connection: str = "") -> dict[str, str]:
+    """What pipelines that sign in without a secret read of Azure; {} where they have one.
 
     Raises:
         Refused: no service principal is known.
     """
-    require_subscription(context.settings)
-    know_principal(context)
-    return azure_values(context)
+    if not connection and context.settings.azure.auth != "workload-identity":
+        return {}
+    context.require_subscription()
+    context.know_principal()
+    return context.values_for_pipelines()
 
 
 def _azure_devops(context: Context) -> tuple[list[Row], dict[str, Any], str]:
     """The table for Azure DevOps, what is known before it, and what to do last."""
-    from amlkit.provision.credentials import PIPELINE_NAMES
-
     args, root = context.args, context.settings.root
     names = variables(root)
-    federation = _federation(context, names.get("serviceConnection", ""))
-    values = _values(context) if federation else {}
+    values = _values(context, names.get("serviceConnection", ""))
     wanted = azure_devops.Wanted(
         organization=organization_name(args.organization),
         project=args.project,
@@ -125,13 +117,13 @@ def _azure_devops(context: Context) -> tuple[list[Row], dict[str, Any], str]:
         variables=names,
         approvers=args.approver,
         production=not args.staging_only,
-        federation=federation,
+        federation=bool(values),
         subscription=context.settings.azure.subscription_id,
         values={PIPELINE_NAMES[name]: value for name, value in values.items()},
         github_connection=args.github_connection,
     )
     last = "production: 'on' in pipelines/variables.yml"
-    if federation:
+    if values:
         last = f"serviceConnection: {wanted.connection} and {last}"
     facts = {"organization_name": wanted.organization, "client": values.get("SPN_ID", "")}
     return azure_devops.rows(wanted), facts, last
@@ -144,22 +136,21 @@ def _github(context: Context) -> tuple[list[Row], dict[str, Any], str]:
     if not found.on_github:
         raise Refused(f"{found.name} is no repository on GitHub: --repository OWNER/NAME", code=2)
     staging, production = environments(root)
-    federation = _federation(context)
-    values = _values(context) if federation else {}
+    values = _values(context)
     wanted = github.Wanted(
         repository=found.name,
         staging=staging,
         production="" if args.staging_only else production,
         branch=workflow_branch(root),
         approvers=args.approver,
-        federation=federation,
+        federation=bool(values),
         values=values,
     )
     last = f"gh variable set PRODUCTION --body on --repo {found.name}"
     return github.rows(wanted), {"client": values.get("SPN_ID", "")}, last
 
 
-def _unapproved(context: Context, table: list[Row], plan: Plan, requests: Requests) -> list[str]:
+def _unapproved(context: Context, table: list[Row], plan: Plan, client: Client) -> list[str]:
     """Why production may not be set up as it is asked for: nobody would approve."""
     args = context.args
     if args.staging_only or args.no_approval or args.approver:
@@ -169,26 +160,19 @@ def _unapproved(context: Context, table: list[Row], plan: Plan, requests: Reques
         [it] = [f for f in plan.findings if f.row.key == f"environment {production}"]
         return [] if github.has_reviewers(it.found) else [NO_APPROVER]
     name = variables(context.settings.root)["productionEnvironment"]
-    there = look([azure_devops.approval(name)], requests, plan.facts)
+    there = look([azure_devops.approval(name)], client, plan.facts)
     return [] if there.findings[0].found else [NO_APPROVER]
 
 
-def _show(context: Context, plan: Plan, requests: Requests, problems: list[str]) -> dict[str, Any]:
+def _show(context: Context, plan: Plan, client: Client, problems: list[str]) -> dict[str, Any]:
     """Says the plan; returns it as it is reported."""
     rows = []
     for each in plan.findings:
-        shown = requests.shown(each.wanted.filled(plan.facts)) if each.wanted else ""
-        context.say(f"{each.state:<10} {each.row.title}")
-        if shown:
-            context.say(f"    {shown}")
-        rows.append(
-            {
-                "row": each.row.key,
-                "title": each.row.title,
-                "state": each.state,
-                "commands": [shown] if shown else [],
-            }
-        )
+        key, title, state = each.row.key, each.row.title, each.state
+        commands = [client.shown(each.wanted, plan.facts)] if each.wanted else []
+        for line in (f"{state:<10} {title}", *(f"    {command}" for command in commands)):
+            context.say(line)
+        rows.append({"row": key, "title": title, "state": state, "commands": commands})
     for problem in problems:
         context.say(f"problem: {problem}")
     for note in plan.notes:

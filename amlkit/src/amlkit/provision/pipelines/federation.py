@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from amlkit.provision.facts import GRAPH
-from amlkit.provision.pipelines.table import Call, Row
-from amlkit.provision.placeholders import Facts, fact, filled, known
-from amlkit.provision.records import Refused
+from amlkit.provision.cloud.client import Command, devops, part, rest
+from amlkit.provision.cloud.facts import GRAPH
+from amlkit.provision.cloud.failures import Refused
+from amlkit.provision.cloud.placeholders import Facts, fact, filled, known
+from amlkit.provision.pipelines.rows import Pick, Row, named
 
 AUDIENCE = "api://AzureADTokenExchange"
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
@@ -23,16 +23,20 @@ _ENDPOINTS = "_apis/serviceendpoint/endpoints"
 _VERSION = "api-version=7.1"
 
 
+def reference(name: str) -> dict[str, Any]:
+    """What lets a project use something of the organization, under a name."""
+    project = {"id": fact("project"), "name": fact("project_name")}
+    return {"name": name, "description": "", "projectReference": project}
+
+
 def service_connection(name: str) -> Row:
     """The connection that pipelines sign in by; Azure DevOps names its issuer and subject."""
+    parameters = {"tenantid": fact("tenant"), "serviceprincipalid": fact("client")}
     body = {
         "name": name,
         "type": "AzureRM",
         "url": "https://management.azure.com/",
-        "authorization": {
-            "scheme": "WorkloadIdentityFederation",
-            "parameters": {"tenantid": fact("tenant"), "serviceprincipalid": fact("client")},
-        },
+        "authorization": {"scheme": "WorkloadIdentityFederation", "parameters": parameters},
         "data": {
             "environment": "AzureCloud",
             "scopeLevel": "Subscription",
@@ -42,60 +46,57 @@ def service_connection(name: str) -> Row:
         },
         "isShared": False,
         "isReady": True,
-        "serviceEndpointProjectReferences": [
-            {
-                "name": name,
-                "description": "",
-                "projectReference": {"id": fact("project"), "name": fact("project_name")},
-            }
-        ],
+        "serviceEndpointProjectReferences": [reference(name)],
     }
-
-    def pick(answer: Any, facts: Facts) -> Any:
-        for each in answer["value"]:
-            if each["name"].lower() != name.lower():
-                continue
-            given = each.get("authorization") or {}
-            if given.get("scheme") != "WorkloadIdentityFederation":
-                raise Refused(
-                    f"the service connection {name} is not one by federation: give"
-                    " serviceConnection in pipelines/variables.yml another name",
-                    code=2,
-                )
-            client = (given.get("parameters") or {}).get("serviceprincipalid", "")
-            if client.lower() != str(facts["client"]).lower():
-                raise Refused(
-                    f"the service connection {name} signs in as {client}, not as the service"
-                    f" principal {facts['client']}: give serviceConnection another name",
-                    code=2,
-                )
-            return each
-        return None
-
-    def learns(found: Any) -> Facts:
-        given = found["authorization"]["parameters"]
-        issuer = given.get("workloadIdentityFederationIssuer")
-        subject = given.get("workloadIdentityFederationSubject")
-        if not (issuer and subject):
-            raise Refused(
-                f"Azure DevOps does not tell issuer and subject of the service connection {name}"
-                " yet: run this again in a minute"
-            )
-        return {"connection": found["id"], "issuer": issuer, "subject": subject}
-
+    inside = f"{fact('organization')}/{fact('project')}/{_ENDPOINTS}"
+    asked = (_VERSION, f"endpointNames={name}", "includeDetails=true")
     return Row(
         key="service_connection",
         title=f"service connection {name}, by federation",
-        look=Call(
-            "get",
-            f"{fact('organization')}/{fact('project')}/{_ENDPOINTS}",
-            (_VERSION, f"endpointNames={name}", "includeDetails=true"),
-        ),
-        pick=pick,
-        make=Call("post", f"{fact('organization')}/{_ENDPOINTS}", (_VERSION,), body),
-        learns=learns,
+        look=devops("get", inside, *asked),
+        pick=_federated(name),
+        make=devops("post", f"{fact('organization')}/{_ENDPOINTS}", _VERSION, body=body),
+        learns=lambda found: _trust(name, found),
         read_back=True,
     )
+
+
+def _federated(name: str) -> Pick:
+    """Picks the connection of a name; another kind or another principal is not replaced."""
+
+    def pick(answer: Any, facts: Facts) -> Any:
+        found = named(name)(answer, facts)
+        if found is None:
+            return None
+        if part(found, "authorization", "scheme") != "WorkloadIdentityFederation":
+            raise Refused(
+                f"the service connection {name} is not one by federation: give serviceConnection in"
+                " pipelines/variables.yml another name",
+                code=2,
+            )
+        client = part(found, "authorization", "parameters", "serviceprincipalid") or ""
+        if client.lower() != str(facts["client"]).lower():
+            raise Refused(
+                f"the service connection {name} signs in as {client}, not as the service principal"
+                f" {facts['client']}: give serviceConnection another name",
+                code=2,
+            )
+        return found
+
+    return pick
+
+
+def _trust(name: str, found: dict[str, Any]) -> Facts:
+    """Whom Entra ID has to trust, letter by letter."""
+    given = found["authorization"]["parameters"]
+    issuer = given.get("workloadIdentityFederationIssuer")
+    subject = given.get("workloadIdentityFederationSubject")
+    if not (issuer and subject):
+        raise Refused(
+            f"Azure DevOps does not tell issuer and subject of the service connection {name} yet:"
+            " run this again in a minute"
+        )
+    return {"connection": found["id"], "issuer": issuer, "subject": subject}
 
 
 def subscription(subscription_id: str) -> Row:
@@ -104,8 +105,7 @@ def subscription(subscription_id: str) -> Row:
     return Row(
         key="subscription",
         title=f"subscription {subscription_id}",
-        look=Call("get", url, ("api-version=2022-12-01",)),
-        pick=lambda answer, facts: answer,
+        look=rest("get", url, "api-version=2022-12-01"),
         learns=lambda found: {
             "subscription": subscription_id,
             "subscription_name": found["displayName"],
@@ -141,31 +141,27 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
     def pick(answer: Any, facts: Facts) -> Any:
         if not known([issuer, subject], facts):
             return None
-        there = (answer or {}).get("value") or []
-        same = [each for each in there if _trusted(each) == filled([issuer, subject], facts)]
+        there = part(answer, "value") or []
+        trusted = filled([issuer, subject], facts)
+        same = [each for each in there if [each["issuer"], each["subject"]] == trusted]
         # One of our name that trusts another: of a connection made anew, a renamed repository.
         return next(iter([*same, *(each for each in there if each["name"] == body["name"])]), None)
 
-    def change(found: Any, facts: Facts) -> Call | None:
+    def change(found: Any, facts: Facts) -> Command | None:
         now = {key: body[key] for key in ("issuer", "subject", "audiences")}
         if {key: found.get(key) for key in now} == filled(now, facts):
             return None
-        return Call("patch", f"{place}/{found['id']}", (), now)
+        return rest("patch", f"{place}/{found['id']}", body=now)
 
     return Row(
         key=f"federated_credential {body['name']}",
         title=f"federated credential for {title}",
-        look=Call("get", place),
+        look=rest("get", place),
         pick=pick,
-        make=Call("post", place, (), body),
+        make=rest("post", place, body=body),
         change=change,
         advice="it takes an owner of the application, or Application Administrator",
     )
-
-
-def _trusted(credential: Mapping[str, Any]) -> list[str]:
-    """Whose tokens it takes."""
-    return [credential["issuer"], credential["subject"]]
 
 
 def _named(name: str) -> str:

@@ -6,18 +6,16 @@ secrets and the OIDC subject.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from amlkit.cli import shell_line
-from amlkit.provision.pipelines.engine import look
+from amlkit.provision.cloud.client import Client, Command, github, github_secret, part
+from amlkit.provision.cloud.failures import Refused
+from amlkit.provision.cloud.placeholders import Facts, fact, filled
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential
-from amlkit.provision.pipelines.requests import Requests
-from amlkit.provision.pipelines.table import Call, Row, named, whole
-from amlkit.provision.placeholders import Facts, fact
-from amlkit.provision.records import Refused
+from amlkit.provision.pipelines.rows import Row, first, look, named
 
 _ONLY_CHOSEN = {"protected_branches": False, "custom_branch_policies": True}
 PLAN = (
@@ -38,56 +36,62 @@ class Wanted:
     federation: bool
     values: dict[str, str]
 
+    @property
+    def environments(self) -> list[str]:
+        """Those that are set up."""
+        return [self.staging, *([self.production] if self.production else [])]
+
+    def place(self, environment: str) -> str:
+        """Where GitHub's interface has an environment."""
+        return f"repos/{self.repository}/environments/{quote(environment, safe='')}"
+
 
 def rows(wanted: Wanted) -> list[Row]:
     """The table."""
-    administered = _administered(wanted.repository)
-    table = [_repository(wanted.repository, administered), _default_branch(wanted)]
-    table += [*map(_approver, range(99), wanted.approvers)]
-    table += [_environment(wanted.repository, wanted.staging, [])]
-    table += [_branch(wanted.repository, wanted.staging, wanted.branch)]
-    if wanted.production:
+    table = [_repository(wanted.repository, administered=True), _default_branch(wanted)]
+    table += [_approver(n, who) for n, who in enumerate(wanted.approvers)]
+    for environment in wanted.environments:
         # The branch before anything else: an environment is open to all until it has one.
-        table += [_environment(wanted.repository, wanted.production, wanted.approvers)]
-        table += [_branch(wanted.repository, wanted.production, wanted.branch)]
+        approvers = wanted.approvers if environment == wanted.production else []
+        table += [_environment(wanted, environment, approvers), _branch(wanted, environment)]
     if wanted.federation:
-        table += [_variable(wanted, "AZURE_AUTH", "workload-identity")]
-        table += [_subject(wanted.repository), *_credentials(wanted)]
-    return [*table, *_secrets(wanted)]
+        table += [_variable(wanted, "AZURE_AUTH", "workload-identity"), _subject(wanted.repository)]
+        table += [credential(*trusted(wanted.repository, each)) for each in wanted.environments]
+    names = [*wanted.values] if wanted.federation else ["SPN_PASSWORD"]
+    table += [_secret(wanted, where, name) for where in wanted.environments for name in names]
+    return table
 
 
-def subject_of(repository: str, requests: Requests) -> str:
+def subject_of(repository: str, client: Client) -> str:
     """How GitHub names the repository in its tokens.
 
     Raises:
         Refused: `gh` cannot tell.
     """
-    facts = look([_repository(repository, whole), _subject(repository)], requests, {}).facts
+    facts = look([_repository(repository), _subject(repository)], client, {}).facts
     if "subject" not in facts:
         raise Refused(f"GitHub shows this login no repository {repository}")
     return str(facts["subject"])
 
 
-def _administered(repository: str) -> Callable[[Any, Facts], Any]:
-    """Picks the repository; who is not its administrator sets up nothing."""
+def _repository(repository: str, *, administered: bool = False) -> Row:
+    """The repository, and the names that its tokens may have for it.
+
+    Who is not its administrator sets up nothing.
+    """
 
     def pick(answer: Any, facts: Facts) -> Any:
-        if answer and not (answer.get("permissions") or {}).get("admin"):
+        if administered and answer and not part(answer, "permissions", "admin"):
             raise Refused(
                 f"setting up {repository} takes the role Admin on it: ask an administrator,"
                 " with what --dry-run prints"
             )
         return answer
 
-    return pick
-
-
-def _repository(repository: str, pick: Callable[[Any, Facts], Any]) -> Row:
-    """The repository, and the names that its tokens may have for it."""
     return Row(
         key="repository",
         title=f"repository {repository}",
-        look=Call("get", f"repos/{repository}"),
+        look=github("get", f"repos/{repository}"),
         pick=pick,
         learns=lambda found: {
             "by_name": f"repo:{found['full_name']}",
@@ -108,7 +112,7 @@ def _default_branch(wanted: Wanted) -> Row:
     return Row(
         key="default_branch",
         title=f"default branch {wanted.branch}",
-        look=Call("get", f"repos/{wanted.repository}"),
+        look=github("get", f"repos/{wanted.repository}"),
         pick=pick,
         advice="the weekly run is for the default branch alone: where that is another, give it as"
         " `branches` of push in train-and-deploy.yml and `branches-ignore` in ci.yml",
@@ -124,19 +128,18 @@ def _approver(number: int, who: str) -> Row:
     return Row(
         key=f"approver {who}",
         title=f"approver {who}",
-        look=Call("get", path),
-        pick=whole,
+        look=github("get", path),
         learns=lambda found: {f"approver_{number}": found["id"], f"kind_{number}": kind},
         advice="GitHub knows no such user or team: give a login, or ORGANIZATION/TEAM",
     )
 
 
-def _environment(repository: str, name: str, approvers: list[str]) -> Row:
+def _environment(wanted: Wanted, name: str, approvers: list[str]) -> Row:
     """An environment for chosen branches; reviewers and waits that others set stay.
 
     A PUT replaces all of it, so what is there goes into the request again.
     """
-    place = f"repos/{repository}/environments/{quote(name, safe='')}"
+    place = wanted.place(name)
     people = [
         {"type": fact(f"kind_{number}"), "id": fact(f"approver_{number}")}
         for number in range(len(approvers))
@@ -147,29 +150,23 @@ def _environment(repository: str, name: str, approvers: list[str]) -> Row:
         body |= {"reviewers": people}
         body |= {"prevent_self_review": True} if len(people) > 1 else {}
 
-    def change(found: Any, facts: Facts) -> Call | None:
+    def change(found: Any, facts: Facts) -> Command | None:
         there, kept = _rules(found)
-        known = {(each["type"], each["id"]) for each in there}
-        missing = [
-            each
-            for number, each in enumerate(people)
-            if (facts.get(f"kind_{number}"), facts.get(f"approver_{number}")) not in known
-        ]
+        meant = zip(people, filled(people, facts), strict=True)
+        missing = [each for each, person in meant if person not in there]
         chosen = found.get("deployment_branch_policy") or {}
         if not missing and chosen.get("custom_branch_policies"):
             return None
         now = {**kept, "deployment_branch_policy": _ONLY_CHOSEN}
         if there or missing:
             now["reviewers"] = there + missing
-        return Call("put", place, (), now)
+        return github("put", place, body=now)
 
-    title = f"environment {name}" + (" with reviewers" if people else "")
     return Row(
         key=f"environment {name}",
-        title=title,
-        look=Call("get", place),
-        pick=whole,
-        make=Call("put", place, (), body),
+        title=f"environment {name}" + (" with reviewers" if people else ""),
+        look=github("get", place),
+        make=github("put", place, body=body),
         change=change,
         advice=PLAN if people else "",
     )
@@ -196,22 +193,18 @@ def has_reviewers(found: Any) -> bool:
     return bool(found and _rules(found)[0])
 
 
-def _branch(repository: str, environment: str, branch: str) -> Row:
+def _branch(wanted: Wanted, environment: str) -> Row:
     """The branch whose runs may use an environment."""
-    place = f"repos/{repository}/environments/{quote(environment, safe='')}"
-    place += "/deployment-branch-policies"
+    branch, place = wanted.branch, f"{wanted.place(environment)}/deployment-branch-policies"
 
-    def is_it(policy: dict[str, Any]) -> bool:
+    def is_it(policy: dict[str, Any], facts: Facts | None = None) -> bool:
         return policy["name"] == branch and policy.get("type", "branch") == "branch"
 
-    def pick(answer: Any, facts: Facts) -> Any:
-        return next(filter(is_it, (answer or {}).get("branch_policies") or []), None)
-
     def remark(answer: Any) -> str:
-        others = [each for each in (answer or {}).get("branch_policies") or [] if not is_it(each)]
-        names = ", ".join(f"{each.get('type', 'branch')} {each['name']}" for each in others)
+        others = [each for each in part(answer, "branch_policies") or [] if not is_it(each)]
         if not others:
             return ""
+        names = ", ".join(f"{each.get('type', 'branch')} {each['name']}" for each in others)
         typed = shell_line("gh", "api", "--method", "DELETE", f"{place}/{others[0]['id']}")
         return (
             f"environment {environment} lets in others than {branch}: {names}; if they are not to"
@@ -221,9 +214,9 @@ def _branch(repository: str, environment: str, branch: str) -> Row:
     return Row(
         key=f"branch {environment}",
         title=f"branch {branch} for environment {environment}",
-        look=Call("get", f"{place}?per_page=100"),
-        pick=pick,
-        make=Call("post", place, (), {"name": branch}),
+        look=github("get", f"{place}?per_page=100"),
+        pick=first(is_it, inside="branch_policies"),
+        make=github("post", place, body={"name": branch}),
         remark=remark,
     )
 
@@ -232,40 +225,35 @@ def _variable(wanted: Wanted, name: str, value: str) -> Row:
     """A variable, which everybody may see who sees the repository."""
     place, body = f"repos/{wanted.repository}/actions/variables", {"name": name, "value": value}
 
-    def change(found: Any, facts: Facts) -> Call | None:
-        return None if found["value"] == value else Call("patch", f"{place}/{name}", (), body)
+    def change(found: Any, facts: Facts) -> Command | None:
+        return None if found["value"] == value else github("patch", f"{place}/{name}", body=body)
 
     return Row(
         key=f"variable {name}",
         title=f"variable {name}: {value}",
-        look=Call("get", f"{place}/{name}"),
-        pick=whole,
-        make=Call("post", place, (), body),
+        look=github("get", f"{place}/{name}"),
+        make=github("post", place, body=body),
         change=change,
     )
 
 
-def _secrets(wanted: Wanted) -> Iterator[Row]:
-    """What workflows read of Azure: secrets of an environment, which main alone can read.
+def _secret(wanted: Wanted, environment: str, name: str) -> Row:
+    """What workflows read of Azure: a secret of an environment, which main alone can read.
 
-    What a secret holds nobody can read: one that is there is left as it is.
+    What it holds nobody can read: one that is there is left as it is.
     """
-    repository = wanted.repository
-    for environment in filter(None, (wanted.staging, wanted.production)):
-        flags = " --env prod" if environment == wanted.production else ""
-        place = f"repos/{repository}/environments/{quote(environment, safe='')}/secrets"
-        for name in wanted.values if wanted.federation else ["SPN_PASSWORD"]:
-            where = ("--repo", repository, "--env", environment)
-            store = Call("secret", name, where, wanted.values.get(name))
-            yield Row(
-                key=f"secret {environment} {name}",
-                title=f"secret {name} of environment {environment}",
-                look=Call("get", f"{place}?per_page=100"),
-                pick=named(name, inside="secrets"),
-                make=store if wanted.federation else None,
-                advice=f"`python infra/bootstrap.py credentials --to github{flags}` stores it",
-                optional=True,
-            )
+    flags = " --env prod" if environment == wanted.production else ""
+    where = ("--repo", wanted.repository, "--env", environment)
+    store = github_secret(name, where, wanted.values.get(name))
+    return Row(
+        key=f"secret {environment} {name}",
+        title=f"secret {name} of environment {environment}",
+        look=github("get", f"{wanted.place(environment)}/secrets?per_page=100"),
+        pick=named(name, inside="secrets"),
+        make=store if wanted.federation else None,
+        advice=f"`python infra/bootstrap.py credentials --to github{flags}` stores it",
+        optional=True,
+    )
 
 
 def _subject(repository: str) -> Row:
@@ -289,19 +277,21 @@ def _subject(repository: str) -> Row:
     return Row(
         key="oidc_subject",
         title=f"the name of {repository} in GitHub's tokens",
-        look=Call("get", f"repos/{repository}/actions/oidc/customization/sub"),
+        look=github("get", f"repos/{repository}/actions/oidc/customization/sub"),
         pick=pick,
         learns=lambda found: {"subject": found["subject"]},
     )
 
 
-def _credentials(wanted: Wanted) -> Iterator[Row]:
-    """Federated credentials of the environments: every job that reaches Azure names one."""
-    repository = wanted.repository
-    for environment in filter(None, (wanted.staging, wanted.production)):
-        yield credential(
-            f"github-{repository}-{environment}",
-            f"the environment {environment} of {repository}",
-            GITHUB_ISSUER,
-            f"{fact('subject')}:environment:{environment}",
-        )
+def trusted(repository: str, environment: str) -> tuple[str, str, str, str]:
+    """The federated credential of an environment: every job that reaches Azure names one.
+
+    Returns:
+        Its name, what it lets in, who signs the tokens, and whom they are about.
+    """
+    return (
+        f"github-{repository}-{environment}",
+        f"the environment {environment} of {repository}",
+        GITHUB_ISSUER,
+        f"{fact('subject')}:environment:{environment}",
+    )

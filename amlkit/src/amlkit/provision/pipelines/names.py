@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
-from amlkit.provision.records import Refused
+from amlkit.provision.cloud.failures import Refused
 
 _AZURE = re.compile(
     r"(?:https://(?:[^@/]+@)?dev\.azure\.com/[^/]+/[^/]+/_git/"
@@ -21,6 +23,18 @@ _GITHUB = re.compile(
     r"(?P<name>[^/]+/[^/]+?)(?:\.git)?/?"
 )
 
+# The pipelines' names for what the drivers read from their environment.
+PIPELINE_NAMES = {
+    "TENANT_ID": "TenantID",
+    "SPN_ID": "SpnID",
+    "SPN_PASSWORD": "SpnPassword",
+    "SUBSCRIPTION_ID": "SubscriptionID",
+    "RESOURCE_GROUP": "ResourceGroup",
+    "AML_WORKSPACE_NAME": "AmlWorkspaceName",
+}
+T = TypeVar("T")
+
+VARIABLES = "pipelines/variables.yml"
 WORKFLOW = ".github/workflows/train-and-deploy.yml"
 # The pipeline of the stages, and those that are run by hand.
 FILES = {"root": "azure-pipelines.yml"} | {
@@ -37,26 +51,36 @@ class Repository:
     on_github: bool
 
 
+def _read(root: Path, path: str, pick: Callable[[Any], T], otherwise: str) -> T:
+    """What is picked of a YAML file of the repository.
+
+    Raises:
+        Refused: there is no such file, or nothing to pick: the line says so.
+    """
+    import yaml
+
+    try:
+        return pick(yaml.safe_load((root / path).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, LookupError, TypeError, ValueError, yaml.YAMLError):
+        raise Refused(otherwise, code=2) from None
+
+
 def variables(root: Path) -> dict[str, str]:
     """The names in pipelines/variables.yml.
 
     Raises:
         Refused: there is no such file, or one is missing.
     """
-    import yaml
-
-    path = root / "pipelines" / "variables.yml"
-    try:
-        listed = yaml.safe_load(path.read_text(encoding="utf-8"))["variables"]
-        found = {str(each["name"]): str(each["value"]) for each in listed}
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, yaml.YAMLError):
-        raise Refused(
-            "pipelines/variables.yml cannot be read: it names the groups and environments", code=2
-        ) from None
+    found = _read(
+        root,
+        VARIABLES,
+        lambda file: {str(each["name"]): str(each["value"]) for each in file["variables"]},
+        f"{VARIABLES} cannot be read: it names the groups and environments",
+    )
     wanted = ("variableGroup", "productionVariableGroup", "stagingEnvironment")
     for name in (*wanted, "productionEnvironment", "mainBranch"):
         if not found.get(name):
-            raise Refused(f"pipelines/variables.yml: {name} is missing", code=2)
+            raise Refused(f"{VARIABLES}: {name} is missing", code=2)
     return found
 
 
@@ -66,19 +90,17 @@ def environments(root: Path) -> tuple[str, str]:
     Raises:
         Refused: it does not name two.
     """
-    import yaml
 
-    path = root / WORKFLOW
-    try:
-        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
-        given = [jobs[name]["environment"] for name in ("staging", "production")]
-        staging, production = (str(e["name"] if isinstance(e, dict) else e) for e in given)
-    except (OSError, UnicodeDecodeError, KeyError, TypeError, yaml.YAMLError):
-        raise Refused(
-            f"{WORKFLOW} names no environments for its jobs staging and production",
-            code=2,
-        ) from None
-    return staging, production
+    def named(file: Any, job: str) -> str:
+        given = file["jobs"][job]["environment"]
+        return str(given["name"] if isinstance(given, dict) else given)
+
+    return _read(
+        root,
+        WORKFLOW,
+        lambda file: (named(file, "staging"), named(file, "production")),
+        f"{WORKFLOW} names no environments for its jobs staging and production",
+    )
 
 
 def workflow_branch(root: Path) -> str:
@@ -87,14 +109,12 @@ def workflow_branch(root: Path) -> str:
     Raises:
         Refused: it does not name one.
     """
-    import yaml
-
-    try:
-        found = yaml.safe_load((root / WORKFLOW).read_text(encoding="utf-8"))
-        # YAML 1.1 reads the key `on` as true.
-        return str(found[True]["push"]["branches"][0])
-    except (OSError, UnicodeDecodeError, LookupError, TypeError, yaml.YAMLError):
-        raise Refused(f"{WORKFLOW} names no branch whose pushes it runs for", code=2) from None
+    return _read(
+        root,
+        WORKFLOW,
+        lambda file: str(file[True]["push"]["branches"][0]),  # YAML 1.1 reads the key `on` as true
+        f"{WORKFLOW} names no branch whose pushes it runs for",
+    )
 
 
 def named_group(root: Path, env: str, otherwise: str) -> str:
@@ -108,18 +128,13 @@ def named_group(root: Path, env: str, otherwise: str) -> str:
     Raises:
         Refused: the file cannot be read; neither names a group.
     """
-    if (root / "pipelines" / "variables.yml").is_file():
+    group, said = otherwise, {}
+    if (root / VARIABLES).is_file():
         found = variables(root)
-        if env == "prod":
-            return found["productionVariableGroup"]
-        otherwise = found["variableGroup"]
-    if not otherwise:
-        raise Refused(
-            "nothing names the variable group: neither pipelines/variables.yml (variableGroup) nor"
-            " config.yml (azure.bootstrap.variable_group)",
-            code=2,
-        )
-    return f"{otherwise}-{env}" if env else otherwise
+        group = found["variableGroup"]
+        said = {"": group, "prod": found["productionVariableGroup"]}
+    where = f"{VARIABLES} (variableGroup)"
+    return said.get(env) or _derived(group, env, "the variable group", where)
 
 
 def named_environment(root: Path, env: str, otherwise: str) -> str:
@@ -127,18 +142,23 @@ def named_environment(root: Path, env: str, otherwise: str) -> str:
 
     As `named_group`; `otherwise` is what its name begins with.
     """
+    begins, said = otherwise, {}
     if (root / WORKFLOW).is_file():
         staging, production = environments(root)
-        if env in ("", "prod"):
-            return production if env else staging
-        otherwise = staging.removesuffix("-staging")
-    if not otherwise:
-        raise Refused(
-            f"nothing names the environment: neither {WORKFLOW} nor config.yml"
-            " (azure.bootstrap.variable_group)",
-            code=2,
-        )
-    return f"{otherwise}-{env or 'staging'}"
+        begins, said = staging.removesuffix("-staging"), {"": staging, "prod": production}
+    return said.get(env) or _derived(begins, env or "staging", "the environment", WORKFLOW)
+
+
+def _derived(begins: str, env: str, what: str, where: str) -> str:
+    """What is called after an environment of config.yml.
+
+    Raises:
+        Refused: nothing says how its name begins.
+    """
+    if not begins:
+        line = f"nothing names {what}: neither {where} nor config.yml"
+        raise Refused(f"{line} (azure.bootstrap.variable_group)", code=2)
+    return f"{begins}-{env}" if env else begins
 
 
 def repository(root: Path, given: str) -> Repository:
@@ -148,13 +168,12 @@ def repository(root: Path, given: str) -> Repository:
         Refused: neither tells.
     """
     if given and not re.match(r"\w+://|\S+@\S+:", given):
-        on_github = "/" in given
-        return Repository(given, on_github)
+        return Repository(given, on_github="/" in given)
     address = given or _origin(root)
     if found := _AZURE.fullmatch(address):
-        return Repository(unquote(found.group("name")), on_github=False)
+        return Repository(unquote(found["name"]), on_github=False)
     if found := _GITHUB.fullmatch(address):
-        return Repository(found.group("name"), on_github=True)
+        return Repository(found["name"], on_github=True)
     raise Refused(
         "git's remote `origin` names no repository of Azure Repos or GitHub: push this one first,"
         " or give --repository (NAME on Azure Repos, OWNER/NAME on GitHub)",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from amlkit.provision.cloud.client import az
+from amlkit.provision.cloud.failures import Failure, Refused
+from amlkit.provision.cloud.placeholders import fact
 from amlkit.provision.context import Context
-from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential_body
-from amlkit.provision.pipelines.github import subject_of
+from amlkit.provision.pipelines.federation import credential_body
+from amlkit.provision.pipelines.github import subject_of, trusted
 from amlkit.provision.pipelines.names import environments, repository, variables
-from amlkit.provision.pipelines.requests import Requests
-from amlkit.provision.placeholders import fact
-from amlkit.provision.records import Refused, Resource, Right, az
+from amlkit.provision.plan.records import Resource, Right
 
 
 def requested_credentials(context: Context) -> tuple[list[Resource], dict[str, str]]:
@@ -29,18 +30,10 @@ def requested_credentials(context: Context) -> tuple[list[Resource], dict[str, s
     known, hub = {}, "github"
     try:
         hub = repository(root, "").name
-        known = {"subject": subject_of(hub, Requests(context.az))}
-    except Refused:
+        known = {"subject": subject_of(hub, context.client)}
+    except (Failure, Refused):
         pass  # its place is shown, with where it is told
-    return [
-        _credential(
-            f"github-{hub}-{name}",
-            f"the environment {name} of {hub}",
-            GITHUB_ISSUER,
-            f"{fact('subject')}:environment:{name}",
-        )
-        for name in environments(root)
-    ], known
+    return [_credential(*trusted(hub, name)) for name in environments(root)], known
 
 
 def _credential(name: str, title: str, issuer: str, subject: str) -> Resource:
@@ -50,7 +43,6 @@ def _credential(name: str, title: str, issuer: str, subject: str) -> Resource:
         key=f"federated_credential {name}",
         title=f"federated credential for {title}",
         mode="create",
-        looks=(),
         make=(
             az(*words, "--parameters", "@-", body=credential_body(name, title, issuer, subject)),
         ),

@@ -9,112 +9,150 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from http import HTTPStatus
 from typing import Any
 
+from amlkit.provision.cloud.policies import explained
 from amlkit.redaction import without_secrets
 
 
+class Refused(Exception):
+    """Something in Azure or in config.yml is in the way: one line that says what to do.
+
+    Args:
+        line: what a person reads.
+        code: the exit code.
+        record: what is reported as JSON beside the line.
+    """
+
+    def __init__(
+        self, line: str, *, code: int = 1, record: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(line)
+        self.code, self.record = code, record or {}
+
+
 class Kind(Enum):
-    """What went wrong; the value says what to do next."""
+    """What went wrong: what to do next, and the codes by which services say it."""
 
     MISSING_AZ = (
-        "install the Azure CLI (https://aka.ms/installazurecli) and open a new terminal,"
-        " or use Azure Cloud Shell"
+        "install the Azure CLI (https://aka.ms/installazurecli) and open a new terminal, or use"
+        " Azure Cloud Shell"
     )
     OLD_AZ = "run `az upgrade`, or install the current Azure CLI"
     MISSING_EXTENSION = "run `az extension add --name ml --yes`"
     NOT_LOGGED_IN = "run `az login` (where there is no browser: `az login --use-device-code`)"
-    EXPIRED = "the login has expired: run `az login`, then this again"
+    EXPIRED = (
+        "the login has expired: run `az login`, then this again",
+        "ExpiredAuthenticationToken InvalidAuthenticationToken AuthenticationFailed",
+    )
     WRONG_SUBSCRIPTION = (
-        "`az account list -o table` shows the subscriptions of this login: put the right id into"
-        " config.yml (azure.subscription_id), or `az login --tenant` into the tenant that has it"
+        (
+            "`az account list -o table` shows the subscriptions of this login: put the right id"
+            " into config.yml (azure.subscription_id), or `az login --tenant` into the tenant that"
+            " has it"
+        ),
+        """SubscriptionNotFound InvalidSubscriptionId InvalidAuthenticationTokenTenant
+        ReadOnlyDisabledSubscription""",
     )
     FORBIDDEN = (
-        "ask an administrator: `python infra/bootstrap.py plan --for-admin` writes the request"
+        "ask an administrator: `python infra/bootstrap.py plan --for-admin` writes the request",
+        """AuthorizationFailed AuthorizationPermissionMismatch Authorization_RequestDenied
+        LinkedAuthorizationFailed AuthorizationFailure RoleAssignmentUpdateNotPermitted Forbidden
+        AccessDenied AccessCheckException UnauthorizedRequestException AccessDeniedException""",
     )
-    POLICY = "a policy of your company forbids it: ask an administrator, who knows which"
-    NOT_FOUND = "check the name in config.yml, and that --env is the right one"
-    CONFLICT = "something else has this name or is at work on it: run this again in some minutes"
-    NAME_TAKEN = "somebody else in Azure has this name: choose another in config.yml"
+    POLICY = (
+        "a policy of your company forbids it: ask an administrator, who knows which",
+        """RequestDisallowedByPolicy RequestDisallowedByAzure ScopeLocked
+        CredentialInvalidLifetimeAsPerAppPolicy CredentialTypeNotAllowedAsPerAppPolicy""",
+    )
+    NOT_FOUND = (
+        "check the name in config.yml, and that --env is the right one",
+        """ResourceNotFound ResourceGroupNotFound NotFound Request_ResourceNotFound
+        ParentResourceNotFound RoleDefinitionDoesNotExist ContainerNotFound BlobNotFound
+        ProjectDoesNotExistWithNameException ProjectDoesNotExistException
+        VariableGroupNotFoundException RoleAssignmentNotFound DeletedVaultNotFound""",
+    )
+    CONFLICT = (
+        "something else has this name or is at work on it: run this again in some minutes",
+        """Conflict ResourceGroupBeingDeleted AnotherOperationInProgress OperationNotAllowed
+        DeploymentActive InvalidResourceGroupLocation InvalidResourceLocation RoleAssignmentExists
+        Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists VariableGroupExistsException
+        """,
+    )
+    NAME_TAKEN = (
+        "somebody else in Azure has this name: choose another in config.yml",
+        "StorageAccountAlreadyTaken VaultAlreadyExists",
+    )
     SOFT_DELETED = (
-        "the name is kept by something that was deleted: recover or purge it"
-        " (`python infra/bootstrap.py status` says how), or choose another name"
+        (
+            "the name is kept by something that was deleted: recover or purge it (`python"
+            " infra/bootstrap.py status` says how), or choose another name"
+        ),
+        "SoftDeletedResourceExists FlagMustBeSetForRestore",
     )
     QUOTA = (
-        "choose a smaller size or another region in config.yml, or ask for more quota:"
-        " https://aka.ms/quotas"
+        (
+            "choose a smaller size or another region in config.yml, or ask for more quota:"
+            " https://aka.ms/quotas"
+        ),
+        """QuotaExceeded SkuNotAvailable ResourceQuotaExceeded SubscriptionQuotaExceeded
+        ClusterCoreQuotaReached ClusterMinNodesExceedCoreQuota VmSizeNotSupported
+        MaxStorageAccountsCountPerSubscriptionExceeded Directory_QuotaExceeded""",
     )
-    NOT_REGISTERED = "run `az provider register --namespace NAMESPACE --wait` with the one it names"
-    PRINCIPAL_UNKNOWN = "the directory does not know it everywhere yet: run this again in a minute"
-    THROTTLED = "Azure asks for patience: run this again in some minutes"
-    UNAVAILABLE = "Azure has a problem (https://status.azure.com): run this again in some minutes"
+    NOT_REGISTERED = (
+        "run `az provider register --namespace NAMESPACE --wait` with the one it names",
+        "MissingSubscriptionRegistration SubscriptionNotRegistered",
+    )
+    PRINCIPAL_UNKNOWN = (
+        "the directory does not know it everywhere yet: run this again in a minute",
+        "PrincipalNotFound",
+    )
+    THROTTLED = (
+        "Azure asks for patience: run this again in some minutes",
+        """TooManyRequests Request_ThrottledTemporarily SubscriptionRequestsThrottled
+        RequestBlockedException""",
+    )
+    UNAVAILABLE = (
+        "Azure has a problem (https://status.azure.com): run this again in some minutes",
+        """ServiceUnavailable InternalServerError ServerTimeout GatewayTimeout BadGateway
+        InternalError""",
+    )
     TIMEOUT = "Azure may be at work on it still: run this again, it looks before it creates"
     NETWORK = "check the network and the proxy (HTTPS_PROXY, REQUESTS_CA_BUNDLE), then run it again"
     INTERRUPTED = "run this again, it resumes where it stopped"
     CRASHED = "run it by hand with --debug; `az upgrade` brings the current version"
-    INVALID = "check the value that it names in config.yml"
+    INVALID = (
+        "check the value that it names in config.yml",
+        """BadRequest InvalidParameter LocationNotAvailableForResourceType
+        NoRegisteredProviderFound AccountNameInvalid Request_BadRequest""",
+    )
     OTHER = "run this again, it resumes where it stopped; by hand, --debug says more"
 
-
-def advice(kind: Kind) -> str:
-    """Returns what to do next, in one line."""
-    return kind.value
+    def __init__(self, advice: str, codes: str = "") -> None:
+        self.advice, self.codes = advice, codes.lower().split()
 
 
-_CODES = {
-    Kind.FORBIDDEN: (
-        "AuthorizationFailed AuthorizationPermissionMismatch Authorization_RequestDenied "
-        "LinkedAuthorizationFailed AuthorizationFailure RoleAssignmentUpdateNotPermitted "
-        "Forbidden AccessDenied AccessCheckException UnauthorizedRequestException "
-        "AccessDeniedException"
-    ),
-    Kind.POLICY: (
-        "RequestDisallowedByPolicy RequestDisallowedByAzure ScopeLocked "
-        "CredentialInvalidLifetimeAsPerAppPolicy CredentialTypeNotAllowedAsPerAppPolicy"
-    ),
-    Kind.NOT_FOUND: (
-        "ResourceNotFound ResourceGroupNotFound NotFound Request_ResourceNotFound "
-        "ParentResourceNotFound RoleDefinitionDoesNotExist ContainerNotFound BlobNotFound "
-        "ProjectDoesNotExistWithNameException ProjectDoesNotExistException "
-        "VariableGroupNotFoundException RoleAssignmentNotFound DeletedVaultNotFound"
-    ),
-    Kind.WRONG_SUBSCRIPTION: (
-        "SubscriptionNotFound InvalidSubscriptionId InvalidAuthenticationTokenTenant "
-        "ReadOnlyDisabledSubscription"
-    ),
-    Kind.EXPIRED: "ExpiredAuthenticationToken InvalidAuthenticationToken AuthenticationFailed",
-    Kind.NAME_TAKEN: "StorageAccountAlreadyTaken VaultAlreadyExists",
-    Kind.CONFLICT: (
-        "Conflict ResourceGroupBeingDeleted AnotherOperationInProgress OperationNotAllowed "
-        "DeploymentActive InvalidResourceGroupLocation InvalidResourceLocation "
-        "RoleAssignmentExists Request_MultipleObjectsWithSameKeyValue AccountAlreadyExists "
-        "VariableGroupExistsException"
-    ),
-    Kind.SOFT_DELETED: "SoftDeletedResourceExists FlagMustBeSetForRestore",
-    Kind.QUOTA: (
-        "QuotaExceeded SkuNotAvailable ResourceQuotaExceeded SubscriptionQuotaExceeded "
-        "ClusterCoreQuotaReached ClusterMinNodesExceedCoreQuota VmSizeNotSupported "
-        "MaxStorageAccountsCountPerSubscriptionExceeded Directory_QuotaExceeded"
-    ),
-    Kind.NOT_REGISTERED: "MissingSubscriptionRegistration SubscriptionNotRegistered",
-    Kind.PRINCIPAL_UNKNOWN: "PrincipalNotFound",
-    Kind.THROTTLED: (
-        "TooManyRequests Request_ThrottledTemporarily SubscriptionRequestsThrottled "
-        "RequestBlockedException"
-    ),
-    Kind.UNAVAILABLE: (
-        "ServiceUnavailable InternalServerError ServerTimeout GatewayTimeout BadGateway "
-        "InternalError"
-    ),
-    Kind.INVALID: (
-        "BadRequest InvalidParameter LocationNotAvailableForResourceType "
-        "NoRegisteredProviderFound AccountNameInvalid Request_BadRequest"
-    ),
-}
-_KIND_OF = {code.lower(): kind for kind, codes in _CODES.items() for code in codes.split()}
+class Failure(Exception):
+    """A call of `az` or `gh` that failed; `str()` says in one line why, and what to do."""
+
+    def __init__(self, kind: Kind, code: str, message: str, command: str, advice: str = "") -> None:
+        usual = kind.advice
+        if kind is Kind.POLICY and "disallowed by policy" in message:
+            message, usual = explained(message)
+        self.kind, self.code, self.message, self.command = kind, code, message, command
+        self.advice = advice or usual
+        named = f" ({code})" if code and code not in message else ""
+        super().__init__(f"{message.rstrip('.')}{named}; {self.advice}")
+
+    def advised(self, how: str, message: str = "") -> Failure:
+        """The same failure with other advice, and where one is given with another message."""
+        return Failure(self.kind, self.code, message or self.message, self.command, how)
+
+
+_KIND_OF = {code: kind for kind in Kind for code in kind.codes}
 
 # Words, for answers without a code and for codes that mean several things. The first match wins.
 _WORDS = [
@@ -173,6 +211,14 @@ def classify(exit_code: int, stderr: str) -> tuple[Kind, str, str]:
         whole = re.sub(r"^\(\w+\) ", "", said)
         return kind, code, " ".join(without_secrets(whole).split())
     return kind, code, oneline(message)
+
+
+def failure_of(status: int, code: str, message: str) -> Failure:
+    """The refusal of one request among several that were sent at once."""
+    reason = HTTPStatus(status).phrase if status in list(HTTPStatus) else str(status)
+    body = json.dumps({"error": {"code": code, "message": message}})
+    kind, code, message = classify(1, f"ERROR: {reason}({body})")
+    return Failure(kind, code, message, "az rest")
 
 
 def _kind(exit_code: int, code: str, message: str, said: str) -> Kind:

@@ -13,13 +13,12 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from amlkit.provision.failures import Kind, advice, classify
-from amlkit.provision.policies import explained
-from amlkit.provision.waits import Say, countdown, pauses
+from amlkit.provision.cloud.failures import Failure, Kind, classify
+from amlkit.provision.cloud.waits import Say, retry
 
 # Groups of commands that know no --subscription.
 _NO_SUBSCRIPTION = {"account", "ad", "cloud", "config", "extension", "login", "rest", "version"}
@@ -40,21 +39,6 @@ _NEUTRAL = {
     "AZURE_EXTENSION_USE_DYNAMIC_INSTALL": "no",  # it would ask, and wait for an answer
     "AZURE_LOGGING_ENABLE_LOG_FILE": "no",  # it writes down what requests and answers hold
 }
-
-
-class AzFailure(Exception):
-    """A command of `az` that failed; `str()` says in one line why, and what to do."""
-
-    def __init__(
-        self, kind: Kind, code: str, message: str, command: str, advice_: str | None = None
-    ) -> None:
-        how = advice(kind)
-        if kind is Kind.POLICY and "disallowed by policy" in message:
-            message, how = explained(message)
-        self.kind, self.code, self.message, self.command = kind, code, message, command
-        self.advice = how if advice_ is None else advice_
-        named = f" ({code})" if code and code not in message else ""
-        super().__init__(f"{message.rstrip('.')}{named}; {self.advice}")
 
 
 class Az:
@@ -85,8 +69,6 @@ class Az:
         self,
         *arguments: str,
         stdin: str | None = None,
-        body: Any = None,
-        absent_ok: bool = False,
         timeout: float = 300,
         hide: Sequence[str] = (),
     ) -> Any:
@@ -95,27 +77,20 @@ class Az:
         Args:
             arguments: as they are typed after `az`.
             stdin: what the command reads from standard input.
-            body: what `az rest` sends; given on standard input.
-            absent_ok: answer None where there is no such thing.
             timeout: seconds until the command is ended.
             hide: secrets that no error may show.
 
         Raises:
-            AzFailure: it failed, and waiting out a throttling did not help.
+            Failure: it failed, and waiting out a throttling did not help.
         """
-        if body is not None:
-            arguments, stdin = (*arguments, "--body", "@-"), json.dumps(body)
         words = self._words(arguments)
-        for pause in [*pauses(self.patience), None]:
-            try:
-                return self._answer(words, stdin, timeout, hide)
-            except AzFailure as failure:
-                if absent_ok and failure.kind is Kind.NOT_FOUND:
-                    return None
-                if pause is None or not _may_ask_again(failure.kind, words):
-                    raise
-                countdown(pause, f"az {words[0]}: {failure.kind.name.lower()}", self.say)
-        raise AssertionError("the loop ends by an answer or a failure")
+
+        def again(failure: Failure) -> str:
+            line = f"az {words[0]}: {failure.kind.name.lower()}"
+            return line if _may_ask_again(failure.kind, words) else ""
+
+        attempt = partial(self._answer, words, stdin, timeout, hide)
+        return retry(attempt, again, say=self.say, at_most=self.patience)
 
     def shown(self, *arguments: str) -> str:
         """Returns the command as a person types it, in a shell of this system."""
@@ -142,39 +117,45 @@ class Az:
         command = self.shown(*words[:-3])
         program = _program(self._environ)
         if not program:
-            raise AzFailure(Kind.MISSING_AZ, "", "there is no `az` on PATH", command)
+            raise Failure(Kind.MISSING_AZ, "", "there is no `az` on PATH", command)
         self.calls += 1
-        given: dict[str, Any] = (
-            {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin.encode()}
-        )
-        try:
-            # On Ctrl-C the child gets it too; `run` waits for it, then ends it.
-            done = subprocess.run(
-                [*program, *words],
-                **given,
-                capture_output=True,
-                check=False,
-                env=self._environ,
-                timeout=timeout,
-            )
-        except subprocess.TimeoutExpired:
-            message = f"`{command}` gave no answer in {timeout:.0f} s"
-            raise AzFailure(Kind.TIMEOUT, "", message, command) from None
-        except OSError as error:
-            message = f"`az` does not start: {error.strerror or error}"
-            raise AzFailure(Kind.CRASHED, "", message, command) from None
+        given = None if stdin is None else stdin.encode()
+        done = ran([*program, *words], command, given, self._environ, timeout)
         if done.returncode:
             said = classify(done.returncode, _without(_text(done.stderr), hide))
-            raise AzFailure(*said, command)
+            raise Failure(*said, command)
         return _parsed(_text(done.stdout), command)
 
 
-def failure_of(status: int, code: str, message: str) -> AzFailure:
-    """The refusal of one request among several that were sent at once."""
-    reason = HTTPStatus(status).phrase if status in list(HTTPStatus) else str(status)
-    body = json.dumps({"error": {"code": code, "message": message}})
-    kind, code, message = classify(1, f"ERROR: {reason}({body})")
-    return AzFailure(kind, code, message, "az rest")
+def ran(
+    words: Sequence[str],
+    command: str,
+    given: bytes | None,
+    environ: Mapping[str, str],
+    timeout: float,
+    advice: str = "",
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs a program, shown as `command`, which reads what is given and nothing else.
+
+    Raises:
+        Failure: it does not start, or gave no answer in that many seconds.
+    """
+    try:
+        # On Ctrl-C the child gets it too; `run` waits for it, then ends it.
+        return subprocess.run(
+            words,
+            input=given or b"",
+            capture_output=True,
+            check=False,
+            env=environ,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        message = f"`{command}` gave no answer in {timeout:.0f} s"
+        raise Failure(Kind.TIMEOUT, "", message, command, advice) from None
+    except OSError as error:
+        message = f"`{command.partition(' ')[0]}` does not start: {error.strerror or error}"
+        raise Failure(Kind.CRASHED, "", message, command, advice) from None
 
 
 def _may_ask_again(kind: Kind, words: Sequence[str]) -> bool:
@@ -199,8 +180,8 @@ def _parsed(text: str, command: str) -> Any:
     if text.lstrip()[:1] == "<":  # what Azure DevOps answers to one who is not known there
         message = f"`{command}` was answered with a web page to sign in"
         how = "the account that `az account show` names is not known there: `az login` with another"
-        raise AzFailure(Kind.FORBIDDEN, "SignInPage", message, command, how)
-    raise AzFailure(Kind.CRASHED, "", f"`{command}` printed no JSON", command)
+        raise Failure(Kind.FORBIDDEN, "SignInPage", message, command, how)
+    raise Failure(Kind.CRASHED, "", f"`{command}` printed no JSON", command)
 
 
 def _program(environ: Mapping[str, str]) -> list[str]:

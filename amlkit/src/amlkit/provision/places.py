@@ -1,4 +1,4 @@
-"""The variable group of Azure DevOps that the pipelines read, through `az rest`: no extension.
+"""Where pipelines read their secrets: a variable group of Azure DevOps, or GitHub.
 
 Azure DevOps takes a group as a whole. A secret is given back as null, and null leaves it as it is:
 so what others keep in the group stays.
@@ -11,49 +11,44 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from amlkit.provision.az import Az, AzFailure
-from amlkit.provision.failures import Kind
-from amlkit.provision.records import Refused
-from amlkit.provision.rotation import NotStored
+from amlkit.provision.cloud.client import ABSENT_IS_NONE, Client, devops, github_secret
+from amlkit.provision.cloud.facts import DEVOPS_VERSION
+from amlkit.provision.cloud.failures import Failure, Kind, Refused
+from amlkit.provision.cloud.gh import gh
 
-# Azure DevOps, as Entra ID knows it: whom a token is for.
-RESOURCE = "499b84ac-1321-427f-aa17-267ca6975798"
-VERSION = "7.1"
-PERMISSIONS_VERSION = "7.1-preview.1"
 _GROUPS = "/_apis/distributedtask/variablegroups"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
+_ADDRESS = re.compile(r"https?://(?:dev\.azure\.com/([^/]+)|([^./]+)\.visualstudio\.com).*")
 
 
 class VariableGroup:
     """A variable group of a project; that it can be reached is sure once this is made.
 
     Args:
-        az: runs the commands.
+        client: asks.
         organization: its name or address.
         project: its name or id.
         name: the group's.
     """
 
-    def __init__(self, az: Az, organization: str, project: str, name: str) -> None:
-        self._az, self.name = az, name
+    def __init__(self, client: Client, organization: str, project: str, name: str) -> None:
+        self._client, self.name, self.title = client, name, f"variable group {name}"
         self.organization = organization_name(organization)
         self._root = f"https://dev.azure.com/{self.organization}"
-        try:
-            found = self._call("get", f"/_apis/projects/{quote(project, safe='')}")
-        except AzFailure as failure:
-            if failure.kind is not Kind.NOT_FOUND:
-                raise
+        place = f"/_apis/projects/{quote(project, safe='')}"
+        found = self._call("get", place, instead=ABSENT_IS_NONE)
+        if found is None:
             raise Refused(
                 f"Azure DevOps knows no project {project!r} in {self.organization} that this login"
                 f" may see: look at {self._root}"
-            ) from None
+            )
         self._project = {"id": found["id"], "name": found["name"]}
         self._groups = f"/{found['id']}{_GROUPS}"
         self._id = self._listed().get("id")
 
     @property
     def place(self) -> str:
-        """What it is called in the state file."""
+        """What it is called in a secret's name."""
         return f"azure-devops {self.organization}/{self._project['name']}/{self.name}"
 
     @property
@@ -67,17 +62,16 @@ class VariableGroup:
         """Writes these variables; what else is in the group stays.
 
         Raises:
-            NotStored: Azure DevOps would show a secret to readers.
+            Failure: it failed, or Azure DevOps would show a secret to readers.
         """
         given: dict[str, Any] = {name: {"value": value} for name, value in values.items()}
         given |= {name: {"value": value, "isSecret": True} for name, value in secrets.items()}
         ours = {name.lower() for name in given}
-        group = self._whole()  # as it is by now: others may be at work on it
-        kept = {
-            name: value
-            for name, value in (group.get("variables") or {}).items()
-            if name.lower() not in ours
-        }
+        group = self._listed()  # as it is by now: others may be at work on it
+        if group and not group.get("variableGroupProjectReferences"):
+            group = self._call("get", f"{self._groups}/{group['id']}")  # a list may leave them out
+        there = group.get("variables") or {}
+        kept = {name: value for name, value in there.items() if name.lower() not in ours}
         reference = {"name": self.name, "description": "", "projectReference": self._project}
         body = {
             "type": "Vsts",
@@ -87,29 +81,23 @@ class VariableGroup:
             "variableGroupProjectReferences": group.get("variableGroupProjectReferences")
             or [reference],
         }
-        method, path = "post", _GROUPS
-        if group:
-            method, path = "put", f"{path}/{group['id']}"
-        answer = self._call(method, path, body, hide=tuple(secrets.values()))
+        method, path = ("put", f"{_GROUPS}/{group['id']}") if group else ("post", _GROUPS)
+        answer = self._call(method, path, body=body, hide=tuple(secrets.values()))
         self._id = answer["id"]
         if any(not answer["variables"][name].get("isSecret") for name in secrets):
-            raise NotStored(
-                f"Azure DevOps shows the secret to whoever may read: look at {self.url}"
-            )
+            said = "Azure DevOps shows the secret to whoever may read"
+            raise Failure(Kind.INVALID, "", said, "az rest", f"look at {self.url}")
 
     def authorize(self) -> None:
         """Lets every pipeline of the project use the group, without asking at its first run."""
         path = f"/_apis/pipelines/pipelinepermissions/variablegroup/{self._id}"
-        self._call(
-            "patch",
-            f"/{self._project['id']}{path}",
-            {"allPipelines": {"authorized": True}},
-            version=PERMISSIONS_VERSION,
-        )
+        body = {"allPipelines": {"authorized": True}}
+        version = f"{DEVOPS_VERSION}-preview.1"
+        self._call("patch", f"/{self._project['id']}{path}", body=body, version=version)
 
     def _listed(self) -> dict[str, Any]:
         """The group as the project lists it; {} where there is none."""
-        found = self._call("get", self._groups, parameters=(f"groupName={self.name}",))["value"]
+        found = self._call("get", self._groups, f"groupName={self.name}")["value"]
         same = [each for each in found if each["name"].lower() == self.name.lower()]
         group: dict[str, Any] = same[0] if same else {}
         if group.get("type", "Vsts") != "Vsts":
@@ -119,42 +107,54 @@ class VariableGroup:
             )
         return group
 
-    def _whole(self) -> dict[str, Any]:
-        """The group with the projects that share it, which a list may leave out."""
-        group = self._listed()
-        if group and not group.get("variableGroupProjectReferences"):
-            group = dict(self._call("get", f"{self._groups}/{group['id']}"))
-        return group
-
     def _call(
         self,
         method: str,
         path: str,
+        *parameters: str,
         body: Any = None,
-        *,
-        parameters: tuple[str, ...] = (),
-        version: str = VERSION,
-        hide: tuple[str, ...] = (),
+        version: str = DEVOPS_VERSION,
+        **more: Any,
     ) -> Any:
         """One request to Azure DevOps."""
-        return self._az.json(
-            *("rest", "--method", method, "--url", self._root + path, "--resource", RESOURCE),
-            *("--url-parameters", f"api-version={version}", *parameters),
-            body=body,
-            hide=hide,
-        )
+        given, url = (f"api-version={version}", *parameters), self._root + path
+        return self._client.send(devops(method, url, *given, body=body, right=""), **more)
+
+
+class GitHub:
+    """A deployment environment of a repository on GitHub.
+
+    Args:
+        client: asks.
+        repository: OWNER/NAME; empty: the one that the git remote of this folder names.
+        environment: its name.
+    """
+
+    def __init__(self, client: Client, repository: str, environment: str) -> None:
+        chosen = [repository] if repository else []
+        asked = ("--json", "nameWithOwner", "--jq", ".nameWithOwner")
+        name = gh("repo", "view", *chosen, *asked).strip()
+        self._client, self._where = client, ("--repo", name, "--env", environment)
+        self.title = self.place = f"github {name} {environment}"
+        self.url = f"https://github.com/{name}/settings/secrets/actions"
+
+    def store(self, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+        """Writes all of them as secrets, which is where the workflows read them.
+
+        Raises:
+            Failure: `gh` failed.
+        """
+        for name, value in {**values, **secrets}.items():
+            self._client.send(github_secret(name, self._where, value))
 
 
 def organization_name(given: str) -> str:
     """The organization's name, from a name or either form of its address."""
     text = given.strip().rstrip("/")
-    if found := re.fullmatch(
-        r"https?://(?:dev\.azure\.com/([^/]+)|([^./]+)\.visualstudio\.com).*", text
-    ):
+    if found := _ADDRESS.fullmatch(text):
         text = found.group(1) or found.group(2)
     if not _ORGANIZATION.fullmatch(text):
         raise Refused(
-            f"--organization {given}: give the NAME of https://dev.azure.com/NAME",
-            code=2,
+            f"--organization {given}: give the NAME of https://dev.azure.com/NAME", code=2
         )
     return text

@@ -6,6 +6,9 @@ Sources: "Azure built-in roles" and the REST specifications (Azure/azure-rest-ap
 from __future__ import annotations
 
 GRAPH = "https://graph.microsoft.com/v1.0"
+# Azure DevOps, as Entra ID knows it: whom a token is for; and the version of its REST interface.
+DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
+DEVOPS_VERSION = "7.1"
 # Built-in roles have the same ids in every tenant.
 SCIENTIST = "AzureML Data Scientist"
 OPERATOR = "AzureML Compute Operator"
@@ -34,16 +37,16 @@ PROVIDERS = (
     "Microsoft.ContainerInstance",
     "Microsoft.Notebooks",
 )
-# The version of the REST interface that each type is read and made by.
+# The version of the REST interface by which a provider's types are read and made.
 VERSIONS = {
-    "Microsoft.Resources/resourceGroups": "2021-04-01",
-    "Microsoft.Storage/storageAccounts": "2023-05-01",
-    "Microsoft.KeyVault/vaults": "2023-07-01",
-    "Microsoft.OperationalInsights/workspaces": "2022-10-01",
-    "Microsoft.Insights/components": "2020-02-02",
-    "Microsoft.MachineLearningServices/workspaces": "2024-04-01",
-    "Microsoft.Authorization/roleAssignments": "2022-04-01",
-    "Microsoft.ManagedIdentity/userAssignedIdentities": "2023-01-31",
+    "Microsoft.Resources": "2021-04-01",
+    "Microsoft.Storage": "2023-05-01",
+    "Microsoft.KeyVault": "2023-07-01",
+    "Microsoft.OperationalInsights": "2022-10-01",
+    "Microsoft.Insights": "2020-02-02",
+    "Microsoft.MachineLearningServices": "2024-04-01",
+    "Microsoft.Authorization": "2022-04-01",
+    "Microsoft.ManagedIdentity": "2023-01-31",
 }
 STORAGE = "Microsoft.Storage/storageAccounts"
 VAULT = "Microsoft.KeyVault/vaults"
@@ -54,3 +57,5 @@ IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 # How long Azure keeps what was deleted, and its name (days).
 VAULT_KEPT, WORKSPACE_KEPT, APPLICATION_KEPT = 90, 14, 30
+# How long the directory may need until all of Azure knows a new principal (s).
+REPLICATION = 180

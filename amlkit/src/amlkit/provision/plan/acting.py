@@ -10,19 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from amlkit.provision.facts import (
-    BLOB_WRITER,
-    CONTRIBUTOR,
-    IDENTITY,
-    SCIENTIST,
-    VERSIONS,
-    WORKSPACE,
-)
-from amlkit.provision.making import made_by_put
-from amlkit.provision.names import Names
-from amlkit.provision.placeholders import fact
-from amlkit.provision.records import Look, Resource, Right, arm_get, az
-from amlkit.provision.roles import assignment, role_of
+from amlkit.provision.cloud.arm import arm, arm_get
+from amlkit.provision.cloud.client import az, part
+from amlkit.provision.cloud.facts import BLOB_WRITER, CONTRIBUTOR, IDENTITY, SCIENTIST, WORKSPACE
+from amlkit.provision.cloud.placeholders import fact
+from amlkit.provision.plan.making import put
+from amlkit.provision.plan.names import Names
+from amlkit.provision.plan.records import Look, Resource, Right
+from amlkit.provision.plan.roles import Grant, given, names_of_assignments
 from amlkit.settings.azure import Azure
 
 _PROVIDER = IDENTITY.partition("/")[0]
@@ -43,74 +38,67 @@ def acting(names: Names, azure: Azure) -> list[Resource]:
     """
     if not _wanted(azure):
         return []
-    mode, path, reason = azure.bootstrap.pipeline, identity_id(names, azure), "steps act as it"
-    grants = _grants(names, azure)
+    mode, path = azure.bootstrap.pipeline, identity_id(names, azure)
+    name, grants = path.rpartition("/")[2], _grants(names, azure)
 
     def learns(found: dict[str, Any]) -> dict[str, str]:
         principal = found["properties"]["principalId"]
-        known = {
-            f"{key}_name": assignment(scope, principal, role) for key, role, scope, _ in grants
-        }
-        return {_PRINCIPAL: principal, **known}
+        return {_PRINCIPAL: principal, **names_of_assignments(grants, principal)}
 
-    name = path.rpartition("/")[2]
-    title = f"identity {name}"
-    identity = made_by_put(
-        names, "pipeline", title, mode, path, IDENTITY, {}, alone=True, learns=learns, reason=reason
+    identity = put(
+        names,
+        ("pipeline", mode, f"identity {name}"),
+        path,
+        {},
+        alone=True,
+        learns=learns,
+        reason="steps act as it",
+        missing="check azure.compute.identity in config.yml; where that is empty, one is made"
+        " (azure.bootstrap.pipeline: create)",
     )
     if azure.compute.identity:  # one of your own is never made
         identity = replace(identity, mode="existing")
     elif azure.bootstrap.providers == "create":
         register = az("provider", "register", "--namespace", _PROVIDER)
         identity = replace(identity, make=(register, *identity.make))
-    who = (fact(_PRINCIPAL), "ServicePrincipal")
-    roles = []
-    for key, role, scope, why in grants:
-        title = f"role {role} on {scope.rpartition('/')[2]}, for identity {name}"
-        more = {"mode": mode, "title": title, "reason": why}
-        roles.append(role_of(names, key, role, scope, "pipeline", who, **more))
-    return [identity, *([] if azure.compute.name else [_given(names, path, mode)]), *roles]
+    who, whose = (fact(_PRINCIPAL), "ServicePrincipal"), f", for identity {name}"
+    roles = [given(names, grant, "pipeline", mode, who, whose) for grant in grants]
+    return [identity, *([] if azure.compute.name else [_workspace(names, path, mode)]), *roles]
 
 
 def _wanted(azure: Azure) -> bool:
     return azure.sdk == "v2" and azure.bootstrap.pipeline != "skip"
 
 
-def _grants(names: Names, azure: Azure) -> list[tuple[str, str, str, str]]:
-    """What steps may do, and no more: key, role, scope, what for."""
+def _grants(names: Names, azure: Azure) -> list[Grant]:
+    """What steps may do, and no more."""
     register = "steps look for the newest table, and register what the gate lets pass"
-    found = [("role_steps", SCIENTIST, names.workspace_id, register)]
+    found = [Grant("role_steps", SCIENTIST, names.workspace_id, register)]
     if not azure.bootstrap.storage_shared_keys:
         hand_on = "steps hand folders on, and no key opens the storage"
-        found.append(("role_steps_data", BLOB_WRITER, names.storage_id, hand_on))
+        found.append(Grant("role_steps_data", BLOB_WRITER, names.storage_id, hand_on))
     return found
 
 
-def _given(names: Names, path: str, mode: str) -> Resource:
+def _workspace(names: Names, path: str, mode: str) -> Resource:
     """The workspace with the identity beside its own, for what runs on serverless compute."""
 
     def pick(found: dict[str, Any]) -> Any:
-        held = (found.get("identity") or {}).get("userAssignedIdentities") or {}
+        held = part(found, "identity", "userAssignedIdentities") or {}
         return found if path.lower() in map(str.lower, held) else None
 
     both = {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {path: {}}}
+    actions = (f"{WORKSPACE}/write", f"{IDENTITY}/assign/action")
     return Resource(
         key="pipeline_workspace",
         title=f"identity {path.rpartition('/')[2]} for jobs of {names.workspace}",
         mode=mode,
-        looks=(Look(arm_get(names.workspace_id, VERSIONS[WORKSPACE]), pick),),
-        make=(
-            az(
-                *("rest", "--method", "patch", "--url", names.workspace_id, "--url-parameters"),
-                *(f"api-version={VERSIONS[WORKSPACE]}", "--body", "@-"),
-                body={"identity": both},
-            ),
-        ),
-        right=Right(
-            *(CONTRIBUTOR, names.group_id), (f"{WORKSPACE}/write", f"{IDENTITY}/assign/action")
-        ),
+        looks=(Look(arm_get(names.workspace_id), pick),),
+        make=(arm("patch", names.workspace_id, body={"identity": both}),),
+        right=Right(CONTRIBUTOR, names.group_id, actions),
         inside="workspace",
         uses=("pipeline",),
         reason="serverless jobs act as what the workspace was given",
         limit=600,
+        missing="ask who handed out the workspace for it",
     )

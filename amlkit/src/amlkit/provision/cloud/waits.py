@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from amlkit.provision.cloud.failures import Failure
 from amlkit.say import overwrite
 
 Say = Callable[[str], None]
@@ -35,43 +36,50 @@ def countdown(seconds: float, why: str, say: Say) -> None:
         overwrite("")
 
 
-def pauses(at_most: float, *, first: float = 2.0, longest: float = 30.0) -> Iterator[float]:
-    """Yields pauses that grow to `longest` and sum up to `at_most` seconds."""
-    left, pause = at_most, first
+def pauses(at_most: float) -> Iterator[float]:
+    """Yields pauses that grow to half a minute and sum up to `at_most` seconds."""
+    left, pause = at_most, 2.0
     while left > 0:
         # Spread, so that those who were throttled together do not come back together.
         this = min(left, pause * random.uniform(0.8, 1.2))  # noqa: S311 - nothing to guess
         yield this
         left -= this
-        pause = min(pause * 2, longest)
+        pause = min(pause * 2, 30.0)
 
 
 def retry(
     attempt: Callable[[], T],
-    again: Callable[[Exception], str],
+    again: Callable[[Failure], str],
     *,
     say: Say,
     at_most: float = 180.0,
-    first: float = 2.0,
 ) -> T:
     """Returns what `attempt` answers, tried until it succeeds or the time is over.
 
     Args:
         attempt: what to try.
-        again: tells for an error why a wait may help, "" where it does not.
+        again: tells for a failure why a wait may help, "" where it does not.
         say: takes the line that a log shows.
         at_most: seconds to wait in all.
-        first: the first pause; each one after it is about twice as long.
 
     Raises:
-        Exception: the last attempt's error.
+        Failure: the last attempt's.
     """
-    for pause in pauses(at_most, first=first):
+    for pause in pauses(at_most):
         try:
             return attempt()
-        except Exception as error:
-            why = again(error)
+        except Failure as failure:
+            why = again(failure)
             if not why:
                 raise
             countdown(pause, why, say)
     return attempt()
+
+
+def poll(look: Callable[[], T], good: Callable[[T], bool], why: str, say: Say, at_most: float) -> T:
+    """Returns what was seen last: what is good, or after that many seconds what there is."""
+    for pause in pauses(at_most):
+        if good(found := look()):
+            return found
+        countdown(pause, why, say)
+    return look()

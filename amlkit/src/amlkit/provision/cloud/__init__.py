@@ -1,0 +1,1 @@
+"""How Azure, its directory, Azure DevOps and GitHub are asked: commands of the user's az and gh."""

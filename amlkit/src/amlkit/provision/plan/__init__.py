@@ -1,0 +1,1 @@
+"""What there is to be in Azure, as one table: a resource each, in the order in which it is made."""
