@@ -144,6 +144,6 @@ def test_what_would_be_sent_is_written_as_yaml(
     training, serving, command, auth, script = json.loads(found.stdout.splitlines()[-1])
     assert re.fullmatch("[0-9a-f]{12}", training) and re.fullmatch("[0-9a-f]{12}", serving)
     assert "${{inputs.data}}" in command and auth == "aad_token"
-    assert (tmp_path / "code" / script).is_file()
+    assert (tmp_path / "deployment-code" / script).is_file()
     text = "".join(path.read_text("utf-8") for path in tmp_path.glob("*.yml"))
-    assert str(repository.path) not in text and "code: ./code" in text
+    assert str(repository.path) not in text and "code: ./deployment-code" in text

@@ -502,7 +502,7 @@ def test_an_exported_sweep_is_what_the_sdk_loads(searched: Searched, tmp_path: P
     _, two = searched
     two.done("model", *searching({"max_depth": {"min": 1, "max": 9}}), "--export", str(tmp_path))
     job = yaml.safe_load((tmp_path / "job.yml").read_text(encoding="utf-8"))
-    assert job["type"] == "sweep" and job["trial"]["code"] == "./code"
+    assert job["type"] == "sweep" and job["trial"]["code"] == "./job-code"
     assert job["search_space"] == {
         "max_depth": {"type": "quniform", "min_value": 1, "max_value": 9, "q": 1}
     }

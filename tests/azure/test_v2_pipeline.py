@@ -110,7 +110,8 @@ def test_what_is_exported_is_what_the_sdk_loads(
     folder = tmp_path / "there"
     done = drive(piped, "--schedule", "0 6 * * 1", "--export", str(folder), accuracy=0.6)
     assert done.code == 0, done.said
-    files = ["environment.yml", "environment-client.yml", "pipeline.yml", "schedule.yml", "code"]
+    environments = ["environment.yml", "environment-client.yml"]
+    files = [*environments, "pipeline.yml", "schedule.yml", "pipeline-code"]
     assert done.record["export"]["files"] == files
     assert done.record["export"]["commands"][-1] == "az ml schedule create --file schedule.yml"
     assert changes(standin, mark) == []
@@ -122,7 +123,7 @@ def test_what_is_exported_is_what_the_sdk_loads(
         job, starts = load_job(at("pipeline.yml")), load_schedule(at("schedule.yml"))
         made = [load_environment(at(f"environment{{one}}.yml")) for one in ("", "-client")]
         seen = json.dumps([list(job.jobs), starts.create_job.experiment_name, starts.name,
-            {{node.component.code for node in job.jobs.values()}} == {{"./code"}},
+            {{node.component.code for node in job.jobs.values()}} == {{"./pipeline-code"}},
             [f"{{one.name}}:{{one.version}}" for one in made],
             [job.jobs[name].component.environment for name in ("train", "register")],
             str(job.jobs["evaluate"].inputs["trained"].path), job.settings.default_compute])
@@ -135,14 +136,20 @@ def test_what_is_exported_is_what_the_sdk_loads(
     assert steps == STEPS and code and used == environments
     assert name == f"{experiment}-retraining"
     assert (bound, compute) == ("${{parent.jobs.train.outputs.trained}}", "retraining")
-    code_files = {path.name for path in (folder / "code").iterdir()}
+    code_files = {path.name for path in (folder / "pipeline-code").iterdir()}
     assert {"config.yml", "pipeline.json"} < code_files
-    plan = json.loads((folder / "code" / "pipeline.json").read_text(encoding="utf-8"))
+    plan = json.loads((folder / "pipeline-code" / "pipeline.json").read_text(encoding="utf-8"))
     assert plan["data_version"] is None  # the newest of the moment at which it starts
 
     for flags in (("--export", str(folder)), ("--wait-minutes", "3")):
         answer = drive(piped, "--status", *flags)
         assert answer.code == 2 and answer.record["error"].startswith(flags[0]), answer.said
+
+    assert drive(piped, "--export", str(folder), accuracy=0.6).code == 0
+    assert not (folder / "schedule.yml").exists(), "it named another pipeline"
+    (folder / "thesis.tex").touch()
+    answer = drive(piped, "--export", str(folder), accuracy=0.6)
+    assert answer.code == 2 and "(thesis.tex)" in answer.record["error"]
 
 
 def test_a_pipeline_is_ended(piped: AzureProject, first: dict[str, Any]) -> None:

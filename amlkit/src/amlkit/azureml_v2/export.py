@@ -26,7 +26,7 @@ from amlkit.pipelines import Chain
 from amlkit.records import DeploymentDefinition, EnvironmentDefinition, Job, WorkError
 from amlkit.workspace import ExportedFile
 
-CODE, CONTEXT = "code", "context"
+CONTEXT = "context"
 
 
 class Unsent(AzureEnvironments):
@@ -79,8 +79,8 @@ class AzureExport:
 
         made = self._jobs.described(job)
         made = made._to_job() if hasattr(made, "_to_job") else made  # of the builder, what is sent
-        code = _copied(job.code, folder)
-        names = {str(job.code): f"./{CODE}"}
+        code = _copied(job.code, folder / "job-code")
+        names = {str(job.code): f"./{code.path.name}"}
         shape = {key: value for key, value in made._to_dict().items() if key != "name"}
         path = _written(folder / "job.yml", shape, names, load_job)
         return [ExportedFile(path, f"az ml job create --file {path.name} --stream"), code]
@@ -94,9 +94,10 @@ class AzureExport:
         from azure.ai.ml.entities._load_functions import load_schedule  # as the CLI does
 
         made = self._pipelines.described(chain)
-        made.tags = {**(made.tags or {}), **({} if cron else chain.job.tags)}  # as they are sent
-        code = _copied(chain.job.code, folder)
-        names = {str(chain.job.code): f"./{CODE}"}
+        # Not the identity's: a file that somebody changed would be taken for an equal run.
+        made.tags = {**(made.tags or {}), **({} if cron else chain.job.tags)}
+        code = _copied(chain.job.code, folder / "pipeline-code")
+        names = {str(chain.job.code): f"./{code.path.name}"}
         shape = {key: value for key, value in made._to_dict().items() if key != "name"}
         path = _written(folder / "pipeline.yml", shape, names, load_job)
         if not cron:
@@ -123,7 +124,8 @@ class AzureExport:
         name = deployments.name_for(definition)
         parts = deployments.parts_of(definition, name, str(definition.code), environment)
         made = deployments.deployment_of(definition, parts, settings.root)
-        code, names = _copied(definition.code, folder), {str(definition.code): f"./{CODE}"}
+        code = _copied(definition.code, folder / "deployment-code")
+        names = {str(definition.code): f"./{code.path.name}"}
         first = _written(folder / "endpoint.yml", endpoint._to_dict(), {}, load_online_endpoint)
         then = _written(folder / "deployment.yml", made._to_dict(), names, load_online_deployment)
         serving = self.environment(replace(definition.environment), folder)
@@ -135,10 +137,8 @@ class AzureExport:
         ]
 
 
-def _copied(code: Path, folder: Path) -> ExportedFile:
-    """The snapshot of the package beside the files that name it."""
-    target = folder / CODE
-    shutil.rmtree(target, ignore_errors=True)
+def _copied(code: Path, target: Path) -> ExportedFile:
+    """The snapshot of the package beside the file that names it."""
     shutil.copytree(code, target, ignore=shutil.ignore_patterns("__pycache__"))
     return ExportedFile(target, "")
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +16,17 @@ from amlkit.settings import SettingsError
 
 if TYPE_CHECKING:
     from amlkit.workspace import Export, ExportedFile
+
+# What exports are made of; the drivers may share a folder, where nothing else is.
+OURS = re.compile(
+    r"(environment(-serving|-client)?|job|pipeline|schedule|endpoint|deployment)\.yml"
+    r"|context(-serving|-client)?|(job|pipeline|deployment)-code"
+)
+# With these a driver sends nothing that could be written, or there is nothing to wait for.
+SENDS_NOTHING = (
+    *("resume", "cancel", "unschedule", "status", "rollback", "delete", "show_key", "batch"),
+    *("no_wait", "wait_minutes"),
+)
 
 Step = Callable[[cli.Context], cli.Result]
 Write = Callable[[cli.Context, "Export", Path], Sequence["ExportedFile"]]
@@ -61,16 +75,52 @@ def instead(
     def run(context: cli.Context) -> cli.Result:
         if context.args.export is None:
             return step(context)
+        asked = Path(context.args.export)
         if not context.args.export:
             raise cli.ArgumentError("--export is empty: name a folder")
+        for flag in SENDS_NOTHING:
+            if vars(context.args).get(flag) not in (None, False):
+                named = flag.replace("_", "-")
+                raise cli.ArgumentError(f"--export sends nothing: leave out --{named}")
         export = context.workspace.export
         if export is None:
             raise SettingsError("--export: the YAML of `az ml` comes with SDK v2, on Azure ML")
-        folder = Path(context.args.export).absolute()
+        folder = asked.resolve()
+        _check(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        return Exported(folder, write(context, export, folder))
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
+            files = write(context, export, Path(temporary))
+            _renew(folder, Path(temporary))
+        return Exported(folder, [replace(one, path=folder / one.path.name) for one in files])
 
     return run
+
+
+def _check(folder: Path) -> None:
+    """Whether one may write there.
+
+    Raises:
+        cli.ArgumentError: something else is there, which nobody asked to replace.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise cli.ArgumentError(f"--export: {folder} is a file; name a folder")
+    there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if others := [name for name in there if not OURS.fullmatch(name)]:
+        found = f"there is something else in {folder} ({', '.join(others[:3])})"
+        raise cli.ArgumentError(f"--export: {found}; name a new folder, or one of exports alone")
+
+
+def _renew(folder: Path, new: Path) -> None:
+    """Put what was written in the place of what an earlier export of the same left."""
+    made = {path.name for path in new.iterdir()}
+    for name in made | ({"schedule.yml"} if "pipeline.yml" in made else set()):
+        old = folder / name
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
+    for name in made:
+        (new / name).rename(folder / name)
 
 
 def environments(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
@@ -101,9 +151,6 @@ def pipeline(context: cli.Context, export: Export, folder: Path) -> Sequence[Exp
     from amlkit.flow.environment import environment_definition
 
     args, settings, pipelines = context.args, context.settings, context.workspace.pipelines
-    others = ("resume", "cancel", "unschedule", "status")
-    if asked := [name for name in others if vars(args)[name] not in (None, False)]:
-        raise cli.ArgumentError(f"--export: --{asked[0]} sends no pipeline")
     if pipelines is None:
         raise SettingsError(f"{settings.origin('azure.sdk')}: pipelines come with SDK v2")
     cron = "" if args.schedule is None else pipeline.checked(args.schedule)

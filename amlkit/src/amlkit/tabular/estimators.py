@@ -80,9 +80,10 @@ def names_problem(estimator: Any, names: Iterable[str]) -> str:
     kind, known = type(estimator).__name__, sorted(estimator.get_params(deep=True))
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            return f"training.search: {kind} takes no {name!r}; {hint}Valid: {', '.join(known)}"
+            what = f"training.search: {kind} takes no {shorten(name, 60)!r}"
+            return f"{what}; {hint}Valid: {', '.join(known)}"
     return ""
 
 
