@@ -172,6 +172,29 @@ def test_types_that_an_mltable_gives_are_those_of_the_profile(tmp_path: Path) ->
     assert open_asset(path, "good").profile == profile
 
 
+# Bytes that the encoding does not have: in the header, below it, in JSON.
+OTHERWISE: dict[str, tuple[str, bytes, str]] = {
+    "a header": (CSV, "größe,b\n1,2\n".encode("latin-1"), "read_delimited.encoding: a.csv is not "
+                 "utf8 (line 1); say windows1252 or utf16"),
+    "a row": (CSV, "a,b\n1,é\n".encode("latin-1"), "read_delimited.encoding: a.csv is not utf8 "
+              "(line 2)"),
+    "UTF-8 that says UTF-16": (f"{CSV} {{encoding: utf16}}", b"a,b\n1,2\n", "read_delimited."
+                               "encoding: a.csv is not utf16; say windows1252 or utf8"),
+    "JSON": ("paths: [{file: ./a.csv}]\ntransformations:\n- read_json_lines",
+             '{"a": 1}\n{"a": "é"}\n'.encode("latin-1"), "read_json_lines.encoding: a.csv is not "
+             "utf8 (line 2)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_another_encoding_than_the_one_that_is_said_is_refused(tmp_path: Path, case: str) -> None:
+    said, content, words = OTHERWISE[case]
+    path = folder(tmp_path, said, {"a.csv": content})
+    with pytest.raises(TableError) as refused:
+        rows(path)
+    assert str(refused.value).startswith(f"given/MLTable: {words}")
+
+
 HTTP = "https://account.blob.core.windows.net/datasets/iris.csv?sig=c2VjcmV0"
 READER = "transformations: [{read_delimited: {delimiter: ','}}"
 REFUSED = {

@@ -23,6 +23,19 @@ _MARKED = bytes(range(0x80, 0x100))  # its letters beyond ASCII
 _NOT_WESTERN = re.compile(rb"[\x80-\xff]{3,}|[\xc2-\xdf][\x80-\xbf]")
 
 
+class Undecodable(TableError):
+    """A text that is not of the encoding it is read by; `line` is 0 where it is not known."""
+
+    def __init__(self, file: str, why: str, line: int = 0) -> None:
+        super().__init__(f"{file}: {why}")
+        self.file, self.line = file, line
+
+    @classmethod
+    def at(cls, file: str, line: int) -> Undecodable:
+        """Return the error for a line that is not in UTF-8, which the caller took it for."""
+        return cls(file, f"line {line} is not in UTF-8, as the table was before; save it so", line)
+
+
 def pieces(
     path: Path, encoding: str, size: int = PIECE, progress: Progress | None = None
 ) -> Iterator[bytes]:
@@ -49,7 +62,7 @@ def _decoded(decoder: codecs.IncrementalDecoder, raw: bytes, path: Path) -> byte
     try:
         return decoder.decode(raw, final=not raw).encode()
     except UnicodeError as error:
-        raise TableError(f"{path.name}: the text cannot be decoded ({error})") from error
+        raise Undecodable(path.name, f"the text cannot be decoded ({error})") from error
 
 
 def find_unicode(path: Path) -> str:
@@ -111,9 +124,12 @@ def _is_western(path: Path) -> bool:
 
 
 def read_head(path: Path, encoding: str) -> str:
-    """Return about the first megabyte of the file as text."""
+    """Return about the first megabyte of the file as text; Undecodable if it is not in UTF-8."""
     head = next(pieces(path, encoding, size=_HEAD), b"")
-    return head.decode("utf-8", errors="replace")
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(head)  # it may end in a letter
+    except UnicodeDecodeError as error:
+        raise Undecodable.at(path.name, 1 + head.count(b"\n", 0, error.start)) from error
 
 
 def find_delimiter(head: str) -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import csv as pacsv
 
 from amlkit.tabular.table.csv_dialect import (
+    Undecodable,
     find_delimiter,
     find_encoding,
     pieces,
@@ -211,15 +212,13 @@ class CsvSource:
                 yield self._checked(rest, line)
 
     def _checked(self, text: bytes, line: int) -> Block:
-        """Return the block; TableError if its bytes are not UTF-8."""
+        """Return the block; Undecodable if its bytes are not UTF-8."""
         try:
             if not text.isascii():
                 text.decode()
         except UnicodeDecodeError as error:
             line += text.count(b"\n", 0, error.start)
-            raise TableError(
-                f"{self.file}: line {line} is not in UTF-8, as the table was before; save it so"
-            ) from error
+            raise Undecodable.at(self.file, line) from error
         return Block(self, text, line)
 
     def _normal_pieces(self, size: int, progress: Progress | None) -> Iterator[bytes]:

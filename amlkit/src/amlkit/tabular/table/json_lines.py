@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from amlkit.tabular.table.csv_dialect import find_unicode, pieces
+from amlkit.tabular.table.csv_dialect import Undecodable, find_unicode, pieces
 from amlkit.tabular.table.header import read_header
 from amlkit.tabular.table.schema import TableError, shorten
 from amlkit.tabular.table.source import Progress
@@ -72,7 +72,8 @@ class LinesPart:
         try:
             row = json.loads(text.decode())
         except UnicodeDecodeError as error:
-            raise TableError(f"{where} is not in UTF-8; save the file so") from error
+            why = f"line {line} is not in UTF-8; save the file so"
+            raise Undecodable(self.source.file, why, line) from error
         except ValueError as error:  # also for a number of more than 4,300 digits
             raise TableError(
                 f"{where} is no JSON object ({shorten(error, 80)}); each line must be one, whole"

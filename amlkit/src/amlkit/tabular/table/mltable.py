@@ -23,7 +23,7 @@ READERS = {"read_delimited": "csv", "read_json_lines": "json", "read_parquet": "
 HEADERS = ("all_files_same_headers", "from_first_file", "no_header", "all_files_different_headers")
 _COLUMNS = ("keep_columns", "drop_columns")
 _READ = (*READERS, *_COLUMNS, "convert_column_types")
-_ENCODINGS = {
+ENCODINGS = {
     **dict.fromkeys(("utf8", "utf8bom", "ascii"), "utf-8"),
     **dict.fromkeys(("iso88591", "latin1"), "latin-1"),
     **{"utf16": "utf-16", "utf32": "utf-32", "windows1252": "cp1252"},
@@ -176,7 +176,7 @@ class _Reading:
             )
         if reader == "read_parquet":
             return {}
-        found = {"encoding": self._one_of(reader, "encoding", given, _ENCODINGS)}
+        found = {"encoding": self._one_of(reader, "encoding", given, ENCODINGS)}
         if reader == "read_json_lines":
             if given.get("invalid_lines", "error") != "error":
                 raise self.refused(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pyarrow as pa
 
+from amlkit.tabular.parts import MLTABLE
+from amlkit.tabular.table.csv_dialect import Undecodable
 from amlkit.tabular.table.csv_file import CsvSource
 from amlkit.tabular.table.json_lines import JsonLinesSource
-from amlkit.tabular.table.mltable import MLTable, read_mltable
+from amlkit.tabular.table.mltable import ENCODINGS, READERS, MLTable, read_mltable
 from amlkit.tabular.table.parquet import ParquetSource
 from amlkit.tabular.table.schema import TableError, names_text, no_such_column
 from amlkit.tabular.table.source import Part, Progress, Source
@@ -25,7 +28,9 @@ class MLTableSource:
     def __init__(self, folder: Path) -> None:
         told = read_mltable(folder)
         paths = [folder / name for name in told.files]
-        self._sources = _opened(folder, told)
+        self._folder, self._told = folder, told
+        with self._encoded():
+            self._sources = _opened(folder, told)
         self._sizes = [path.stat().st_size for path in paths]
         first = self._sources[0]
         self.kind = told.kind
@@ -43,11 +48,28 @@ class MLTableSource:
         """See `Source.parts`."""
         before = [0, *accumulate(self._sizes)] if len(self._sources) > 1 else [0]
         for start, source in zip(before, self._sources, strict=False):
-            yield from source.parts(names, self._one_of(progress, start))
+            with self._encoded():
+                yield from source.parts(names, self._one_of(progress, start))
 
     def most_rows(self) -> int:
         """See `Source.most_rows`."""
-        return sum(source.most_rows() for source in self._sources)
+        with self._encoded():
+            return sum(source.most_rows() for source in self._sources)
+
+    @contextmanager
+    def _encoded(self) -> Iterator[None]:
+        """Name the key that says how the files are written, where one of them is not."""
+        try:
+            yield
+        except Undecodable as error:
+            reader = next(name for name, kind in READERS.items() if kind == self._told.kind)
+            said = next(word for word, own in ENCODINGS.items() if own == self._told.encoding)
+            others = [word for word in ("windows1252", "utf8", "utf16") if word != said]
+            line = f" (line {error.line})" if error.line else ""
+            raise TableError(
+                f"{self._folder.name}/{MLTABLE}: {reader}.encoding: {error.file} is not {said}"
+                f"{line}; say {' or '.join(others[:2])} if it is that, or save it in UTF-8"
+            ) from error
 
     def _one_of(self, progress: Progress | None, before: int) -> Progress | None:
         """Return the progress of one file, of whose table so many bytes are read."""
