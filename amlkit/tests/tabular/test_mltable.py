@@ -6,6 +6,7 @@ says which); what they hold was compared with what the package mltable 1.6 makes
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,16 @@ READ = {
         {"a.csv": A, "b.csv": B},
         ROWS_B + ROWS_A,
     ),
+    "names with a tilde": (
+        "paths: [{file: '~a.csv'}, {file: ./~b.csv}]\ntransformations: [read_delimited]",
+        {"~a.csv": A, "~b.csv": B},
+        ROWS_A + ROWS_B,
+    ),
+    "any folders, none too": (
+        "paths: [{pattern: '**/**/d/**/a.csv'}]\ntransformations: [read_delimited]",
+        {"d/a.csv": A, "x/d/y/z/a.csv": A, "x/a.csv": "no,table\n", "d/a.csv.old": "no,table\n"},
+        ROWS_A + ROWS_A,
+    ),
     "a header in the first file alone": (
         "paths: [{file: a.csv}, {file: b.csv}]\n"
         "transformations: [{read_delimited: {header: from_first_file}}]",
@@ -129,6 +140,22 @@ def test_a_table_is_read_as_its_mltable_says(tmp_path: Path, case: str) -> None:
     path = folder(tmp_path, said, files)
     assert file_kind(path) == "mltable"
     assert rows(path)[1] == expected
+
+
+def test_a_pattern_of_many_folders_takes_no_time(tmp_path: Path) -> None:
+    """Each way to share a path's folders among the `**` would be tried otherwise: hours."""
+    pattern = "**/a/" * 14 + "b.csv"
+    deep = folder(
+        tmp_path, f"paths: [{{pattern: '{pattern}'}}]\n{READER}]", {"a/" * 26 + "c.csv": A}
+    )
+    with pytest.raises(TableError, match=r"paths: pattern: there is no \*\*/a"):
+        open_source(deep)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file is called so there")
+def test_a_file_whose_name_has_a_colon_lies_in_the_folder(tmp_path: Path) -> None:
+    said = "paths: [{file: 't:1.csv'}, {folder: './t:'}]\ntransformations: [read_delimited]"
+    assert rows(folder(tmp_path, said, {"t:1.csv": A, "t:/b.csv": B}))[1] == ROWS_A + ROWS_B
 
 
 def test_a_file_without_a_header_has_numbered_columns(tmp_path: Path) -> None:
@@ -206,6 +233,14 @@ REFUSED = {
     ),
     "outside": (f"paths: [{{folder: ../other}}]\n{READER}]", "paths: folder: ../other"),
     "a place of Linux": (f"paths: [{{file: /data/a.csv}}]\n{READER}]", "/data/a.csv does not lie"),
+    "a home": (f"paths: [{{file: ~/a.csv}}]\n{READER}]", "~/a.csv does not lie"),
+    "an address that lacks a slash": (
+        f"paths: [{{file: '{HTTP.replace('//', '/')}'}}]\n{READER}]",
+        "blob.core.windows.net/datasets/iris.csv does not lie",
+    ),
+    "a colon alone": (f"paths: [{{file: 't:1.csv'}}]\n{READER}]", "there is no t:1.csv in given"),
+    "an asset": (f"paths: [{{folder: 'azureml:t:1'}}]\n{READER}]", "azureml:t:1 does not lie"),
+    "a drive of Windows": ("paths: [{file: 'C:\\a.csv'}]\n" + READER + "]", "does not lie"),
     "a drive": ("paths: [{file: 'C:/a.csv'}]\n" + READER + "]", "C:/a.csv does not lie"),
     "Delta Lake": (
         "paths: [{folder: ./d}]\ntransformations: [{read_delta_lake: {version_as_of: 1}}]",

@@ -14,7 +14,9 @@ from amlkit.tabular.table.schema import TableError, shorten
 
 Refused = Callable[[str, str], TableError]
 """(key, why) → the error."""
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/~]")  # a URI, a drive, an absolute path
+# A URI (one with a slash too few as well: it may hold a signature), a drive, an absolute path, a
+# home. Names like ~a.csv and t:1.csv are none; ./~/ and ./t:/ are folders.
+_ELSEWHERE = re.compile(r"azureml:|[A-Za-z][A-Za-z0-9+.-]*:[/\\]|~?/|~$", re.IGNORECASE)
 _KEYS = ("file", "folder", "pattern")
 
 
@@ -81,11 +83,26 @@ def _named(key: str, words: Sequence[str], inside: Collection[str]) -> list[str]
 
 def _fits(name: Sequence[str], pattern: Sequence[str]) -> bool:
     """Return whether a file's name fits a pattern, folder by folder; `**` is any number of them."""
-    if not pattern:
-        return not name
-    if pattern[0] == "**":
-        return any(_fits(name[place:], pattern[1:]) for place in range(len(name) + 1))
-    return bool(name) and fnmatchcase(name[0], pattern[0]) and _fits(name[1:], pattern[1:])
+    places = _onward(
+        {0}, pattern
+    )  # all that is known to fit up to here, so that none is tried twice
+    for word in name:
+        stay = {place for place in places if pattern[place : place + 1] == ["**"]}
+        left = {place for place in places - stay if place < len(pattern)}
+        on = {place + 1 for place in left if fnmatchcase(word, pattern[place])}
+        places = _onward(stay | on, pattern)
+    return len(pattern) in places
+
+
+def _onward(places: Collection[int], pattern: Sequence[str]) -> set[int]:
+    """Return places of a pattern with those behind each `**`, which may be no folder."""
+    found = set()
+    for place in places:
+        found.add(place)
+        while pattern[place : place + 1] == ["**"]:
+            place += 1
+            found.add(place)
+    return found
 
 
 def is_text(value: object) -> TypeGuard[str]:
