@@ -222,6 +222,53 @@ def test_another_encoding_than_the_one_that_is_said_is_refused(tmp_path: Path, c
     assert str(refused.value).startswith(f"given/MLTable: {words}")
 
 
+NUMBERED = ",a,b\n" + "".join(f"{n},{n % 2},{n % 7}\n" for n in range(60))
+INDEX = "the first column has no name"
+
+
+@pytest.mark.parametrize(
+    ("steps", "names", "noted"),
+    [
+        ("", ["a", "b"], True),
+        ("- keep_columns: ['Unnamed: 0', a]", ["Unnamed: 0", "a"], False),
+        ("- keep_columns: [a, b]", ["a", "b"], False),
+        ("- drop_columns: ['Unnamed: 0']", ["a", "b"], False),
+        ("- convert_column_types: [{columns: 'Unnamed: 0', column_type: int}]",
+         ["Unnamed: 0", "a", "b"], False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("infer", ["true", "false"])
+def test_an_unnamed_first_column_is_taken_where_it_is_named(
+    tmp_path: Path, steps: str, names: list[str], noted: bool, infer: str
+) -> None:
+    said = f"{CSV} {{infer_column_types: {infer}}}\n{steps}\n"
+    profile = profile_table(folder(tmp_path, said, {"a.csv": NUMBERED}), "a")
+    assert [column.name for column in profile.schema.columns] == names
+    assert any(note.startswith(INDEX) for note in profile.notes) == noted
+
+
+@pytest.mark.parametrize(
+    ("steps", "delimiter", "words"),
+    [
+        ("- drop_columns: [b]", ",", "given/MLTable: drop_columns: a is left of Unnamed: 0, a, b"),
+        ("- drop_columns: [a, b, 'Unnamed: 0']", ",", "given/MLTable: drop_columns: none is left"),
+        ("- keep_columns: b", ",", "given/MLTable: keep_columns: b is left of"),
+        ("- keep_columns: ['Unnamed: 0', b]", ",", "given/MLTable: keep_columns: 'a' is not kept, "
+         "and it is the target"),
+        ("", ";", "given/MLTable: read_delimited.delimiter: parted at ';', a.csv has only one "
+         "column (,a,b); line 1 is no header"),
+        ("- drop_columns: q", ",", "given/MLTable: drop_columns: there is no column 'q'"),
+    ],
+)  # fmt: skip
+def test_too_few_columns_are_laid_to_what_left_them_out(
+    tmp_path: Path, steps: str, delimiter: str, words: str
+) -> None:
+    said = f"{CSV} {{delimiter: '{delimiter}'}}\n{steps}\n"
+    with pytest.raises(TableError) as refused:
+        profile_table(folder(tmp_path, said, {"a.csv": NUMBERED}), "a")
+    assert str(refused.value).startswith(words)
+
+
 HTTP = "https://account.blob.core.windows.net/datasets/iris.csv?sig=c2VjcmV0"
 READER = "transformations: [{read_delimited: {delimiter: ','}}"
 REFUSED = {
@@ -276,6 +323,10 @@ REFUSED = {
         "read_json_lines.invalid_lines",
     ),
     "two characters": (f"{CSV} {{delimiter: '\\t'}}", 'one character is expected, a tab as "\\t"'),
+    **{
+        f"a delimiter of {what}": (f"{CSV} {{delimiter: {one}}}", "read_delimited.delimiter: ")
+        for what, one in (("lines", '"\\n"'), ("Macs", '"\\r"'), ("C", '"\\0"'), ("quotes", "'\"'"))
+    },
     "its own folder": (f"paths: [{{folder: ./}}]\n{READER}]", "takes in MLTable"),
     "what is written beside": (
         "paths: [{pattern: './*.json'}]\ntransformations: [read_json_lines]",

@@ -46,7 +46,7 @@ def read_header(file: str, written: Sequence[str]) -> Header:
         double = [name for name, times in Counter(names).items() if times > 1]
         raise TableError(f"{file}: columns of the same name: {names_text(double)}; rename them")
     if index:
-        notes.insert(0, _index_note(index))
+        notes.insert(0, index_note(index))
     if spaced := [name for name, own in zip(stripped, written, strict=True) if name != own]:
         notes.append(f"without the spaces around their names: {names_text(spaced)}")
     return Header(tuple(names), tuple(index), tuple(notes))
@@ -74,7 +74,8 @@ def _stand_in(place: int, given: Collection[str]) -> str:
     return name
 
 
-def _index_note(index: Sequence[str]) -> str:
+def index_note(index: Sequence[str]) -> str:
+    """Return the note on first columns that are left out."""
     first = "the first column has" if len(index) == 1 else f"the first {len(index)} columns have"
     return (
         f"{first} no name, so it is taken for the rows' index and left out; give it a name to "

@@ -21,7 +21,8 @@ from amlkit.tabular.table.schema import TableError, names_text, shorten
 
 READERS = {"read_delimited": "csv", "read_json_lines": "json", "read_parquet": "parquet"}
 HEADERS = ("all_files_same_headers", "from_first_file", "no_header", "all_files_different_headers")
-_COLUMNS = ("keep_columns", "drop_columns")
+KEEP = "keep_columns"
+_COLUMNS = (KEEP, "drop_columns")
 _READ = (*READERS, *_COLUMNS, "convert_column_types")
 ENCODINGS = {
     **dict.fromkeys(("utf8", "utf8bom", "ascii"), "utf-8"),
@@ -188,10 +189,12 @@ class _Reading:
 
     def _delimited(self, reader: str, given: Mapping[str, Any]) -> dict[str, Any]:
         delimiter = given.get("delimiter", ",")
-        if not isinstance(delimiter, str) or len(delimiter) != 1 or not delimiter.isascii():
+        one = isinstance(delimiter, str) and len(delimiter) == 1 and delimiter.isascii()
+        if not one or delimiter in '"\n\r\0':
             raise self.refused(
                 f"{reader}.delimiter",
-                f'{shown(delimiter)}: one character is expected, a tab as "\\t"',
+                f"{repr(delimiter) if one else shown(delimiter)}: one character is expected, a tab "
+                'as "\\t", and neither a quote nor what ends a line or a text',
             )
         if self._flag(reader, "empty_as_string", given):
             raise self.refused(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -12,8 +12,9 @@ import pyarrow as pa
 from amlkit.tabular.parts import MLTABLE
 from amlkit.tabular.table.csv_dialect import Undecodable
 from amlkit.tabular.table.csv_file import CsvSource
+from amlkit.tabular.table.header import index_note
 from amlkit.tabular.table.json_lines import JsonLinesSource
-from amlkit.tabular.table.mltable import ENCODINGS, READERS, MLTable, read_mltable
+from amlkit.tabular.table.mltable import ENCODINGS, KEEP, READERS, MLTable, read_mltable
 from amlkit.tabular.table.parquet import ParquetSource
 from amlkit.tabular.table.schema import TableError, names_text, no_such_column
 from amlkit.tabular.table.source import Part, Progress, Source
@@ -37,12 +38,14 @@ class MLTableSource:
         self.file = paths[0].name if len(paths) == 1 else folder.name
         self.delimiter, self.encoding = first.delimiter, first.encoding
         self.names = _kept(folder, told, first.names)
-        self.index = [name for name in first.index if name in self.names]
+        asked = {*told.types, *(n for step, names in told.columns if step == KEEP for n in names)}
+        self.index = [name for name in first.index if name in self.names and name not in asked]
         self.types: Mapping[str, pa.DataType] = {
             name: type_ for name, type_ in first.types.items() if name in self.names
         }
-        self.notes = tuple(dict.fromkeys(note for one in self._sources for note in one.notes))
-        self.converted = _converted(folder, told, first.names, self.names)
+        notes = dict.fromkeys(note for one in self._sources for note in one.notes)
+        self.notes = tuple(_of_index(notes, first.index, self.index))
+        self.converted = _converted(folder, told, first.names, self.names, self.index)
 
     def parts(self, names: Sequence[str], progress: Progress | None = None) -> Iterator[Part]:
         """See `Source.parts`."""
@@ -55,6 +58,28 @@ class MLTableSource:
         """See `Source.most_rows`."""
         with self._encoded():
             return sum(source.most_rows() for source in self._sources)
+
+    def why_narrow(self, names: Sequence[str]) -> str:
+        """Return the error, where only `names` are left to learn from, too few."""
+        first = self._sources[0]
+        said, needed = f"{self._folder.name}/{MLTABLE}", "a target and at least one more are needed"
+        left = names_text(names) or "none"
+        if len(first.names) - len(first.index) > 1:
+            steps = " and ".join(dict.fromkeys(step for step, _ in self._told.columns))
+            return f"{said}: {steps}: {left} is left of {names_text(first.names)}; {needed}"
+        if not isinstance(first, CsvSource):
+            return f"{self.file}: only one column was found ({left}); {needed}"
+        why = first.why_narrow() or f"{needed}: is that how the values are parted?"
+        return (
+            f"{said}: read_delimited.delimiter: parted at {first.delimiter!r}, {first.file} has "
+            f"only one column ({left}); {why}"
+        )
+
+    def without(self, name: str) -> str:
+        """Why a column is not there; empty where its files do not have it either."""
+        gone = name in self._sources[0].names and name not in self.names
+        steps = " and ".join(dict.fromkeys(step for step, _ in self._told.columns))
+        return f"{self._folder.name}/{MLTABLE}: {steps}: {name!r} is not kept" if gone else ""
 
     @contextmanager
     def _encoded(self) -> Iterator[None]:
@@ -122,17 +147,27 @@ def _kept(folder: Path, told: MLTable, names: Sequence[str]) -> list[str]:
     left = list(names)
     for step, chosen in told.columns:
         _check(folder, step, chosen, left)
-        left = [name for name in left if (name in chosen) == (step == "keep_columns")]
+        left = [name for name in left if (name in chosen) == (step == KEEP)]
     return left
 
 
 def _converted(
-    folder: Path, told: MLTable, names: Sequence[str], kept: Sequence[str]
+    folder: Path, told: MLTable, names: Sequence[str], kept: Sequence[str], index: Sequence[str]
 ) -> dict[str, str]:
-    """Return the types of columns that the MLTable gives."""
+    """Return the types of columns that the MLTable gives; none of an index."""
     _check(folder, "convert_column_types", list(told.types), names)
     text = dict.fromkeys(names, "category") if told.all_text else {}
-    return {name: words for name, words in {**text, **told.types}.items() if name in kept}
+    types = {**text, **told.types}
+    return {name: types[name] for name in kept if name in types and name not in index}
+
+
+def _of_index(notes: Iterable[str], before: Sequence[str], index: Sequence[str]) -> Iterator[str]:
+    """Yield the notes, that on the files' index as it is for what is left of it."""
+    for note in notes:
+        if not before or note != index_note(before):
+            yield note
+        elif index:
+            yield index_note(index)
 
 
 def _check(folder: Path, step: str, chosen: Sequence[str], names: Sequence[str]) -> None:

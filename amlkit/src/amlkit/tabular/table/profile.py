@@ -134,7 +134,10 @@ def _check_request(
     source: Source, names: Sequence[str], target: str, wanted: Mapping[str, Column]
 ) -> None:
     """Raise TableError for a target or a type that the table cannot have."""
+    described = source if isinstance(source, MLTableSource) else None
     if len(names) < 2:
+        if described:
+            raise TableError(described.why_narrow(names))
         if narrow := source.why_narrow() if isinstance(source, CsvSource) else "":
             raise TableError(f"{source.file}: only one column was found; {narrow}")
         raise TableError(
@@ -142,6 +145,8 @@ def _check_request(
             "at least one more are needed, in a CSV separated by comma, semicolon, tab or |"
         )
     if target not in source.names:
+        if described and (why := described.without(target)):
+            raise TableError(f"{why}, and it is the target")
         narrow = source.why_narrow() if isinstance(source, CsvSource) else ""
         words = no_such_column(target, source.names)
         raise TableError(f"{source.file}: {narrow or f'the target: {words}'}")
