@@ -81,6 +81,7 @@ def files_in(folder: Path) -> set[str]:
     [
         ("- filter: 'col(\"x\") > 1'", "t.csv", "described/MLTable: filter: not read here"),
         ("- drop_columns: [x]", "profile.json", "profile.json lies beside MLTable"),
+        ("- drop_columns: [x]", "Schema.JSON", "Schema.JSON lies beside MLTable"),
     ],
 )
 def test_an_mltable_that_will_not_do_is_refused_before_anything_is_kept(
@@ -96,3 +97,10 @@ def test_an_mltable_that_will_not_do_is_refused_before_anything_is_kept(
     refused = project.call("data", "--local", "--path", str(home), "--name", "described")
     assert refused.code == 2 and words in refused.err
     assert "table from --path" in refused.err and not list(project.root.rglob("asset.json"))
+
+
+def test_a_table_called_as_what_is_known_of_it_is_refused(project: Project, tmp_path: Path) -> None:
+    """It would be written over, on Windows and macOS whatever its letters."""
+    (tmp_path / "Schema.json").write_text('{"x": 1, "Sex": "a"}\n' * 30, "utf-8")
+    refused = project.call("data", "--local", "--path", str(tmp_path / "Schema.json"))
+    assert refused.code == 2 and "Schema.json: a data asset keeps what is known" in refused.err

@@ -342,6 +342,18 @@ REFUSED = {
         "drop_columns: there is no column 'q'",
     ),
     "other columns": ("paths: [{pattern: '*.*v'}]\n" + READER + "]", "d.tsv has the columns c, b"),
+    "a key twice": (
+        "paths: [{file: a.csv}]\npaths: [{file: b.csv}]\n" + READER + "]",
+        "line 2: no YAML (the key paths is there twice)",
+    ),
+    **{
+        f"no word that is true here, {what}": (
+            f"paths: [{{file: a.csv}}]\n{READER}, {{convert_column_types: [{{columns: a, "
+            f"column_type: {{boolean: {{true_values: [{one}]}}}}}}]}}]",
+            "convert_column_types.column_type: a boolean is read here as one of",
+        )
+        for what, one in (("a blank before", "' yes'"), ("a list", "[yes]"))
+    },
     "no YAML": ("paths: [", "line 1: no YAML"),
     "anchors upon anchors": (
         "paths:\n- &a [x,x,x,x,x,x,x,x,x]\n"

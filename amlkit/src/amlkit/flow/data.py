@@ -128,6 +128,11 @@ def read_table(settings: Settings) -> Table:
         raise SettingsError(f"{error} (table from {origin})") from None
     if is_mltable(path):
         _check_beside([each.name for each in path.iterdir()], origin)
+    elif path.name.lower() in KNOWLEDGE:
+        raise SettingsError(
+            f"{path.name}: a data asset keeps what is known of its table in a file of that name; "
+            f"rename the table (table from {origin})"
+        )
     with Progress("read", table_size(path)) as progress:
         hashes = content.table_hashes(path, progress)
     how = [data.target.strip(), data.types, data.missing_values]
@@ -135,10 +140,13 @@ def read_table(settings: Settings) -> Table:
 
 
 def _check_beside(names: Collection[str], origin: str) -> None:
-    """Raises `SettingsError` for files beside an MLTable where those of an asset belong."""
+    """Raises `SettingsError` for files beside an MLTable where those of an asset belong.
+
+    Windows and macOS do not tell Schema.json from schema.json.
+    """
     from amlkit.settings import SettingsError
 
-    if own := [name for name in KNOWLEDGE if name in names]:
+    if own := sorted(name for name in names if name.lower() in KNOWLEDGE):
         raise SettingsError(
             f"{own[0]} lies beside MLTable, where a data asset keeps what is known of its table; "
             f"rename it, or put it into a folder (table from {origin})"

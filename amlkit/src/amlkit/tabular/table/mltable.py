@@ -76,6 +76,22 @@ def read_mltable(folder: Path) -> MLTable:
     return _Reading(folder).table()
 
 
+class _Once(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice; PyYAML takes the last, against YAML's rules."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Return the node; ComposerError for a key that is there already."""
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    words = f"the key {shorten(key.value, 40)} is there twice"
+                    raise yaml.composer.ComposerError(None, None, words, key.start_mark)
+                seen.add(key.value)
+        return node
+
+
 class _Reading:
     """One MLTable file as it is read."""
 
@@ -116,7 +132,7 @@ class _Reading:
     def _said(self) -> dict[str, Any]:
         path = self.folder / MLTABLE
         try:
-            said = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+            said = yaml.load(path.read_text(encoding="utf-8-sig"), _Once)  # noqa: S506 - a safe one
         except OSError as error:
             raise TableError(f"{self.file}: it cannot be read ({error.strerror})") from None
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -270,8 +286,8 @@ class _Reading:
 
     def _boolean(self, key: str, given: Mapping[str, Any]) -> str:
         """Return the type, where these words mean what they mean here in any case."""
-        yes = {shown(one).strip("'").lower() for one in _listed(given.get("true_values", ()))}
-        no = {shown(one).strip("'").lower() for one in _listed(given.get("false_values", ()))}
+        yes = {_word(one) for one in _listed(given.get("true_values", ()))}
+        no = {_word(one) for one in _listed(given.get("false_values", ()))}
         other = set(given) - {"true_values", "false_values", "mismatch_as"}
         if other or given.get("mismatch_as", "error") != "error" or not (yes <= _YES and no <= _NO):
             raise self.refused(
@@ -292,6 +308,11 @@ class _Reading:
                 "those that begin with %Y-%m-%d",
             )
         return f"date {own.pop()}"
+
+
+def _word(value: object) -> str:
+    """Return what is written, in small letters; empty for what is no single word."""
+    return str(value).lower() if isinstance(value, (str, bool, int)) else ""
 
 
 def _listed(value: Any) -> list[Any]:
