@@ -45,8 +45,8 @@ class Tables:
     """The kind and the address of a table, which a workspace would say."""
 
     def reference(self, asset: DataAsset) -> tuple[str, str]:
-        """Those of a folder."""
-        return "uri_folder", f"azureml:{asset.name}:{asset.version}"
+        """Those of what is registered, by default a folder."""
+        return asset.type, f"azureml:{asset.name}:{asset.version}"
 
 
 class Repository:
@@ -299,6 +299,32 @@ def test_the_champion_s_part_counts_but_no_champion_does(repository: Repository)
         made.command += " --compare-more" if job.champion else ""
 
     assert repository.job_shape(made_by(repository, more)) != shape
+
+
+@pytest.mark.parametrize("whose", ["the owner's", "ours"])
+@pytest.mark.parametrize("mode", [None, "download"])
+def test_an_input_gets_the_kind_of_its_table_and_a_mode(
+    repository: Repository, whose: str, mode: str | None
+) -> None:
+    from azure.ai.ml import Input, command
+
+    def plain(job: JobParts) -> Any:
+        return command(
+            code=job.code,
+            command=f"python -m {job.module} ${{{{inputs.data}}}}",
+            inputs={"data": Input(type="uri_folder", path=job.data, mode=mode)},
+            environment=job.environment,
+        )
+
+    job = dataclasses.replace(repository.job(plain), code=repository.root / "src")
+    if whose == "ours":
+        job = dataclasses.replace(job, definition=None)
+    for kind, expected in (("uri_folder", None), ("mltable", "ro_mount")):
+        data = DataAsset("penguins", "0123456789ab", "Sex", 10, "x", type=kind)
+        made = repository.jobs().described(dataclasses.replace(job, inputs={"data": data}))
+        given = made._job_inputs["data"]
+        wanted = expected if whose == "ours" else mode or expected
+        assert (given.type, given.mode) == (kind, wanted)
 
 
 def test_the_resources_are_those_of_the_settings(repository: Repository) -> None:

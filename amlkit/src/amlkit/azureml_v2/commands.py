@@ -44,8 +44,13 @@ def command_job(job: Job, inputs: Mapping[str, Any], target: str, environment: s
 
 
 def set_kinds(made: Any, kinds: Mapping[str, str]) -> None:
-    """Gives a job's inputs the kinds of their assets, by their ids: a table may be one file."""
+    """Gives a job's inputs the kinds of their assets, by their ids: a table may be one file.
+
+    An mltable's modes give a job its folder or what it names, so one is said where none was.
+    """
     for given in made._job_inputs.values():
         kind = kinds.get(str(getattr(given, "path", "")))
         if kind is not None:
             given.type = kind
+            if kind == "mltable" and given.mode is None:
+                given.mode = "ro_mount"
