@@ -92,10 +92,12 @@ def test_a_table_that_will_not_do_fails_the_job_with_its_log(
     standin.blobs.put(container, "landing/_hidden.csv", b"a,b\n1,2\n")
     hidden = repository.drive("deploy", "--batch", f"{STORE}/landing/_hidden.csv", *wrong[2:])
     assert hidden.code == 2 and "begins with a point or an underscore" in hidden.record["error"]
-    for name in ("MLTable", "a.csv"):
+    for name in ("MLTable", "a.csv", "b.csv"):
         standin.blobs.put(container, f"landing/described/{name}", b"a,b\n1,2\n")
     described = repository.drive("deploy", "--batch", f"{STORE}/landing/described", *wrong[2:])
-    assert described.code == 2 and "reads no MLTable" in described.record["error"]
+    assert described.code == 2, described.said
+    assert "reads no MLTable; name one of its files at a time, such as " in described.said
+    assert f"{STORE}/landing/described/a.csv, or " in described.said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from amlkit.azureml_v2 import deployments, traffic
+from amlkit.azureml_v2.batch import _without_mltable
 from amlkit.azureml_v2.endpoints import _status
 from amlkit.calls import DeploymentParts, EndpointParts
 from amlkit.records import (
@@ -242,3 +243,20 @@ def test_wrong_functions_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(WorkError, match="ManagedOnlineEndpoint; it returns NoneType"):
         deployments.endpoint_of(nothing, EndpointParts("e", "key"), tmp_path)
     assert deployments.endpoint_of(None, EndpointParts("e", "aad_token"), tmp_path).name == "e"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["in/MLTable"], ""),
+        (["in/MLTable", "in/a.csv"], "name its file azureml://datastores/s/paths/in/a.csv, or "),
+        (["in/MLTable", "in/a.csv", "in/b.csv"], "name one of its files at a time, such as "
+         "azureml://datastores/s/paths/in/a.csv, or "),
+        (["in/MLTable", "in/d/a.csv", "in/d/b.csv"], "name the folder of its files, "
+         "azureml://datastores/s/paths/in/d, or "),
+    ],
+)  # fmt: skip
+def test_what_a_batch_endpoint_reads_is_named_instead_of_an_mltable(
+    files: list[str], words: str
+) -> None:
+    assert _without_mltable("s", "in", files) == words

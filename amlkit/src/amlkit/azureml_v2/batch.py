@@ -95,8 +95,8 @@ class BatchScoring:
         if f"{path}/{MLTABLE}" in files:
             raise TableRefused(
                 f"{path} in datastore {store}: a batch endpoint scores files as they are, and "
-                f"reads no {MLTABLE}; name the folder of its files, "
-                f"azureml://datastores/{store}/paths/…, or score them here: --batch FOLDER"
+                f"reads no {MLTABLE}; {_without_mltable(store, path, files)}fetch the folder and "
+                "score the table here: --batch FOLDER"
             )
         folders = {one.rpartition("/")[0] for one in files}
         if len(folders) > 1:
@@ -284,6 +284,17 @@ class BatchScoring:
                 raw = container.get_blob_client(prefix + name).download_blob().readall()
                 return bytes(raw).decode("utf-8", "replace").strip().splitlines()
         return []
+
+
+def _without_mltable(store: str, folder: str, files: Sequence[str]) -> str:
+    """What may be named instead of a folder with a file MLTable; empty if nothing lies there."""
+    others = [file for file in files if file != f"{folder}/{MLTABLE}"]
+    place = f"azureml://datastores/{store}/paths/"
+    folders = {file.rpartition("/")[0] for file in others}
+    if len(folders) == 1 and folders != {folder}:
+        return f"name the folder of its files, {place}{folders.pop()}, or "
+    one = "its file" if len(others) == 1 else "one of its files at a time, such as"
+    return f"name {one} {place}{others[0]}, or " if others else ""
 
 
 def _is_beside(inside: str) -> bool:
