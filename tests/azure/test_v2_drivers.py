@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from standin import StandIn
+from standin.v2.kinds import KINDS
 from tests.azure.changes import changes
 from tests.azure.client_v2 import ClientV2
 from tests.azure.conftest import KEPT, AzureProject
@@ -331,6 +332,16 @@ def test_a_folder_with_an_mltable_is_an_asset_of_that_type(
     assert not project.done("data", *upload, *flags, "described")["data"]["created"]
     other = two.drive("data", "--path", str(tmp_path / "t.csv"), *flags, "described")
     assert other.code == 2 and "described is of type mltable in this workspace" in other.said
+    # Azure ML shows v1's Datasets so; what `az ml data create` makes of an MLTable looks the same.
+    given = {"dataType": "mltable", "dataUri": made["described"]["source"]}
+    for name in ("described", "foreign"):
+        standin.azure.v2.assets.put(KINDS["data"], name, "1", given, None)
+    held = two.drive("data", "--path", str(tmp_path / "t.csv"), *flags, "described")
+    assert held.code == 0 and "described is held by a Dataset of SDK v1" in held.said
+    mark = standin.journal.mark()
+    foreign = two.drive("data", "--path", str(tmp_path / "t.csv"), *flags, "foreign")
+    assert foreign.code == 2 and "foreign, which data.py did not register, is of" in foreign.said
+    assert changes(standin, mark) == []
 
 
 @pytest.mark.sweep

@@ -43,8 +43,8 @@ class StoredTables:
 
     # What an SDK's own class says.
 
-    def register(self, name: str, record: Record, *, one: bool) -> str:
-        """Registers what lies at a record's place, a file where `one`; returns its number."""
+    def register(self, name: str, record: Record) -> str:
+        """Registers what lies at a record's place; returns its number."""
         raise NotImplementedError
 
     def make_current(self, name: str, record: Record) -> Record:
@@ -100,7 +100,7 @@ class StoredTables:
         for file, value in known_of_it.items():
             text = json.dumps(value, ensure_ascii=False, sort_keys=True)
             container.upload_blob(f"{folder}/{file}", text.encode(), overwrite=True)
-        record["number"] = self.register(definition.name, record, one=False)
+        record["number"] = self.register(definition.name, record)
         self.write_record(definition.name, record)
         return self.asset(definition.name, record)
 
@@ -159,7 +159,7 @@ class StoredTables:
         if known:
             record = dict(self.make_current(name, {**known, **record}))
         else:
-            record["number"] = self.register(name, record, one=is_file(record))
+            record["number"] = self.register(name, record)
         self.write_if_allowed(name, record)
         return self.asset(name, record)
 

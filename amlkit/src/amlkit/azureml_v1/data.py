@@ -39,11 +39,11 @@ class AzureData(StoredTables):
                 record = self.newer(name, tags["content"]) or record
         return self.asset(name, record) if record else None
 
-    def register(self, name: str, record: Record, *, one: bool) -> str:
+    def register(self, name: str, record: Record) -> str:
         """See `StoredTables.register`: a Dataset over files of a datastore."""
         tags = {key: record[key] for key in TAGS}
         self.connection.forget("dataset")
-        pattern = record["path"] if one else f"{record['path']}/**"
+        pattern = record["path"] if is_file(record) else f"{record['path']}/**"
         place = (self.datastore(record["datastore"]), pattern)
         dataset = sdk_dataset().File.from_files(place, validate=False)
         try:
@@ -62,7 +62,7 @@ class AzureData(StoredTables):
     def make_current(self, name: str, record: Record) -> Record:
         """See `StoredTables.make_current`: by the tags of the newest Dataset."""
         if not record.get("number"):
-            return {**record, "number": self.register(name, record, one=is_file(record))}
+            return {**record, "number": self.register(name, record)}
         newest = self.dataset(name)
         if newest is not None and (newest.tags or {}).get("content") != record["content"]:
             newest.update(tags={key: record[key] for key in (*TAGS, "number")})

@@ -19,7 +19,7 @@ from amlkit.records import DataAsset
 from amlkit.settings import SettingsError
 
 KINDS = ("uri_folder", "uri_file")
-# A version of ours; SDK v1 counts, and its Datasets are of type mltable here.
+# A version of ours; SDK v1 counts.
 _CONTENT = re.compile("[0-9a-f]{12}")
 
 
@@ -44,18 +44,18 @@ class AzureData(StoredTables):
         record = record or self.recorded(name, version)
         return self.asset(name, self._with_kind(name, record)) if record else None
 
-    def register(self, name: str, record: Record, *, one: bool) -> str:
+    def register(self, name: str, record: Record) -> str:
         """See `StoredTables.register`: the versions are contents, and have no number.
 
-        Where SDK v1 holds the name with its Dataset, whose kind is another, there is none either:
-        a job then finds the table by its path.
+        Where SDK v1 holds the name with a Dataset of ours, whose kind is another, there is none
+        either: a job then finds the table by its path.
         """
         from azure.ai.ml.entities import Data
 
         kind = type_of(record)
         tags = {key: record[key] for key in TAGS}
         asset = Data(
-            name=name, version=record["content"], type=kind, path=path_of(record, one), tags=tags
+            name=name, version=record["content"], type=kind, path=path_of(record), tags=tags
         )
         data = self.connection.client.data
         try:
@@ -63,7 +63,7 @@ class AzureData(StoredTables):
                 made = data.create_or_update(asset)
         except Exception:
             newest = self._newest(name)
-            if newest is None or _is_of_v2(newest):
+            if newest is None or not self._is_of_v1(name, newest):
                 raise
             self.connection.say(
                 f"{name} is held by a Dataset of SDK v1 ({newest.type}) in this workspace: jobs "
@@ -77,17 +77,20 @@ class AzureData(StoredTables):
     def check_type(self, name: str, type_: str) -> None:
         """See `StoredTables.check_type`: a name keeps the type of its first version."""
         newest = self._newest(name)
-        if newest is not None and _is_of_v2(newest) and newest.type != type_:
-            raise SettingsError(
-                f"the data asset {name} is of type {newest.type} in this workspace, and Azure ML "
-                f"gives a name one type: register this {type_} under another, --name NAME"
-            )
+        if newest is None or newest.type == type_ or self._is_of_v1(name, newest):
+            return
+        ours = _CONTENT.fullmatch(str(newest.version))
+        which = name if ours else f"{name}, which data.py did not register,"
+        raise SettingsError(
+            f"the data asset {which} is of type {newest.type} in this workspace, and Azure ML "
+            f"gives a name one type: register this {type_} under another, --name NAME"
+        )
 
     def make_current(self, name: str, record: Record) -> Record:
         """See `StoredTables.make_current`: by the tags of the newest asset."""
         content = record["content"]
         if self.sdk(name, content) is None:
-            self.register(name, record, one=is_file(record))
+            self.register(name, record)
         newest = self._newest(name)
         if newest is not None and (newest.tags or {}).get("content") != content:
             newest.tags = {**(newest.tags or {}), **{key: record[key] for key in TAGS}}
@@ -133,15 +136,20 @@ class AzureData(StoredTables):
         known = None if "kind" in record else self.sdk(name, record["content"])
         return {**record, "kind": kind_of(known.type)} if known is not None else record
 
+    def _is_of_v1(self, name: str, asset: Any) -> bool:
+        """Whether an asset is a Dataset that amlkit registered by SDK v1.
+
+        Azure ML shows Datasets as an mltable, as what `az ml data create` makes of an MLTable, and
+        says nothing else of them: only a record of the name tells that it is ours.
+        """
+        if asset.type in KINDS or _CONTENT.fullmatch(str(asset.version)):
+            return False
+        return bool((asset.tags or {}).get("content")) or self.recorded(name) is not None
+
     def _own(self, known: Any, version: str) -> Record | None:
         """An asset's record; its tags describe another one where it is the newest."""
         tags = dict(known.tags or {}) if known is not None else {}
         return tags if tags.get("content") == version else None
-
-
-def _is_of_v2(asset: Any) -> bool:
-    """Whether an asset was registered by SDK v2: its type or its version says so."""
-    return asset.type in KINDS or _CONTENT.fullmatch(str(asset.version)) is not None
 
 
 @contextlib.contextmanager
@@ -157,7 +165,7 @@ def _without_download(data: Any) -> Iterator[None]:
         del data._try_get_mltable_metadata_jsonschema
 
 
-def path_of(record: Record, one: bool) -> str:
+def path_of(record: Record) -> str:
     """The place of an asset's table as the SDK takes it."""
     place = f"azureml://datastores/{record['datastore']}/paths/{record['path']}"
-    return place if one else f"{place}/"
+    return place if is_file(record) else f"{place}/"
