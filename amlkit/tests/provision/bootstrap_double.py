@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from amlkit.provision.cloud.az import Az
-from amlkit.provision.cloud.facts import PROVIDERS, ROLES
+from amlkit.provision.cloud.facts import IDENTITY, PROVIDERS, ROLES
 from amlkit.provision.cloud.failures import Failure, Kind
 
 SUBSCRIPTION = "22222222-2222-4222-8222-222222222222"
 TENANT = "11111111-1111-4111-8111-111111111111"
 GRAPH = "https://graph.microsoft.com/v1.0"
+# Every provider that a plan may ask for.
+PLAYED = (*PROVIDERS, IDENTITY.partition("/")[0])
 OWNER = [{"actions": ["*"], "notActions": []}]
 
 
@@ -32,7 +34,7 @@ class DoubleOfAz(Az):
         self.reads = 0
         self.permissions: Any = OWNER
         self.extensions: dict[str, str] = {}
-        self.registered = set(PROVIDERS)
+        self.registered = set(PLAYED)
         self.taken: set[str] = set()
         self.free_cores = 100
         self.before: Callable[[tuple[str, ...]], None] = lambda arguments: None
@@ -58,7 +60,7 @@ class DoubleOfAz(Az):
                     "state": "Registered" if n in self.registered else "NotRegistered",
                     "regions": ["West Europe", "North Europe"],
                 }
-                for n in PROVIDERS
+                for n in PLAYED
             ]
         if words[1:3] == ("account", "check-name"):
             return self._availability(words[-1])
@@ -72,7 +74,7 @@ class DoubleOfAz(Az):
             self.reads += 1
             return self._read(words[4], words)
         if words[:2] == ("resource", "list"):
-            return [v for v in self.made.values() if "type" in v]
+            return [v | {"properties": None} for v in self.made.values() if "type" in v]
         if words[:3] == ("storage", "blob", "show"):
             return self.made.get(words[words.index("--name") + 1])
         self.commands.append(words)
@@ -130,7 +132,7 @@ class DoubleOfAz(Az):
         elif words[:3] == ("rest", "--method", "put"):
             return self._put(words[4], {"id": words[4], **json.loads(options["stdin"])})
         elif words[:3] == ("rest", "--method", "patch") and words[4] in self.made:
-            self.made[words[4]] |= json.loads(options["stdin"])
+            self._give(self.made[words[4]], json.loads(options["stdin"])["identity"])
         elif words[:3] == ("rest", "--method", "patch"):
             return self._application(words[4], json.loads(options["stdin"]))
         elif words[:3] == ("ad", "sp", "create"):
@@ -183,6 +185,11 @@ class DoubleOfAz(Az):
                 properties["scope"] = around
             made = {"id": path, "name": path.rpartition("/")[2], "tags": each.get("tags")}
             self._put(path, made | {"properties": properties})
+
+    def _give(self, workspace: dict[str, Any], identity: dict[str, Any]) -> None:
+        """Gives a workspace identities, each with the principal that it has now."""
+        ids = {path: self.made[path]["properties"] for path in identity["userAssignedIdentities"]}
+        workspace["identity"] = {"type": identity["type"], "userAssignedIdentities": ids}
 
     def _application(self, url: str, body: dict[str, Any]) -> Any:
         unique = url.split("'")[1]

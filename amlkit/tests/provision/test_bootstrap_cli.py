@@ -166,6 +166,11 @@ def test_help_is_there_at_once_and_imports_nothing_heavy(repository: Path) -> No
     assert "--data PATH" in done.stdout
 
 
+IDENTITIES = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -174,8 +179,10 @@ def test_help_is_there_at_once_and_imports_nothing_heavy(repository: Path) -> No
         ("azure.tenant_id=mine", "is no id"),
         ("azure.client_id=mine", "is no id"),
         ("azure.compute.identity=mine", "az identity show"),
+        (f"azure.compute.identity={IDENTITIES}/a;$(id)", "az identity show"),
+        (f'azure.compute.identity="{IDENTITIES}/abc\\n"', "az identity show"),
     ],
-    ids=["100,000 brackets", "5,000 digits", "tenant", "client", "identity"],
+    ids=["100,000 brackets", "5,000 digits", "tenant", "client", "identity", "command", "line"],
 )
 def test_a_setting_that_cannot_be_is_one_short_line(
     given: str, said: str, main: Main, capsys: pytest.CaptureFixture[str]

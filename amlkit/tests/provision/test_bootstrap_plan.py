@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from bootstrap_double import SUBSCRIPTION, DoubleOfAz
+from bootstrap_double import OWNER, SUBSCRIPTION, DoubleOfAz
 from bootstrap_fixtures import MADE, Open
 
 from amlkit.provision import commands
@@ -190,6 +191,7 @@ def test_the_role_that_reads_metrics_is_asked_for_where_traffic_is_judged(
 
 
 PIPELINE = [("azure.sdk", "v2"), ("azure.bootstrap.pipeline", "create")]
+SERVERLESS = [*PIPELINE, ("azure.compute.name", ""), ("azure.bootstrap.compute", "skip")]
 
 
 def test_what_a_pipelines_steps_act_as_is_made(az: DoubleOfAz, opened: Open) -> None:
@@ -206,16 +208,100 @@ def test_what_a_pipelines_steps_act_as_is_made(az: DoubleOfAz, opened: Open) -> 
     mine = [one for one in given if one["principalId"] == "principal-of-id-mlw-sample"]
     assert [one["scope"].rpartition("/")[2] for one in mine] == ["mlw-sample"]
     assert commands.apply(opened(*PIPELINE))["created"] == []
-    serverless = [("azure.compute.name", ""), ("azure.bootstrap.compute", "skip")]
-    [made] = commands.apply(opened(*PIPELINE, *serverless))["created"]
+    [made] = commands.apply(opened(*SERVERLESS))["created"]
     assert made == "identity id-mlw-sample for jobs of mlw-sample"
-    assert commands.apply(opened(*PIPELINE, *serverless))["created"] == []
-    stays = [
-        ("azure.bootstrap.workspace", "existing"),
-        ("azure.bootstrap.resource_group", "existing"),
-    ]
-    removed = destroy(opened(*PIPELINE, *serverless, *stays))["removed"]
-    assert "identity id-mlw-sample" in removed and identity not in az.made
+    assert commands.apply(opened(*SERVERLESS))["created"] == []
+
+
+def test_an_identity_stays_while_what_stays_has_it(az: DoubleOfAz, opened: Open) -> None:
+    stays = [(f"azure.bootstrap.{key}", "existing") for key in ("workspace", "resource_group")]
+    commands.apply(opened(*SERVERLESS))
+    for path in (opened().names.workspace_id, opened().names.group_id):
+        az.made[path]["tags"] = {}  # of others
+    [identity] = [path for path in az.made if "/userAssignedIdentities/" in path]
+    assert "identity id-mlw-sample" not in destroy(opened(*SERVERLESS, *stays))["removed"]
+    assert identity in az.made
+    az.made[opened().names.workspace_id]["identity"] = {"type": "SystemAssigned"}
+    assert destroy(opened(*SERVERLESS, *stays))["removed"] == ["identity id-mlw-sample"]
+    assert identity not in az.made
+
+
+def test_an_identity_that_was_made_anew_is_given_anew(az: DoubleOfAz, opened: Open) -> None:
+    """To a workspace that keeps the type it has; its group's list says nothing of principals."""
+    commands.apply(opened(*SERVERLESS))
+    names = opened().names
+    workspace = az.made[names.workspace_id]
+    assert workspace["identity"]["type"] == "SystemAssigned,UserAssigned"
+    workspace["identity"] |= {"type": "UserAssigned"}
+    [identity] = [path for path in az.made if "/userAssignedIdentities/" in path]
+    az.made[identity] |= {"properties": {"principalId": "another"}, "type": "identity"}
+    shown = {each["step"]: each["state"] for each in commands.status(opened(*SERVERLESS))["steps"]}
+    assert (shown["pipeline"], shown["pipeline_workspace"]) == ("there", "to create")
+    assert len(commands.apply(opened(*SERVERLESS))["created"]) == 2  # and its role
+    [given] = workspace["identity"]["userAssignedIdentities"].values()
+    assert given == {"principalId": "another"} and workspace["identity"]["type"] == "UserAssigned"
+    assert commands.apply(opened(*SERVERLESS))["created"] == []
+
+
+def test_a_workspace_is_given_an_identity_once_it_shows_it(
+    az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Azure may answer 202 and nothing else."""
+    give, slept = az._give, list[float]()
+    late: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr(az, "_give", lambda *given: late.append(given))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        give(*late[0])
+
+    monkeypatch.setattr("amlkit.provision.cloud.waits.time.sleep", sleep)
+    created = commands.apply(opened(*SERVERLESS))["created"]
+    assert "identity id-mlw-sample for jobs of mlw-sample" in created
+    assert len(late) == len(slept) == 1
+
+
+def test_the_identitys_provider_is_looked_for_before_anything_is_made(
+    az: DoubleOfAz, opened: Open
+) -> None:
+    az.registered.remove("Microsoft.ManagedIdentity")
+    az.permissions = [{"actions": ["*"], "notActions": ["*/register/action"]}]
+    with pytest.raises(Refused, match=r"Microsoft.ManagedIdentity.*azure.bootstrap.providers"):
+        commands.apply(opened(*PIPELINE))
+    assert az.commands == []
+    commands.apply(opened())  # without a pipeline nobody needs it
+    az.permissions = OWNER
+    commands.apply(opened(*PIPELINE, ("azure.bootstrap.providers", "skip")))
+    assert "Microsoft.ManagedIdentity" not in az.registered
+    [identity] = [path for path in az.made if "/userAssignedIdentities/" in path]
+    del az.made[identity]
+    assert (
+        "resource provider Microsoft.ManagedIdentity"
+        in commands.apply(opened(*PIPELINE))["created"]
+    )
+    assert "Microsoft.ManagedIdentity" in az.registered
+
+
+@pytest.mark.parametrize("pipeline", ["create", "existing"])
+def test_roles_that_others_give_are_asked_for_and_not_made(
+    pipeline: str, az: DoubleOfAz, opened: Open
+) -> None:
+    """A group was handed out, and nothing more: the identity's roles are given by whoever may."""
+    group = ("azure.bootstrap.resource_group", "existing")
+    handed_out = [PIPELINE[0], ("azure.bootstrap.pipeline", pipeline), group]
+    handed_out.append(("azure.bootstrap.roles", "skip"))
+    path = opened().names.group_id
+    az.made[path] = {"id": path, "name": path.rpartition("/")[2]}
+    az.permissions = [{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}]
+    if pipeline == "create":
+        created = commands.apply(opened(*handed_out))["created"]
+        assert "identity id-mlw-sample" in created
+        assert not [title for title in created if title.startswith("role")]
+    request = commands.plan(opened(*handed_out, for_admin=True))["request"]
+    asked = request.split("```sh")[1]
+    who = "principal-of-id-mlw-sample" if pipeline == "create" else "'<pipeline principal>'"
+    assert f"--assignee-object-id {who} --assignee-principal-type ServicePrincipal" in asked
+    assert asked.count("az role assignment create --role 'AzureML Data Scientist'") == 2
 
 
 def test_an_identity_of_ones_own_is_given_roles_and_never_made(

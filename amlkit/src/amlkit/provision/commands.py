@@ -13,6 +13,7 @@ from amlkit.provision.context import Context
 from amlkit.provision.display import plan_text, request_for_admin
 from amlkit.provision.engine import Engine
 from amlkit.provision.pipelines.requested import requested_credentials
+from amlkit.provision.plan.acting import asked_for
 from amlkit.provision.plan.caller import requested
 from amlkit.provision.plan.resources import resources
 from amlkit.provision.preflight import deleted_vault, preflight
@@ -35,7 +36,7 @@ def plan(context: Context) -> dict[str, Any]:
         context.require_subscription()  # the request is to be run as it is
         # What lies on this machine alone nobody else can upload.
         context.plan = [step for step in context.plan if step.key not in ("data", "caller")]
-        context.plan += requested(context.names)
+        context.plan = [*asked_for(context.plan), *requested(context.names)]
         if context.settings.azure.auth == "workload-identity":
             known = _ask_for_credentials(context)
     if context.settings.azure.subscription_id:

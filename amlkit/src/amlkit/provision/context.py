@@ -13,6 +13,7 @@ from amlkit.provision.cloud.az import Az
 from amlkit.provision.cloud.client import Client, az
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.cloud.waits import Say
+from amlkit.provision.plan.acting import NEW_WORKSPACE
 from amlkit.provision.plan.names import Names
 from amlkit.provision.plan.records import Resource
 from amlkit.provision.plan.resources import resources
@@ -53,8 +54,8 @@ class Context:
         """What is known before anything is looked at."""
         given = self.settings.azure.client_id
         if given and given != self.state.facts.get("client_id"):
-            return {"client_id": given}
-        return self.state.facts
+            return {**NEW_WORKSPACE, "client_id": given}
+        return {**NEW_WORKSPACE, **self.state.facts}
 
     def look(self, *, whole: bool = False) -> Survey:
         """What is there of the steps; of all of them, to show it, as lists tell."""

@@ -16,6 +16,7 @@ from amlkit.provision.cloud.client import Command, part
 from amlkit.provision.cloud.facts import ASSIGNMENT
 from amlkit.provision.cloud.failures import Kind, Refused
 from amlkit.provision.context import Context
+from amlkit.provision.plan.acting import still_needed
 from amlkit.provision.plan.records import Resource
 from amlkit.provision.plan.roles import wanted
 from amlkit.provision.removal import Removal, protected
@@ -72,6 +73,11 @@ def _ours(context: Context, looked: Survey, removal: Removal) -> Ours:
     if "application" in steps and (heirs := _heirs(context, looked)):
         del steps["application"]
         context.say(f"the service principal stays: {heirs}")
+    if step := steps.get("pipeline"):
+        others = [looked.findings[key] for key in ("workspace", "compute") if key not in steps]
+        if step.put and (needed := still_needed(step.put.path, others)):
+            del steps["pipeline"]
+            context.say(f"{step.title} stays: {needed} has it, or may have")
     client, rotation = looked.facts.get("client_id"), None
     # With an application of ours its secrets go by themselves.
     if client and "application" not in steps and looked.is_there("service_principal"):

@@ -98,6 +98,8 @@ def request_for_admin(
 _ORIGINS = {
     "client_id": "`<client id>`: `appId` in the answer of the command for the application",
     "principal_id": "`<principal id>`: `id` in the answer of `az ad sp create`",
+    "pipeline_principal": "`<pipeline principal>`: `principalId` in the answer of the command for"
+    " the identity",
     "issuer": "`<issuer>`: what the service connection shows (Project settings, Service"
     " connections, Edit), once `bootstrap.py pipelines` has made it",
     "subject": "`<subject>`: what the service connection shows; on GitHub `repo:OWNER/NAME`, or"

@@ -106,7 +106,8 @@ class Engine:
             except Failure as failure:
                 found = self._made_all_the_same(step, failure)
             told = isinstance(found, dict) and (not step.learns or "id" in found)
-            if (step.learns and found is None) or (told and not provisioned(found)):
+            unseen = step.awaited or (step.learns and found is None)
+            if unseen or (told and not provisioned(found)):
                 found = self._until_ready(step)
             self._learn(step, found)
         self._note([step])

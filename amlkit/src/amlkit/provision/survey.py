@@ -23,7 +23,7 @@ _HOPELESS = (
     Kind.UNAVAILABLE,
 )
 # What is looked at first: the innermost, which proves the rest, then what holds it all.
-_URGENT = ("compute", "resource_group", "container", "workspace", "storage_account")
+_URGENT = ("compute", "resource_group", "container", "workspace", "storage_account", "pipeline")
 
 
 def find(step: Resource, client: Client, facts: Facts, *, last_first: bool = False) -> Any:
@@ -40,7 +40,7 @@ def find(step: Resource, client: Client, facts: Facts, *, last_first: bool = Fal
         if look.command.known(facts):
             answer = client.ask(look.command, facts)
             found = None if answer is None else look.pick(answer)
-            if found is not None:
+            if found is not None and look.fits(found, facts):
                 return found
     return None
 
@@ -127,8 +127,8 @@ def survey(
             break
         if finding.there and not whole:
             proven |= _needed(step, by_key)
-        elif listed and step.key == "workspace" and finding.there:
-            proven.add("providers")
+        elif listed and finding.there:
+            proven |= {key for key in step.uses if key.startswith("providers")}
     for step in steps:  # a later one may have told what to look for
         if not result.blind and found[step.key].later:
             found[step.key] = _look(step, result, client, known)
@@ -199,7 +199,8 @@ def _look(step: Resource, result: Survey, client: Client, known: dict[str, Any])
             return Finding(step, problem=f"{line}: {around.unknown}")
         return Finding(step, later=True)
     try:
-        found = known.get(step.put.path.lower()) if step.put else None
+        # A list says too little to learn from.
+        found = known.get(step.put.path.lower()) if step.put and not step.learns else None
         if found is None:
             found = find(step, client, result.facts, last_first=bool(known))
         if found is not None:

@@ -35,8 +35,9 @@ class Compute:
     identity: str = field(
         default="",
         metadata={
-            "pattern": r"(/subscriptions/[^/]+/resource[Gg]roups/[^/]+/providers"
-            r"/Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+)?",
+            "pattern": r"(/subscriptions/[A-Za-z0-9-]+/resource[Gg]roups/[-\w().]{1,90}/providers"
+            r"/Microsoft\.ManagedIdentity/userAssignedIdentities"
+            r"/[A-Za-z0-9][A-Za-z0-9_-]{2,127})?",
             "rule": "the id that `az identity show` prints",
         },
     )
@@ -245,6 +246,16 @@ class Azure:
         },
     )
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
+
+    @property
+    def steps_act(self) -> bool:
+        """Whether the bootstrap sees to an identity that a pipeline's steps act as."""
+        return self.sdk == "v2" and self.bootstrap.pipeline != "skip"
+
+    @property
+    def identity_name(self) -> str:
+        """The name of the identity that the bootstrap makes for them, in the workspace's group."""
+        return f"id-{self.workspace_name}"
 
     def __post_init__(self) -> None:
         """Raises ValueError for what no value tells alone."""

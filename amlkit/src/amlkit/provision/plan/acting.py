@@ -11,24 +11,27 @@ from dataclasses import replace
 from typing import Any
 
 from amlkit.provision.cloud.arm import arm, arm_get
-from amlkit.provision.cloud.client import az, part
+from amlkit.provision.cloud.client import part
 from amlkit.provision.cloud.facts import BLOB_WRITER, CONTRIBUTOR, IDENTITY, SCIENTIST, WORKSPACE
-from amlkit.provision.cloud.placeholders import fact
+from amlkit.provision.cloud.placeholders import Facts, fact
 from amlkit.provision.plan.making import put
 from amlkit.provision.plan.names import Names
-from amlkit.provision.plan.records import Look, Resource, Right
+from amlkit.provision.plan.records import Finding, Look, Resource, Right
 from amlkit.provision.plan.roles import Grant, given, names_of_assignments
 from amlkit.settings.azure import Azure
 
-_PROVIDER = IDENTITY.partition("/")[0]
 _PRINCIPAL = "pipeline_principal"
+_KIND = "workspace_identity"
+# As the bootstrap makes one.
+NEW_WORKSPACE = {_KIND: "SystemAssigned,UserAssigned"}
+_STRICTEST = ("skip", "existing", "create")
 
 
 def identity_id(names: Names, azure: Azure) -> str:
     """The id of what a cluster runs as: as config.yml has it, else of the one made for steps."""
-    if azure.compute.identity or not _wanted(azure):
+    if azure.compute.identity or not azure.steps_act:
         return azure.compute.identity
-    return f"{names.group_id}/providers/{IDENTITY}/id-{names.workspace}"
+    return f"{names.group_id}/providers/{IDENTITY}/{azure.identity_name}"
 
 
 def acting(names: Names, azure: Azure) -> list[Resource]:
@@ -36,7 +39,7 @@ def acting(names: Names, azure: Azure) -> list[Resource]:
 
     A workspace that was given one cannot be without again, and so keeps it.
     """
-    if not _wanted(azure):
+    if not azure.steps_act:
         return []
     mode, path = azure.bootstrap.pipeline, identity_id(names, azure)
     name, grants = path.rpartition("/")[2], _grants(names, azure)
@@ -52,22 +55,46 @@ def acting(names: Names, azure: Azure) -> list[Resource]:
         {},
         alone=True,
         learns=learns,
+        uses=("providers_identity",),
         reason="steps act as it",
         missing="check azure.compute.identity in config.yml; where that is empty, one is made"
         " (azure.bootstrap.pipeline: create)",
     )
-    if azure.compute.identity:  # one of your own is never made
-        identity = replace(identity, mode="existing")
-    elif azure.bootstrap.providers == "create":
-        register = az("provider", "register", "--namespace", _PROVIDER)
-        identity = replace(identity, make=(register, *identity.make))
+    if azure.compute.identity:  # one of your own is never made, and lies anywhere
+        identity = replace(identity, mode="existing", inside="", uses=())
     who, whose = (fact(_PRINCIPAL), "ServicePrincipal"), f", for identity {name}"
-    roles = [given(names, grant, "pipeline", mode, who, whose) for grant in grants]
+    allowed = min(mode, azure.bootstrap.roles, key=_STRICTEST.index)
+    roles = [given(names, grant, "pipeline", allowed, who, whose) for grant in grants]
     return [identity, *([] if azure.compute.name else [_workspace(names, path, mode)]), *roles]
 
 
-def _wanted(azure: Azure) -> bool:
-    return azure.sdk == "v2" and azure.bootstrap.pipeline != "skip"
+def asked_for(plan: list[Resource]) -> list[Resource]:
+    """The plan, with the roles of steps where others give them: nothing works without."""
+    return [
+        replace(step, mode="existing")
+        if step.key.startswith("role_steps") and step.mode == "skip"
+        else step
+        for step in plan
+    ]
+
+
+def kind_of_workspace(found: dict[str, Any]) -> dict[str, str]:
+    """The type that a workspace's identity has once one is given to it, beside its own if any.
+
+    `az ml` writes `system_assigned` for what Azure calls `SystemAssigned`.
+    """
+    kind = str(part(found, "identity", "type") or "SystemAssigned").lower().replace("_", "")
+    own = "SystemAssigned," if "systemassigned" in kind else ""
+    return {_KIND: f"{own}UserAssigned"}
+
+
+def still_needed(identity: str, around: list[Finding]) -> str:
+    """What stays and has an identity, or may have: its title; "" where nothing does."""
+    for finding in around:
+        held = map(str.lower, part(finding.found, "identity", "userAssignedIdentities") or {})
+        if finding.unknown or identity.lower() in held:
+            return finding.step.title
+    return ""
 
 
 def _grants(names: Names, azure: Azure) -> list[Grant]:
@@ -83,21 +110,27 @@ def _grants(names: Names, azure: Azure) -> list[Grant]:
 def _workspace(names: Names, path: str, mode: str) -> Resource:
     """The workspace with the identity beside its own, for what runs on serverless compute."""
 
-    def pick(found: dict[str, Any]) -> Any:
+    def fits(found: dict[str, Any], facts: Facts) -> bool:
         held = part(found, "identity", "userAssignedIdentities") or {}
-        return found if path.lower() in map(str.lower, held) else None
+        known = {key.lower(): value for key, value in held.items()}
+        if path.lower() not in known:
+            return False
+        # One that was made anew under the same name is another.
+        told = part(known[path.lower()], "principalId")
+        return not told or told == facts.get(_PRINCIPAL, told)
 
-    both = {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {path: {}}}
+    both = {"type": fact(_KIND), "userAssignedIdentities": {path: {}}}
     actions = (f"{WORKSPACE}/write", f"{IDENTITY}/assign/action")
     return Resource(
         key="pipeline_workspace",
         title=f"identity {path.rpartition('/')[2]} for jobs of {names.workspace}",
         mode=mode,
-        looks=(Look(arm_get(names.workspace_id), pick),),
+        looks=(Look(arm_get(names.workspace_id), fits=fits),),
         make=(arm("patch", names.workspace_id, body={"identity": both}),),
+        awaited=True,
         right=Right(CONTRIBUTOR, names.group_id, actions),
-        inside="workspace",
-        uses=("pipeline",),
+        inside="pipeline",
+        uses=("workspace",),
         reason="serverless jobs act as what the workspace was given",
         limit=600,
         missing="ask who handed out the workspace for it",

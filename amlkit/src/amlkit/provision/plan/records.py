@@ -9,14 +9,19 @@ from typing import Any
 from amlkit.provision.cloud.arm import Put
 from amlkit.provision.cloud.client import Command
 from amlkit.provision.cloud.failures import Kind, Refused
+from amlkit.provision.cloud.placeholders import Facts
 
 
 @dataclass(frozen=True)
 class Look:
-    """One way to find a resource: a read, and what of its answer it is (None: not there)."""
+    """One way to find a resource: a read, and what of its answer it is (None: not there).
+
+    Whether that `fits` may hang on what is known by then.
+    """
 
     command: Command
     pick: Callable[[Any], Any] = lambda answer: answer
+    fits: Callable[[Any, Facts], bool] = lambda found, facts: True
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Resource:
         reason: what it is for, as an administrator is told.
         put: the same as what is PUT: it can be made, or checked, with others at once.
         alone: whether it is made by its own command all the same.
+        awaited: whether Azure may answer its making before it is there.
         first_suffices: whether the first of these that is taken is enough.
         remove: what removes it; of what is ours alone.
         kept: what Azure keeps of it then.
@@ -73,6 +79,7 @@ class Resource:
     looks: tuple[Look, ...] = ()
     put: Put | None = None
     alone: bool = False
+    awaited: bool = False
     first_suffices: bool = False
     remove: Command | None = None
     kept: Kept | None = None
@@ -91,8 +98,10 @@ class Resource:
     @property
     def setting(self) -> str:
         """The setting of `azure.bootstrap` that says what becomes of it."""
-        if self.key.startswith(("pipeline", "role_steps")):
+        if self.key.startswith("pipeline"):
             return "pipeline"
+        if self.key.startswith("providers"):
+            return "providers"
         shared = {"log_analytics": "app_insights", "application": "service_principal"}
         return "roles" if self.key.startswith("role_") else shared.get(self.key, self.key)
 

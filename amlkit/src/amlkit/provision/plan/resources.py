@@ -16,16 +16,16 @@ from amlkit.provision.cloud.client import az, part
 from amlkit.provision.cloud.facts import (
     CONTRIBUTOR,
     OPERATOR,
-    PROVIDERS,
     VAULT_KEPT,
     WORKSPACE_KEPT,
 )
 from amlkit.provision.cloud.placeholders import fact
-from amlkit.provision.plan.acting import acting, identity_id
+from amlkit.provision.plan.acting import acting, identity_id, kind_of_workspace
 from amlkit.provision.plan.caller import own_table
 from amlkit.provision.plan.directory import principal
 from amlkit.provision.plan.making import put
 from amlkit.provision.plan.names import Names
+from amlkit.provision.plan.providers import providers
 from amlkit.provision.plan.records import Kept, Look, Resource, Right
 from amlkit.provision.plan.roles import own_role, roles
 from amlkit.settings.azure import Azure
@@ -45,7 +45,7 @@ def resources(
     return [
         # First: whether one may register applications Entra ID tells only when it is asked to.
         *principal(names, azure),
-        providers(names, azure),
+        *providers(names, azure),
         group(names, azure),
         storage(names, azure),
         container(names, azure),
@@ -61,35 +61,6 @@ def resources(
             else [own_role(names, "role_upload", "container", "skip")]
         ),
     ]
-
-
-def providers(names: Names, azure: Azure) -> Resource:
-    """What a subscription has to know of before one of its kind can be made."""
-    states = (
-        "[].{namespace: namespace, state: registrationState,"
-        " regions: resourceTypes[?resourceType=='workspaces'].locations | [0]}"
-    )
-
-    def registered(answer: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """The regions of Azure ML; None unless all providers are registered or on the way."""
-        found = {each["namespace"].lower(): each for each in answer}
-        told = {found.get(name.lower(), {}).get("state") for name in PROVIDERS}
-        # One that is being registered may be used as soon as its region is ready.
-        if not told <= {"Registered", "Registering"}:
-            return None
-        return {"regions": found[PROVIDERS[0].lower()].get("regions")}
-
-    return Resource(
-        key="providers",
-        title="resource providers",
-        mode=azure.bootstrap.providers,
-        looks=(Look(az("provider", "list", "--query", states), registered),),
-        make=tuple(az("provider", "register", "--namespace", name) for name in PROVIDERS),
-        right=Right(CONTRIBUTOR, names.scope, tuple(f"{p}/register/action" for p in PROVIDERS)),
-        reason="a subscription has to know a kind of resource before one can be made",
-        blind="trust",
-        missing="ask for them (`python infra/bootstrap.py plan --for-admin`)",
-    )
 
 
 def group(names: Names, azure: Azure) -> Resource:
@@ -258,6 +229,7 @@ def workspace(names: Names, azure: Azure) -> Resource:
             at_once=az(*delete.words, "--permanently-delete"),
         ),
         uses=("providers", "storage_account", "key_vault", "log_analytics", "app_insights"),
+        learns=kind_of_workspace if azure.steps_act and not azure.compute.name else None,
         right=Right(
             *(CONTRIBUTOR, names.group_id),
             (f"{type_of(names.workspace_id)}/write", "Microsoft.Resources/deployments/write"),
@@ -303,7 +275,11 @@ def cluster(names: Names, azure: Azure) -> Resource:
 
     return put(
         names,
-        ("compute", wanted.compute, f"cluster {names.compute} ({machines})"),
+        (
+            "compute",
+            wanted.compute if compute.name else "skip",
+            f"cluster {names.compute} ({machines})",
+        ),
         names.compute_id,
         body,
         inside="workspace",
