@@ -23,7 +23,7 @@ from amlkit.azureml_v2.pipelines import AzurePipelines
 from amlkit.calls import Calls, PipelineParts, ScheduleParts, Step
 from amlkit.pipelines import Chain
 from amlkit.records import Environment, Job, WorkError
-from amlkit.settings import load_settings
+from amlkit.settings import SettingsError, load_settings
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +53,23 @@ class Asked:
 
     def shape(self, cron: str = "", **calls: Any) -> str:
         """With some of the owner's functions, or the steps, replaced."""
-        settings = load_settings(self.root, overrides=[("azure.sdk", "v2", "--set")], environ={})
         made = dataclasses.replace(self.calls, **calls)
-        environment = Environment("train", "1", False)
-        job = Job("e", self.root / "code", "c", (), {}, environment)
+        return self.pipelines(made).shape(self.chain(made), cron)
+
+    def pipelines(self, calls: Calls, **azure: str) -> AzurePipelines:
+        """Of a connection that is never opened; `azure` are settings of the compute."""
+        told = [("azure.sdk", "v2"), *((f"azure.compute.{key}", v) for key, v in azure.items())]
+        given = [(*pair, "--set") for pair in told]
+        settings = load_settings(self.root, overrides=given, environ={})
         connection = Connection(settings, lambda line: None, self.root / "azure")
         jobs: Any = None
-        return AzurePipelines(connection, made, jobs).shape(Chain(job, made.steps, "m.steps"), cron)
+        return AzurePipelines(connection, calls, jobs)
+
+    def chain(self, calls: Calls) -> Chain:
+        """The steps, of a job that nobody sends."""
+        environment = Environment("train", "1", False)
+        job = Job("e", self.root / "code", "c", (), {}, environment)
+        return Chain(job, calls.steps, "m.steps")
 
 
 @pytest.fixture
@@ -124,3 +134,51 @@ def test_a_step_of_the_owners_and_another_trigger(asked: Asked) -> None:
 def test_what_is_no_pipeline_is_said(asked: Asked, change: dict[str, Any], words: str) -> None:
     with pytest.raises(WorkError, match=words):
         asked.shape("0 6 * * 1", **change)
+
+
+PLACE = "/subscriptions/s/resourceGroups/{}/providers/Microsoft.ManagedIdentity"
+PLACE += "/userAssignedIdentities/{}"
+
+
+def given(pipelines: AzurePipelines, held: dict[str, str]) -> AzurePipelines:
+    """The workspace has these identities, by client id, as the SDK reads Azure's answer."""
+    from azure.ai.ml._restclient.arm_ml_service.models import Workspace as Answer
+    from azure.ai.ml.entities import Workspace
+
+    users = {path: {"clientId": who, "principalId": "p"} for path, who in held.items()}
+    kind = "SystemAssigned,UserAssigned"
+    identity = {"type": kind, "userAssignedIdentities": users}
+    answer = Answer({"id": "w", "name": "w", "properties": {}, "identity": identity})
+    opened = Workspace._from_rest_object(answer)
+    pipelines.connection.kept(("workspace",), lambda: opened)
+    return pipelines
+
+
+def test_serverless_steps_act_as_the_bootstraps_identity(asked: Asked) -> None:
+    """Of several; else as the first, and as no other than the one that config.yml names."""
+    azure = asked.pipelines(asked.calls).connection.settings.azure
+    ours = PLACE.format(azure.resource_group.upper(), azure.identity_name)
+    others = {PLACE.format("g", "first"): "1", PLACE.format("g", azure.identity_name): "2"}
+
+    def acts(held: dict[str, str], identity: str = "") -> str:
+        return given(
+            asked.pipelines(asked.calls, name="", identity=identity), held
+        )._workspace_identity()
+
+    assert acts({**others, ours: "3"}) == "3"
+    assert acts(others) == "1" and acts({}) == ""
+    assert acts({**others, ours: "3"}, PLACE.format("g", "first")) == "1"
+    theirs = PLACE.format("g", "theirs")
+    assert acts(others, theirs) == ""
+    with pytest.raises(SettingsError, match="the workspace was not given the identity theirs"):
+        given(asked.pipelines(asked.calls, name="", identity=theirs), others)._check_identity("")
+
+
+def test_a_schedule_is_another_once_its_identity_is(asked: Asked) -> None:
+    def shape(who: str, cron: str = "0 6 * * 1", name: str = "") -> str:
+        pipelines = given(asked.pipelines(asked.calls, name=name), {PLACE.format("g", "one"): who})
+        return pipelines.shape(asked.chain(asked.calls), cron)
+
+    assert shape("1") == shape("1") != shape("2")
+    assert shape("1", cron="") == shape("2", cron="")  # a run is what it was
+    assert shape("1", name="cpu") == shape("2", name="cpu")  # a cluster tells its steps

@@ -41,9 +41,13 @@ class AzurePipelines:
         """See `Pipelines.shape`."""
         root = self.connection.settings.root
         names = {str(chain.job.code): "src", f"{root}/src": "src", str(root): "."}
+        alone = cron and not self.connection.settings.azure.compute.name
+        # A schedule goes on with the client id that it was made with.
+        who = self._workspace_identity() if alone else ""
 
         def ask() -> Any:
-            made = self._made(chain, str(root / "src"), shapes.ENVIRONMENT, shapes.ENVIRONMENT, "")
+            one = shapes.ENVIRONMENT
+            made = self._made(chain, str(root / "src"), one, one, "", who)
             written = plain(without(made._to_dict(), ("name", "tags")), names)
             trigger = self._scheduled("name", cron, made).trigger if cron else None
             return [written, trigger and _trigger(trigger)]
@@ -192,33 +196,40 @@ class AzurePipelines:
         """The client id of the user-assigned identity of serverless steps; "" without one.
 
         A serverless job is told none, and gets no token without (Azure/azure-sdk-for-python
-        #31071). Of several it is that of `azure.compute.identity`, else the first.
+        #31071). It is that of `azure.compute.identity`; where that is empty that of the
+        bootstrap's, else the first.
         """
-        wanted = self.connection.settings.azure.compute.identity.lower()
-        identity = getattr(self.connection.workspace, "identity", None)
-        held = list(getattr(identity, "user_assigned_identities", None) or ())
-        held.sort(key=lambda one: str(one.resource_id).lower() != wanted)
-        known = vars(held[0]) if held else {}
-        # 1.35 keeps the service's own name for it.
-        return str(known.get("client_id") or known.get("clientId") or "")
+        azure = self.connection.settings.azure
+        held = _held(self.connection.workspace)
+        if wanted := azure.compute.identity.lower():
+            return held.get(wanted, "")
+        group, made = f"/resourcegroups/{azure.resource_group}/", f"/{azure.identity_name}"
+        ours = (one for one in held if group.lower() in one and one.endswith(made.lower()))
+        first = next(iter(held), "")
+        return held.get(next(ours, first), "")
 
     def _check_identity(self, target: str) -> None:
         """Whether steps have a managed identity to act as: else they fail after minutes.
 
         Raises:
-            SettingsError: the cluster has none; serverless, the workspace has no user-assigned one.
+            SettingsError: the cluster has none; serverless, the workspace has no user-assigned one;
+                or it has others than that of `azure.compute.identity`.
         """
         settings = self.connection.settings
         found = compute.find(self.connection) if target else self.connection.workspace
         kind = str(getattr(getattr(found, "identity", None), "type", None) or "none").lower()
-        # Other computes than clusters say nothing of it.
-        if "user" in kind or (target and (kind != "none" or found.type != "amlcompute")):
+        if target and found.type != "amlcompute":  # others than clusters say nothing of it
             return
-        what = (
-            f"the compute target {target} has no managed identity"
-            if target
-            else "for serverless compute the workspace has no user-assigned managed identity"
-        )
+        held, wanted = _held(found), settings.azure.compute.identity
+        if wanted and held and wanted.lower() not in held:
+            where = f"the compute target {target}" if target else "the workspace"
+            what = f"{where} was not given the identity {wanted.rpartition('/')[2]}"
+        elif "user" in kind or (target and kind != "none"):
+            return
+        elif target:
+            what = f"the compute target {target} has no managed identity"
+        else:
+            what = "for serverless compute the workspace has no user-assigned managed identity"
         raise SettingsError(
             f"{settings.origin('azure.compute.identity')}: {what} that the pipeline's steps could "
             'act as; README.md, "The training as a pipeline", says how it gets one'
@@ -265,6 +276,14 @@ class AzurePipelines:
         if found is None:
             raise WorkError(f"this driver hands over no {name} function: see src/pipeline.py")
         return found
+
+
+def _held(found: Any) -> dict[str, str]:
+    """The user-assigned identities of a workspace or a cluster: id in small letters → client id."""
+    told = getattr(getattr(found, "identity", None), "user_assigned_identities", None) or ()
+    known = {str(one.resource_id).lower(): vars(one) for one in told}
+    # 1.35 keeps the service's own name for it.
+    return {k: str(v.get("client_id") or v.get("clientId") or "") for k, v in known.items()}
 
 
 def _trigger(made: Any) -> Any:
