@@ -124,7 +124,8 @@ class Account:
         self.public_network_access = True
         self.v1_legacy_mode = True
         self.image_build_compute: str | None = None
-        # User-assigned identities of the workspace, by their ARM ids.
+        # Whether the workspace has one of its own, and the user-assigned ones, by their ARM ids.
+        self.workspace_own_identity = True
         self.workspace_identities: dict[str, dict[str, str]] = {}
         self.workspace_tags: dict[str, str] = {}
         self.token_seconds = 3599

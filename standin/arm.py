@@ -7,11 +7,13 @@ and Microsoft.MachineLearningServices (workspaces).
 from __future__ import annotations
 
 import copy
+import time
 from typing import TYPE_CHECKING
 
 from .account import Principal, timestamp
 from .computes import ids_of
-from .routing import API, ARM, AzureError, Json, Request, route
+from .routing import API, ARM, Answer, AzureError, Json, Request, route
+from .world.operations import WAIT
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -74,6 +76,8 @@ class Arm:
         self.created = timestamp()
         self.description: str | None = None
         self.friendly_name = self.account.workspace_name
+        # When which identities are given: whether its own, and the others.
+        self._coming: list[tuple[float, bool, list[str]]] = []
 
     def _subscription(self) -> Json:
         account = self.account
@@ -147,6 +151,7 @@ class Arm:
 
     def workspace_body(self) -> Json:
         """The workspace as ARM shows it (Workspace in machineLearningServices.json)."""
+        self._settle()
         account, found = self.account, self.azure.world.get(self.account.workspace_path)
         return {
             "id": account.workspace_path,
@@ -198,13 +203,17 @@ class Arm:
         }
 
     def _identity(self) -> Json:
-        """The workspace's own identity, and those that it was given."""
-        account, own = self.account, "SystemAssigned"
-        who = {"principalId": account.workspace_id, "tenantId": account.tenant_id}
-        if not account.workspace_identities:
-            return {"type": own, **who}
-        users = {path: ids_of(path) for path in account.workspace_identities}
-        return {"type": f"{own},UserAssigned", **who, "userAssignedIdentities": users}
+        """The workspace's own identity where it has one, and those that it was given."""
+        account = self.account
+        kinds = ["SystemAssigned"] if account.workspace_own_identity else []
+        kinds += ["UserAssigned"] if account.workspace_identities else []
+        told: Json = {"type": ",".join(kinds) or "None"}
+        if account.workspace_own_identity:
+            told |= {"principalId": account.workspace_id, "tenantId": account.tenant_id}
+        if account.workspace_identities:
+            users = {path: ids_of(path) for path in account.workspace_identities}
+            told |= {"userAssignedIdentities": users}
+        return told
 
     @route("GET", ARM, "{workspace}")
     @route("GET", API, "/rp/workspaces{workspace}")
@@ -217,10 +226,12 @@ class Arm:
         return body
 
     @route("PATCH", ARM, "{workspace}", needs="workspace")
-    def update(self, request: Request) -> Json:
-        """Change tags, names, the compute that builds images; give user-assigned identities."""
+    def update(self, request: Request) -> Answer:
+        """Change tags, names, the compute that builds images; give or take identities.
+
+        The latter by an operation to poll (202): both answers are published.
+        """
         body = request.json()
-        given = (body.get("identity") or {}).get("userAssignedIdentities") or {}
         properties = body.get("properties") or {}
         with self.account.lock:
             if body.get("tags") is not None:
@@ -229,8 +240,46 @@ class Arm:
             self.friendly_name = properties.get("friendlyName") or self.friendly_name
             if "imageBuildCompute" in properties:
                 self.account.image_build_compute = properties["imageBuildCompute"] or None
-            self.account.workspace_identities |= {path: {} for path in given}
-        return self.workspace_body()
+        if not body.get("identity"):
+            return Answer(200, self.workspace_body())
+        own, given = self._identities(body["identity"])
+        operations, account = self.azure.operations, self.account
+        begun = operations.begin()
+        self._coming.append((begun.ready, own, given))
+        provider, kind = KIND.partition("/")[0], "workspaceOperationsStatus"
+        address = operations.address(provider, kind, begun, account.location)
+        results = f"https://{request.host}/subscriptions/{account.subscription_id}/operationresults"
+        located = {"Location": f"{results}/{begun.name}"}
+        return Answer(202, None, {"Azure-AsyncOperation": address, **located, **WAIT})
+
+    def _identities(self, sent: Json) -> tuple[bool, list[str]]:
+        """Whether the workspace has its own, and which others, once that is changed.
+
+        `type` says which kinds it has; of the others null takes one away (ManagedServiceIdentity of
+        the common types, JSON merge patch). AzureError 400 where the two do not fit.
+        """
+        kinds = {kind.strip().lower() for kind in str(sent.get("type")).split(",")}
+        self._settle()
+        held = self._coming[-1][2] if self._coming else [*self.account.workspace_identities]
+        users = {path.lower(): path for path in held}
+        for path, each in (sent.get("userAssignedIdentities") or {}).items():
+            users.pop(path.lower(), None)
+            users |= {} if each is None else {path.lower(): path}
+        known = kinds in ({"none"}, {"systemassigned"}) or "userassigned" in kinds
+        if not known or not kinds <= {"none", "systemassigned", "userassigned"}:
+            raise AzureError(
+                400, "BadRequest", f"The identity type '{sent.get('type')}' is invalid."
+            )
+        if "userassigned" in kinds and not users:
+            raise AzureError(400, "BadRequest", "A user-assigned identity is required.")
+        return "systemassigned" in kinds, [*users.values()] if "userassigned" in kinds else []
+
+    def _settle(self) -> None:
+        """What has been given by now."""
+        with self.account.lock:
+            while self._coming and time.time() >= self._coming[0][0]:
+                _, self.account.workspace_own_identity, given = self._coming.pop(0)
+                self.account.workspace_identities = {path: {} for path in given}
 
     @route("GET", ARM, "/subscriptions/{subscription}/resourceGroups/{group}/providers/" + KIND)
     def in_group(self, request: Request, subscription: str, group: str) -> Json:

@@ -91,7 +91,7 @@ class Workspaces:
         account.workspace_name = made.name
         account.location = made.location
         account.workspace_tags = dict(made.more["tags"])
-        account.workspace_identities = {}
+        account.workspace_own_identity, account.workspace_identities = True, {}
         account.v1_legacy_mode = bool(properties.get("v1LegacyMode"))
         account.storage_account = storage.name
         account.dependencies = {key: properties[key] for key in _NEEDED}

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -479,6 +480,43 @@ def test_faults(own: StandIn) -> None:
     assert [http(own, url, token)[0] for _ in range(2)] == [401, 401]
     fresh = own.azure.identity.token("https://management.azure.com")
     assert http(own, url, fresh)[0] == 200
+
+
+def test_a_workspace_is_given_identities_by_an_operation(
+    own: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """202 with no body, then there; null takes one away, and `type` says which kinds it has."""
+    now = [time.time()]
+    monkeypatch.setattr("standin.arm.time", SimpleNamespace(time=lambda: now[0]))
+    token = own.azure.identity.token("https://management.azure.com")
+    url = f"https://management.azure.com{own.account.workspace_path}"
+    both, one, two = "SystemAssigned,UserAssigned", "/a/One", "/a/two"
+
+    def change(kind: str, **users: Any) -> Any:
+        identity = {
+            "type": kind,
+            "userAssignedIdentities": {f"/a/{k}": v for k, v in users.items()},
+        }
+        data = json.dumps({"identity": identity}).encode()
+        return http(own, url, token, method="PATCH", data=data)
+
+    def shown() -> Any:
+        return http(own, url, token)[1]["identity"]
+
+    assert change(both, One={}) == (202, None)
+    assert shown()["type"] == "SystemAssigned"
+    for kind, users, left in (
+        (both, {"two": {}}, [one, two]),
+        ("UserAssigned", {"one": None}, [two]),
+        ("SystemAssigned", {}, None),
+    ):
+        assert change(kind, **users)[0] == 202
+        now[0] += 60
+        told = shown()
+        held = told.get("userAssignedIdentities")
+        assert (told["type"], held and [*held]) == (kind, left)
+        assert ("principalId" in told) == ("SystemAssigned" in kind)
+    assert [change(wrong)[0] for wrong in ("Mine", "UserAssigned")] == [400, 400]
 
 
 def test_hosts_and_paths_that_are_not_played(own: StandIn) -> None:
