@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from standin import StandIn
 from standin.account import Principal
 from standin.computes import ids_of
 
 IDENTITY = (
-    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/r"
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity"
+    "/userAssignedIdentities/retraining"
 )
 ROLE = "AzureML Data Scientist"
 CLUSTER = (
@@ -18,8 +22,28 @@ CLUSTER = (
 """Settings of the driver."""
 
 
-def let_in(standin: StandIn) -> Principal:
-    """The identity, with the role that steps need."""
+@contextmanager
+def let_in(standin: StandIn) -> Iterator[Principal]:
+    """The identity with the role that steps need, for a while; it may be known already."""
     ids = ids_of(IDENTITY)
-    who = Principal(ids["principalId"], ids["clientId"], "retraining", {ROLE})
-    return standin.account.principals.setdefault(who.object_id, who)
+    new = Principal(ids["principalId"], ids["clientId"], "retraining")
+    who = standin.account.principals.setdefault(new.object_id, new)
+    before = set(who.roles)
+    who.roles.add(ROLE)
+    try:
+        yield who
+    finally:
+        who.roles.clear()
+        who.roles |= before
+
+
+@contextmanager
+def given(standin: StandIn) -> Iterator[None]:
+    """The workspace has the identity for a while, of its steps on serverless compute."""
+    held = standin.account.workspace_identities
+    before = dict(held)
+    held[IDENTITY] = {}
+    try:
+        yield
+    finally:
+        standin.account.workspace_identities = before

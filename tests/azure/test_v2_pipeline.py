@@ -43,9 +43,10 @@ def piped(
 
 
 @pytest.fixture(scope="module")
-def identity(standin: StandIn) -> Principal:
+def identity(standin: StandIn) -> Iterator[Principal]:
     """What the cluster runs as: it may do what a step needs."""
-    return let_in(standin)
+    with let_in(standin) as who:
+        yield who
 
 
 def drive(project: AzureProject, *flags: str, **parameters: Any) -> Answer:
