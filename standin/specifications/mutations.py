@@ -3,7 +3,8 @@
 `python -m standin.specifications.mutations ANSWERS.jsonl` prints how many of the broken answers
 are refused, by plane. A suite that runs with `STANDIN_ANSWERS=ANSWERS.jsonl` in its environment
 writes that file. Keys of a typed map (tags, environment variables) are the user's data: to take
-one away or to name it otherwise breaks nothing, and is counted apart.
+one away or to name it otherwise breaks nothing, and is counted apart. So are those inside what the
+specification leaves open, of which nothing can be told.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import Any
 from ..specification import check, find
 from .witness import Seen
 
+# `any` by specification: a pipeline's steps, a component, a schedule's job, as a client wrote them.
+FREE = {"jobs", "componentSpec", "jobDefinition"}
 KINDS = ("removed", "renamed", "retyped", "emptied")
 Place = tuple[str | int, ...]
 
@@ -32,6 +35,8 @@ class Figures:
     noticed: Counter[str] = field(default_factory=Counter)
     missed: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     data: int = 0
+    free: int = 0
+    """Keys inside what the specification leaves open."""
 
     def share(self, kind: str) -> float:
         """The share that was noticed of a kind; 1 where nothing was broken."""
@@ -42,6 +47,7 @@ class Figures:
         self.broken += other.broken
         self.noticed += other.noticed
         self.data += other.data
+        self.free += other.free
         for kind, places in other.missed.items():
             self.missed[kind] += places
 
@@ -123,6 +129,9 @@ def measure(answers: Iterable[Seen], every: int = 1) -> dict[str, Figures]:
             number += 1
             if number % every:
                 continue
+            if FREE.intersection(place[:-1]):
+                figures.free += 1
+                continue
             data = _is_data(seen, place)
             figures.data += data
             for kind in KINDS:
@@ -151,12 +160,13 @@ def table(planes: dict[str, Figures]) -> str:
     lines = [
         "| Plane | Keys | "
         + " | ".join(one.capitalize() for one in KINDS)
-        + " | Keys that are data |",
-        "|---|---|" + "---|" * (len(KINDS) + 1),
+        + " | Keys that are data | Keys that are free |",
+        "|---|---|" + "---|" * (len(KINDS) + 2),
     ]
     for name, figures in [*sorted(planes.items()), ("**all**", total(planes))]:
         shares = " | ".join(f"{figures.share(kind):.0%}" for kind in KINDS)
-        lines.append(f"| {name} | {figures.broken['retyped']} | {shares} | {figures.data} |")
+        apart = f"{figures.data} | {figures.free}"
+        lines.append(f"| {name} | {figures.broken['retyped']} | {shares} | {apart} |")
     return "\n".join(lines) + "\n"
 
 
