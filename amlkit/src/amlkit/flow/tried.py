@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amlkit.interpreter import in_folder
-from amlkit.local.processes import inherited_variables, module_path
 from amlkit.lockfile import pins
 from amlkit.settings import Settings
 
@@ -46,6 +45,8 @@ def problem(settings: Settings, train: bytes, *, local: bool) -> str:
 
 def _ask(settings: Settings, python: str) -> Told | None:
     """What the interpreter says; None where it cannot say."""
+    from amlkit.local.processes import inherited_variables, module_path
+
     training = settings.training
     asked = {
         "package": settings.project.package,

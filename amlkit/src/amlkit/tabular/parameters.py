@@ -12,6 +12,8 @@ from contextlib import redirect_stdout
 from importlib import import_module, metadata
 from typing import TypedDict
 
+from amlkit.say import say
+
 
 class Asked(TypedDict):
     """What config.yml says, and the package whose `features.py` puts an estimator to use."""
@@ -58,4 +60,4 @@ def _packages(module: str) -> dict[str, str]:
 if __name__ == "__main__":
     with redirect_stdout(sys.stderr):  # what the owner's modules print
         answer = told(json.load(sys.stdin))
-    print(json.dumps(answer))
+    say(json.dumps(answer))
