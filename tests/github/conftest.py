@@ -68,7 +68,7 @@ class Team(Organisation):
             secret = how["token"]["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
         with Watch({secret}) as watch:
             run = self.runner.run(workflow, event, secrets=secrets, variables=variables, **how)
-        assert watch.found == set()
+        assert not watch.found, watch.found
         self.no_secret_in(run, secret)
         return run
 

@@ -125,7 +125,7 @@ class Organisation:
         secrets = {self.standin.account.client_secret, self.service.access_token}
         with Watch(secrets) as watch:
             run = self.service.start(file, **how)
-        assert watch.found == set()
+        assert not watch.found, watch.found
         kept = [path for path in run.folder.rglob("*") if path.is_file()]
         texts = [("the log", run.log.encode()), ("a summary", "".join(run.summaries).encode())]
         texts += [(path.name, path.read_bytes()) for path in kept]

@@ -21,13 +21,15 @@ class Watch:
     """Looks at the processes below this one until it ends: `with Watch(secrets) as watch`.
 
     `found` names the programs that had a secret where it does not belong; `seen` are those that
-    were looked at. What comes and goes between two looks is not seen.
+    were looked at. What comes and goes between two looks is not seen, nor what was there before, of
+    other tests, with all that it starts.
     """
 
     def __init__(self, secrets: Collection[str]) -> None:
         self.secrets = secrets
         self.found: set[str] = set()
         self.seen: set[str] = set()
+        self._before = set(psutil.Process(os.getpid()).children(recursive=True))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -42,8 +44,16 @@ class Watch:
     def _look(self) -> None:
         own = psutil.Process(os.getpid())
         while not self._over.wait(SECONDS):
-            for process in own.children(recursive=True):
-                self.found.update(self._wrong(process))
+            for process in own.children():
+                if process not in self._before:
+                    for one in (process, *self._below(process)):
+                        self.found.update(self._wrong(one))
+
+    def _below(self, process: psutil.Process) -> list[psutil.Process]:
+        try:
+            return list(process.children(recursive=True))
+        except psutil.Error:  # it has ended
+            return []
 
     def _wrong(self, process: psutil.Process) -> Iterator[str]:
         try:
