@@ -274,11 +274,6 @@ def _written(record: Any) -> tuple[Any, str]:
     return record.last_modified, (record.metadata or {}).get(WRITTEN, "")
 
 
-def is_file(record: Record) -> bool:
-    """Whether a record is of one file that was registered where it lies."""
-    return record.get("kind") == "file"
-
-
 def type_of(record: Record) -> str:
     """The type of a record's asset, as Azure ML calls it."""
     return _TYPES.get(record.get("kind", ""), "uri_folder")

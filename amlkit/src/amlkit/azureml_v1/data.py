@@ -10,7 +10,7 @@ from typing import Any
 
 from amlkit.azure import blobs
 from amlkit.azure.connection import on_azure
-from amlkit.azure.data import TAGS, Record, StoredTables, blob_storage, foreign, is_file
+from amlkit.azure.data import TAGS, Record, StoredTables, blob_storage, foreign, place
 from amlkit.azure.errors import words_of
 from amlkit.azureml_v1.connection import Connection
 from amlkit.records import DataAsset, WorkError
@@ -43,9 +43,7 @@ class AzureData(StoredTables):
         """See `StoredTables.register`: a Dataset over files of a datastore."""
         tags = {key: record[key] for key in TAGS}
         self.connection.forget("dataset")
-        pattern = record["path"] if is_file(record) else f"{record['path']}/**"
-        place = (self.datastore(record["datastore"]), pattern)
-        dataset = sdk_dataset().File.from_files(place, validate=False)
+        dataset = self.files(self.asset(name, record))
         try:
             done = dataset.register(
                 self.connection.workspace, name, tags=tags, create_new_version=True
@@ -58,6 +56,12 @@ class AzureData(StoredTables):
             self.make_current(name, {**record, "number": found[1]})
             return found[1]
         return str(done.version)
+
+    def files(self, asset: DataAsset) -> Any:
+        """The SDK's `FileDataset` of what lies at an asset's place: a file, or all of a folder."""
+        store, path = place(asset.source)
+        pattern = path if asset.type == "uri_file" else f"{path}/**"
+        return sdk_dataset().File.from_files((self.datastore(store), pattern), validate=False)
 
     def make_current(self, name: str, record: Record) -> Record:
         """See `StoredTables.make_current`: by the tags of the newest Dataset."""

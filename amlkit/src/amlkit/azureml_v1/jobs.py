@@ -10,7 +10,6 @@ from typing import Any
 from amlkit.azure import owners
 from amlkit.azure.compute import check_may_create
 from amlkit.azure.connection import on_azure, quiet
-from amlkit.azure.data import place
 from amlkit.azure.jobs import SharedJobs, seconds_between
 from amlkit.azure.log import SharedLog
 from amlkit.azure.parts import job_parts, without_champion
@@ -162,12 +161,7 @@ class AzureJobs(SharedJobs):
         if isinstance(asset, DataAsset) and asset.number:
             return self._data.dataset(asset.name, asset.number)
         if isinstance(asset, DataAsset):  # SDK v2 registered it: there is no Dataset of it
-            store, path = place(asset.source)
-            files = (
-                self._data.datastore(store),
-                path if asset.type == "uri_file" else f"{path}/**",
-            )
-            return sdk_dataset().File.from_files(files, validate=False)
+            return self._data.files(asset)
         files = (self._data.datastore(ARTIFACT_STORE), _artifacts(asset))
         return sdk_dataset().File.from_files(files, validate=False)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from amlkit.azure.connection import on_azure
-from amlkit.azure.data import TAGS, Record, StoredTables, foreign, is_file, kind_of, type_of
+from amlkit.azure.data import TAGS, Record, StoredTables, foreign, kind_of
 from amlkit.azureml_v2 import datastores
 from amlkit.azureml_v2.connection import Connection, if_there
 from amlkit.records import DataAsset
@@ -52,15 +52,12 @@ class AzureData(StoredTables):
         """
         from azure.ai.ml.entities import Data
 
-        kind = type_of(record)
-        tags = {key: record[key] for key in TAGS}
+        made, tags = self.asset(name, record), {key: record[key] for key in TAGS}
         asset = Data(
-            name=name, version=record["content"], type=kind, path=path_of(record), tags=tags
+            name=name, version=made.version, type=made.type, path=_address(made), tags=tags
         )
-        data = self.connection.client.data
         try:
-            with _without_download(data):
-                made = data.create_or_update(asset)
+            kept = self._sent(asset)
         except Exception:
             newest = self._newest(name)
             if newest is None or not self._is_of_v1(name, newest):
@@ -71,8 +68,14 @@ class AzureData(StoredTables):
             )
             return ""
         self.connection.forget("data", name)
-        self.connection.kept(("data", name, record["content"]), lambda: made)
+        self.connection.kept(("data", name, made.version), lambda: kept)
         return ""
+
+    def _sent(self, asset: Any) -> Any:
+        """What Azure ML keeps of an asset, without the SDK's own look at an MLTable."""
+        data = self.connection.client.data
+        with _without_download(data):
+            return data.create_or_update(asset)
 
     def check_type(self, name: str, type_: str) -> None:
         """See `StoredTables.check_type`: a name keeps the type of its first version."""
@@ -94,7 +97,7 @@ class AzureData(StoredTables):
         newest = self._newest(name)
         if newest is not None and (newest.tags or {}).get("content") != content:
             newest.tags = {**(newest.tags or {}), **{key: record[key] for key in TAGS}}
-            self.connection.client.data.create_or_update(newest)
+            self._sent(newest)
             self.connection.forget("data", name, "latest")
         return record
 
@@ -102,7 +105,7 @@ class AzureData(StoredTables):
         """(kind, address) of a job's input: the asset's id, else where its table lies."""
         known = self.sdk(asset.name, asset.version)
         if known is None:
-            return asset.type, asset.source if asset.type == "uri_file" else f"{asset.source}/"
+            return asset.type, _address(asset)
         return str(known.type), f"azureml:{asset.name}:{asset.version}"
 
     def sdk(self, name: str, version: str) -> Any:
@@ -165,7 +168,6 @@ def _without_download(data: Any) -> Iterator[None]:
         del data._try_get_mltable_metadata_jsonschema
 
 
-def path_of(record: Record) -> str:
-    """The place of an asset's table as the SDK takes it."""
-    place = f"azureml://datastores/{record['datastore']}/paths/{record['path']}"
-    return place if is_file(record) else f"{place}/"
+def _address(asset: DataAsset) -> str:
+    """Where an asset's table lies, as the SDK takes it."""
+    return asset.source if asset.type == "uri_file" else f"{asset.source}/"

@@ -69,10 +69,9 @@ def run(context: cli.Context) -> cli.Result:
     check(args)
     if args.model_version == "":  # a pipeline's variable that nobody has set
         raise cli.ArgumentError("--model-version is empty: name a version, or leave it out")
-    for flag in ("status", "rollback", "delete", "show_key"):
-        if getattr(args, flag) and args.model_version:
-            name_of_it = flag.replace("_", "-")
-            raise cli.ArgumentError(f"--{name_of_it} takes no --model-version")
+    others = cli.given(args, ("status", "rollback", "delete", "show_key"))
+    if others and args.model_version:
+        raise cli.ArgumentError(f"{others[0]} takes no --model-version")
     if args.batch:
         return score(context, _model(context))
     if args.status:

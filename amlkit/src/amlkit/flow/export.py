@@ -78,10 +78,8 @@ def instead(
         asked = Path(context.args.export)
         if not context.args.export:
             raise cli.ArgumentError("--export is empty: name a folder")
-        for flag in SENDS_NOTHING:
-            if vars(context.args).get(flag) not in (None, False):
-                named = flag.replace("_", "-")
-                raise cli.ArgumentError(f"--export sends nothing: leave out --{named}")
+        if beside := cli.given(context.args, SENDS_NOTHING):
+            raise cli.ArgumentError(f"--export sends nothing: leave out {beside[0]}")
         export = context.workspace.export
         if export is None:
             raise SettingsError("--export: the YAML of `az ml` comes with SDK v2, on Azure ML")

@@ -125,11 +125,9 @@ def run(context: cli.Context) -> cli.Result:
             "--no-wait, --wait-minutes, --resume, --cancel: with --local the steps run while you "
             "wait"
         )
-    if args.wait_minutes is not None:
-        for flag in ("no_wait", "cancel", "schedule", "unschedule", "status"):
-            if getattr(args, flag) not in (None, False):
-                named = flag.replace("_", "-")
-                raise cli.ArgumentError(f"--wait-minutes: --{named} waits for nothing")
+    unwaited = cli.given(args, ("no_wait", "cancel", "schedule", "unschedule", "status"))
+    if args.wait_minutes is not None and unwaited:
+        raise cli.ArgumentError(f"--wait-minutes: {unwaited[0]} waits for nothing")
     if args.status:
         return show(context, pipelines)
     if args.unschedule:
