@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from .account import Principal, timestamp
 from .computes import ids_of
 from .routing import API, ARM, Answer, AzureError, Json, Request, route
-from .world.operations import WAIT
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -246,11 +245,9 @@ class Arm:
         operations, account = self.azure.operations, self.account
         begun = operations.begin()
         self._coming.append((begun.ready, own, given))
-        provider, kind = KIND.partition("/")[0], "workspaceOperationsStatus"
-        address = operations.address(provider, kind, begun, account.location)
+        polled = operations.polled("workspaceOperationsStatus", begun, account.location)
         results = f"https://{request.host}/subscriptions/{account.subscription_id}/operationresults"
-        located = {"Location": f"{results}/{begun.name}"}
-        return Answer(202, None, {"Azure-AsyncOperation": address, **located, **WAIT})
+        return Answer(202, None, {**polled, "Location": f"{results}/{begun.name}"})
 
     def _identities(self, sent: Json) -> tuple[bool, list[str]]:
         """Whether the workspace has its own, and which others, once that is changed.

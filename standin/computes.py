@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from .account import Principal, timestamp
 from .compute_sizes import SIZE
 from .routing import API, ARM, Answer, AzureError, Json, Request, route
-from .world.operations import WAIT
 
 if TYPE_CHECKING:
     from .standin import Azure
@@ -171,12 +170,9 @@ class Computes:
 
     def _operation(self, compute: Compute) -> dict[str, str]:
         """The header that names a new operation on a cluster."""
-        account, operations = self.azure.account, self.azure.operations
+        operations, location = self.azure.operations, self.azure.account.location
         begun = operations.begin(compute.ready)
-        provider = "Microsoft.MachineLearningServices"
-        kind = "computeOperationsStatus"
-        address = operations.address(provider, kind, begun, account.location)
-        return {"Azure-AsyncOperation": address, **WAIT}
+        return operations.polled("computeOperationsStatus", begun, location)
 
     @route("GET", API, "/rp/workspaces{workspace}/computes/{name}")
     @route("GET", ARM, "{workspace}/computes/{name}")

@@ -82,6 +82,11 @@ class Operations:
             "?api-version=2022-05-01"
         )
 
+    def polled(self, kind: str, operation: Operation, location: str) -> dict[str, str]:
+        """The headers that say where an operation of Azure ML is polled."""
+        provider = "Microsoft.MachineLearningServices"
+        return {"Azure-AsyncOperation": self.address(provider, kind, operation, location), **WAIT}
+
     def accepted(self, address: str) -> Answer:
         """The answer of what goes on behind: 202, and where to ask."""
         return Answer(202, None, {"Location": address, **WAIT})

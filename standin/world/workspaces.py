@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..routing import ARM, Answer, AzureError, Json, Request, route
-from .operations import SECONDS, WAIT
+from .operations import SECONDS
 from .state import WORKSPACE, Resource
 
 if TYPE_CHECKING:
@@ -119,9 +119,7 @@ class Workspaces:
     def _polled(self, made: Resource) -> dict[str, str]:
         operations = self.azure.operations
         begun = operations.begin(made.ready)
-        provider, kind = WORKSPACE.partition("/")[0], "workspaceOperationsStatus"
-        address = operations.address(provider, kind, begun, made.location)
-        return {"Azure-AsyncOperation": address, **WAIT}
+        return operations.polled("workspaceOperationsStatus", begun, made.location)
 
     @route("DELETE", ARM, _WORKSPACE)
     def delete(self, request: Request, subscription: str, group: str, name: str) -> Answer:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from standin import StandIn
 from standin.account import Principal
-from standin.computes import ids_of
+from standin.computes import principal_of
 
 IDENTITY = (
     "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity"
@@ -25,8 +25,7 @@ CLUSTER = (
 @contextmanager
 def let_in(standin: StandIn) -> Iterator[Principal]:
     """The identity with the role that steps need, for a while; it may be known already."""
-    ids = ids_of(IDENTITY)
-    new = Principal(ids["principalId"], ids["clientId"], "retraining")
+    new = principal_of(IDENTITY)
     who = standin.account.principals.setdefault(new.object_id, new)
     before = set(who.roles)
     who.roles.add(ROLE)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
-from standin import StandIn
+from standin import StandIn, callers
 from standin.issuers import GITHUB
 from tests.azure.conftest import no_faults_left as no_faults_left
 from tests.azure.conftest import sdk_python as sdk_python
@@ -50,15 +50,7 @@ class Team(Organisation):
 
         Federated: without a secret, and with the token of a job in staging's environment.
         """
-        account = self.standin.account
-        secrets = {
-            "TENANT_ID": account.tenant_id,
-            "SPN_ID": account.client_id,
-            "SPN_PASSWORD": account.client_secret,
-            "AML_WORKSPACE_NAME": account.workspace_name,
-            "RESOURCE_GROUP": account.resource_group,
-            "SUBSCRIPTION_ID": account.subscription_id,
-        }
+        secrets = callers.variables(self.standin.account)
         variables = {"PRODUCTION": "on" if production else "off"}
         secret = secrets["SPN_PASSWORD"]
         if federated:

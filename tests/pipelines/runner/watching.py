@@ -29,7 +29,7 @@ class Watch:
         self.secrets = secrets
         self.found: set[str] = set()
         self.seen: set[str] = set()
-        self._before = set(psutil.Process(os.getpid()).children(recursive=True))
+        self._before = set(psutil.Process(os.getpid()).children())
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
@@ -44,10 +44,9 @@ class Watch:
     def _look(self) -> None:
         own = psutil.Process(os.getpid())
         while not self._over.wait(SECONDS):
-            for process in own.children():
-                if process not in self._before:
-                    for one in (process, *self._below(process)):
-                        self.found.update(self._wrong(one))
+            for process in set(own.children()) - self._before:
+                for one in (process, *self._below(process)):
+                    self.found.update(self._wrong(one))
 
     def _below(self, process: psutil.Process) -> list[psutil.Process]:
         try:
