@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from amlkit.provision.cloud.client import ABSENT_IS_NONE, Client, devops, github_secret
-from amlkit.provision.cloud.facts import DEVOPS_VERSION
+from amlkit.provision.cloud.facts import DEVOPS_PREVIEW, DEVOPS_VERSION
 from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.cloud.gh import gh
 
@@ -92,8 +92,8 @@ class VariableGroup:
         """Lets every pipeline of the project use the group, without asking at its first run."""
         path = f"/_apis/pipelines/pipelinepermissions/variablegroup/{self._id}"
         body = {"allPipelines": {"authorized": True}}
-        version = f"{DEVOPS_VERSION}-preview.1"
-        self._call("patch", f"/{self._project['id']}{path}", body=body, version=version)
+        place = f"/{self._project['id']}{path}"
+        self._call("patch", place, body=body, version=DEVOPS_PREVIEW)
 
     def _listed(self) -> dict[str, Any]:
         """The group as the project lists it; {} where there is none."""
@@ -117,8 +117,9 @@ class VariableGroup:
         **more: Any,
     ) -> Any:
         """One request to Azure DevOps."""
-        given, url = (f"api-version={version}", *parameters), self._root + path
-        return self._client.send(devops(method, url, *given, body=body, right=""), **more)
+        url = self._root + path
+        command = devops(method, url, *parameters, body=body, version=version, right="")
+        return self._client.send(command, **more)
 
 
 class GitHub:

@@ -10,7 +10,7 @@ from typing import Any
 
 from amlkit.cli import shell_line
 from amlkit.provision.cloud.az import Az
-from amlkit.provision.cloud.facts import DEVOPS
+from amlkit.provision.cloud.facts import DEVOPS, DEVOPS_VERSION
 from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.cloud.gh import gh_answer
 from amlkit.provision.cloud.placeholders import Facts, filled, known, names_in
@@ -93,11 +93,17 @@ def rest(
 
 
 def devops(
-    method: str, url: str, *parameters: str, body: Any = None, right: str = DEVOPS_RIGHT
+    method: str,
+    url: str,
+    *parameters: str,
+    body: Any = None,
+    version: str = DEVOPS_VERSION,
+    right: str = DEVOPS_RIGHT,
 ) -> Command:
     """One request to Azure DevOps, and what to do where it is forbidden."""
     advice = {Kind.FORBIDDEN: right} if right else NO_ADVICE
-    return rest(method, url, *parameters, body=body, resource=DEVOPS, advice=advice)
+    given = (f"api-version={version}", *parameters)
+    return rest(method, url, *given, body=body, resource=DEVOPS, advice=advice)
 
 
 def github(method: str, path: str, *, body: Any = None) -> Command:

@@ -6,9 +6,10 @@ Sources: "Azure built-in roles" and the REST specifications (Azure/azure-rest-ap
 from __future__ import annotations
 
 GRAPH = "https://graph.microsoft.com/v1.0"
-# Azure DevOps, as Entra ID knows it: whom a token is for; and the version of its REST interface.
+# Azure DevOps, as Entra ID knows it: whom a token is for; and the versions of its REST interface.
 DEVOPS = "499b84ac-1321-427f-aa17-267ca6975798"
 DEVOPS_VERSION = "7.1"
+DEVOPS_PREVIEW = f"{DEVOPS_VERSION}-preview.1"  # of checks and permissions
 # Built-in roles have the same ids in every tenant.
 SCIENTIST = "AzureML Data Scientist"
 OPERATOR = "AzureML Compute Operator"

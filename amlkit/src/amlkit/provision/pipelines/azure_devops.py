@@ -23,7 +23,6 @@ from amlkit.provision.pipelines.federation import (
 from amlkit.provision.pipelines.names import FILES, Repository
 from amlkit.provision.pipelines.rows import Row, first, named
 
-V = "api-version=7.1"
 BUILD_VALIDATION = "0609b952-1397-4640-95ec-e00a01b2c241"
 _P = f"{fact('organization')}/{fact('project')}/_apis"
 # The facts with the numbers of the pipelines that deploy, and of all that reach Azure.
@@ -123,7 +122,7 @@ def _project(wanted: Wanted) -> Row:
     return Row(
         key="project",
         title=f"project {wanted.project} in {wanted.organization}",
-        look=devops("get", f"{url}/_apis/projects/{quote(wanted.project, safe='')}", V),
+        look=devops("get", f"{url}/_apis/projects/{quote(wanted.project, safe='')}"),
         learns=lambda found: {
             "organization": url,
             "project": found["id"],
@@ -140,7 +139,7 @@ def _repository(wanted: Wanted) -> Row:
         return Row(
             key="repository",
             title=f"repository {name}",
-            look=devops("get", f"{_P}/git/repositories", V),
+            look=devops("get", f"{_P}/git/repositories"),
             pick=named(name),
             learns=lambda found: {"repository": found["id"]},
             advice="push this one to Azure Repos first, or name another by --repository",
@@ -156,7 +155,7 @@ def _repository(wanted: Wanted) -> Row:
     return Row(
         key="github_connection",
         title=f"the one service connection to GitHub{which}",
-        look=devops("get", f"{_P}/serviceendpoint/endpoints", V, "type=github"),
+        look=devops("get", f"{_P}/serviceendpoint/endpoints", "type=github"),
         pick=pick,
         learns=lambda found: {"github_connection": found["id"]},
         advice="Project settings, Service connections, New, GitHub (or install the app Azure"
@@ -181,7 +180,7 @@ def _approver(number: int, who: str) -> Row:
     return Row(
         key=f"approver {who}",
         title=f"approver {who}",
-        look=devops("get", url, V, "searchFilter=General", f"filterValue={who}"),
+        look=devops("get", url, "searchFilter=General", f"filterValue={who}"),
         pick=pick,
         learns=lambda found: {f"approver_{number}": found["id"]},
         advice="Azure DevOps knows nobody, or several, of this name: give the mail address of a"
@@ -216,9 +215,9 @@ def _pipeline(wanted: Wanted, key: str, path: str) -> Row:
     return Row(
         key=f"pipeline {key}",
         title=f"pipeline {name} ({path})",
-        look=devops("get", f"{_P}/build/definitions", V, "includeAllProperties=true"),
+        look=devops("get", f"{_P}/build/definitions", "includeAllProperties=true"),
         pick=first(is_it),
-        make=devops("post", f"{_P}/pipelines", V, body=body),
+        make=devops("post", f"{_P}/pipelines", body=body),
         learns=lambda found: {f"pipeline_{key}": found["id"]},
     )
 
@@ -228,9 +227,9 @@ def _environment(key: str, name: str, what: str) -> Row:
     return Row(
         key=f"environment {key}",
         title=f"environment {name}",
-        look=devops("get", place, V, f"name={name}"),
+        look=devops("get", place, f"name={name}"),
         pick=named(name),
-        make=devops("post", place, V, body={"name": name, "description": what}),
+        make=devops("post", place, body={"name": name, "description": what}),
         learns=lambda found: {key: str(found["id"])},
     )
 
@@ -252,9 +251,9 @@ def _group(wanted: Wanted, key: str, name: str, flags: str) -> Row:
     return Row(
         key=f"variable_group {key}",
         title=f"variable group {name}",
-        look=devops("get", f"{_P}/distributedtask/variablegroups", V, f"groupName={name}"),
+        look=devops("get", f"{_P}/distributedtask/variablegroups", f"groupName={name}"),
         pick=named(name),
-        make=devops("post", place, V, body=body) if wanted.federation else None,
+        make=devops("post", place, body=body) if wanted.federation else None,
         learns=lambda found: {key: str(found["id"])},
         advice="" if wanted.federation else advice,
     )
@@ -290,7 +289,7 @@ def _branch_policy(branch: str) -> Row:
     return Row(
         key="branch_policy",
         title=f"branch policy on {branch}: pull requests pass CI",
-        look=devops("get", place, V, f"policyType={BUILD_VALIDATION}"),
+        look=devops("get", place, f"policyType={BUILD_VALIDATION}"),
         pick=first(is_it),
-        make=devops("post", place, V, body=body),
+        make=devops("post", place, body=body),
     )

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from amlkit.provision.cloud.client import Command, devops, part
+from amlkit.provision.cloud.facts import DEVOPS_PREVIEW
 from amlkit.provision.cloud.placeholders import Facts, fact
 from amlkit.provision.pipelines.rows import Row, first
 
-VERSION = "api-version=7.1-preview.1"
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 TASK_CHECK = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7"
 EXCLUSIVE_LOCK = "2ef31ad6-baa0-403a-8b45-2cbc9b4e5563"
@@ -50,7 +50,12 @@ class Protected:
     ) -> Row:
         """A check of a type; `mended` gives the settings where those that are there do not do."""
         resource = {"type": self.kind, "id": fact(self.fact)}
-        body = {"type": {"id": kind}, "settings": settings, "timeout": minutes}
+        body = {
+            "type": {"id": kind},
+            "settings": settings,
+            "timeout": minutes,
+            "resource": resource,
+        }
         query = (f"resourceType={self.kind}", f"resourceId={fact(self.fact)}", "$expand=settings")
 
         def same(check: dict[str, Any], facts: Facts) -> bool:
@@ -63,14 +68,14 @@ class Protected:
             kept = {"id": found["id"], "type": {"id": kind}, "resource": resource}
             kept |= {"settings": now or found.get("settings") or {}, "isDisabled": False}
             kept["timeout"] = found.get("timeout", minutes)
-            return devops("patch", f"{_PLACE}/{found['id']}", VERSION, body=kept)
+            return devops("patch", f"{_PLACE}/{found['id']}", body=kept, version=DEVOPS_PREVIEW)
 
         return Row(
             key=f"{key} {self.fact}",
             title=f"{title} on {self.title}",
-            look=devops("get", _PLACE, VERSION, *query),
+            look=devops("get", _PLACE, *query, version=DEVOPS_PREVIEW),
             pick=first(same),
-            make=devops("post", _PLACE, VERSION, body={**body, "resource": resource}),
+            make=devops("post", _PLACE, body=body, version=DEVOPS_PREVIEW),
             change=change,
         )
 
@@ -144,7 +149,7 @@ class Protected:
         return Row(
             key=f"permission {self.fact}",
             title=f"permission for the pipelines on {self.title}",
-            look=devops("get", place, VERSION),
+            look=devops("get", place, version=DEVOPS_PREVIEW),
             pick=pick,
-            make=devops("patch", place, VERSION, body={"pipelines": allowed}),
+            make=devops("patch", place, body={"pipelines": allowed}, version=DEVOPS_PREVIEW),
         )

@@ -20,7 +20,6 @@ from amlkit.provision.pipelines.rows import Pick, Row, named
 AUDIENCE = "api://AzureADTokenExchange"
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 _ENDPOINTS = "_apis/serviceendpoint/endpoints"
-_VERSION = "api-version=7.1"
 
 
 def reference(name: str) -> dict[str, Any]:
@@ -49,13 +48,12 @@ def service_connection(name: str) -> Row:
         "serviceEndpointProjectReferences": [reference(name)],
     }
     inside = f"{fact('organization')}/{fact('project')}/{_ENDPOINTS}"
-    asked = (_VERSION, f"endpointNames={name}", "includeDetails=true")
     return Row(
         key="service_connection",
         title=f"service connection {name}, by federation",
-        look=devops("get", inside, *asked),
+        look=devops("get", inside, f"endpointNames={name}", "includeDetails=true"),
         pick=_federated(name),
-        make=devops("post", f"{fact('organization')}/{_ENDPOINTS}", _VERSION, body=body),
+        make=devops("post", f"{fact('organization')}/{_ENDPOINTS}", body=body),
         learns=lambda found: _trust(name, found),
         read_back=True,
     )
