@@ -15,8 +15,11 @@ from amlkit.provision.destroy import destroy
 
 def test_destroy_removes_what_was_made_and_no_more(az: DoubleOfAz, opened: Open) -> None:
     commands.apply(opened())
+    asked: list[tuple[str, ...]] = []
+    az.before = asked.append
     done = destroy(opened(purge=True))
     assert az.made == {}
+    assert ("account", "list") in asked and ("provider", "list") not in {a[:2] for a in asked}
     # The principal goes with its application.
     assert len(done["removed"]) == len(MADE) - 1
     assert done["kept_by_azure"] == []

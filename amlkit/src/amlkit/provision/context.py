@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from amlkit.cli import ArgumentError
+from amlkit.provision.cloud.arm import arm_get
 from amlkit.provision.cloud.az import Az
-from amlkit.provision.cloud.client import Client, az
+from amlkit.provision.cloud.client import Client, az, part
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.cloud.waits import Say
 from amlkit.provision.plan.acting import NEW_WORKSPACE
@@ -61,6 +63,19 @@ class Context:
         """What is there of the steps; of all of them, to show it, as lists tell."""
         here = (self.steps, self.names, self.client, self.facts)
         return survey(*here, whole=whole, listed=whole)
+
+    def group_tags(self) -> dict[str, str]:
+        """The tags of the resource group, as it was read last."""
+        group = self.client.ask(arm_get(self.names.group_id))
+        return dict(part(group, "tags") or {})
+
+    def name_kept(self) -> str:
+        """The day until which Azure keeps the name of the workspace that `destroy` deleted.
+
+        As the group was tagged when it was read last; "" where the name is free.
+        """
+        until = self.group_tags().get(self.names.deleted_until, "")
+        return until if until >= time.strftime("%Y-%m-%d", time.gmtime()) else ""
 
     def require_subscription(self) -> None:
         """Raises `SettingsError` where no subscription is named: nothing is guessed."""

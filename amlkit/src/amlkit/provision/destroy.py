@@ -54,7 +54,7 @@ def destroy(context: Context) -> dict[str, Any]:
         if looked.blind:
             raise Refused(looked.blind)
         removal = Removal(context, looked.facts)
-        ours = _ours(context, looked, removal)
+        ours = _ours(context, looked)
         if not ours.titles:
             context.say("nothing here was made by this repository: nothing to remove")
             return removal.report()
@@ -67,7 +67,7 @@ def destroy(context: Context) -> dict[str, Any]:
         return removal.report()
 
 
-def _ours(context: Context, looked: Survey, removal: Removal) -> Ours:
+def _ours(context: Context, looked: Survey) -> Ours:
     """What of all that is there was made here, and nobody else uses."""
     steps = {step.key: step for step in reversed(context.plan) if looked.findings[step.key].ours}
     if "application" in steps and (heirs := _heirs(context, looked)):
@@ -83,7 +83,7 @@ def _ours(context: Context, looked: Survey, removal: Removal) -> Ours:
     if client and "application" not in steps and looked.is_there("service_principal"):
         rotation = Rotation(context, client)
     secrets = len(rotation.stored()) if rotation else 0
-    leftovers = _deleted(context, looked, removal) if context.args.purge else {}
+    leftovers = _deleted(context, looked) if context.args.purge else {}
     registry = _registry(context, looked) if "workspace" in steps else ""
     return Ours(steps, registry, leftovers, rotation, secrets)
 
@@ -135,10 +135,10 @@ def _heirs(context: Context, looked: Survey) -> str:
     return f"it has roles on {', '.join(others)} too" if others else ""
 
 
-def _deleted(context: Context, looked: Survey, removal: Removal) -> dict[str, Command]:
+def _deleted(context: Context, looked: Survey) -> dict[str, Command]:
     """What an earlier destroy has left in the recycle bin, and what ends it."""
     names, found = context.names, set[str]()
-    if names.deleted_until in removal.tags() and not looked.is_there("workspace"):
+    if names.deleted_until in context.group_tags() and not looked.is_there("workspace"):
         found.add("workspace")
     hidden = {Kind.NOT_FOUND: None, Kind.FORBIDDEN: None}  # it takes rights on the subscription
     vault = context.client.ask(arm_get(names.deleted_vault_id), instead=hidden)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fnmatch
 import re
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -141,9 +140,7 @@ def _deleted_workspace(context: Context, looked: Survey) -> Iterator[str]:
     group, names = looked.findings.get("resource_group"), context.names
     if group and group.to_create:
         return
-    tags = part(context.client.ask(arm_get(names.group_id)), "tags") or {}
-    until = tags.get(names.deleted_until, "")
-    if until >= time.strftime("%Y-%m-%d", time.gmtime()):
+    if until := context.name_kept():
         yield (
             f"workspace {names.workspace} was deleted, and Azure keeps its name until {until}:"
             " `python infra/bootstrap.py destroy --purge` ends that, the studio brings it back"

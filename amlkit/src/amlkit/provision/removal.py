@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from amlkit.provision.cloud.arm import arm_get
 from amlkit.provision.cloud.client import ABSENT_IS_NONE, Command, az, part
 from amlkit.provision.cloud.facts import WORKSPACE_KEPT
 from amlkit.provision.cloud.failures import Failure, Kind
@@ -106,7 +104,8 @@ class Removal:
 
     def mark(self, until: str) -> None:
         """Tags the group with the day until which Azure keeps the deleted workspace; "": none."""
-        name, tags = self.context.names.deleted_until, self.tags()
+        self.context.client.forget()  # all tags are written again: as they are now
+        name, tags = self.context.names.deleted_until, self.context.group_tags()
         if tags.pop(name, "") == until:
             return
         words = [f"{key}={value}" for key, value in tags.items()]
@@ -119,12 +118,6 @@ class Removal:
                 raise
             line = f"the group could not be tagged, and `apply` will not know: {failure.message}"
             self.context.say(line)
-
-    def tags(self) -> dict[str, str]:
-        """The group's tags, as they are now."""
-        self.context.client.forget()
-        group = self.context.client.ask(arm_get(self.context.names.group_id))
-        return dict(part(group, "tags") or {})
 
     def report(self) -> dict[str, Any]:
         """Says what is left and what Azure keeps; what is reported as JSON."""
@@ -155,8 +148,11 @@ class Removal:
 
     def _stays(self) -> bool:
         """Whether the group is needed by a workspace that may be purged or brought back."""
-        until = self.tags().get(self.context.names.deleted_until, "")
-        if self.context.args.purge or until < time.strftime("%Y-%m-%d", time.gmtime()):
+        if self.context.args.purge:
+            return False
+        self.context.client.forget()  # the tag may be a moment old
+        until = self.context.name_kept()
+        if not until:
             return False
         self.context.say(
             f"the group {self.context.names.resource_group} stays: Azure keeps the deleted"

@@ -108,7 +108,8 @@ def survey(
         names: of the resources.
         client: asks.
         facts: what is known from before.
-        whole: look at each by itself, rather than take what is there as proof of what it needs.
+        whole: look at each by itself, rather than take what is there as proof of what it needs;
+            of providers it is all the same: they are nobody's to remove.
         listed: believe lists, which may lag behind: to show what there is, not to make it.
     """
     result, proven = Survey(facts), set[str]()
@@ -125,10 +126,9 @@ def survey(
         finding = found[step.key] = proof or _look(step, result, client, known)
         if result.blind:
             break
-        if finding.there and not whole:
-            proven |= _needed(step, by_key)
-        elif listed and finding.there:
-            proven |= {key for key in step.uses if key.startswith("providers")}
+        if finding.there:
+            providers = {key for key in step.uses if key.startswith("providers")}
+            proven |= providers if whole else _needed(step, by_key)
     for step in steps:  # a later one may have told what to look for
         if not result.blind and found[step.key].later:
             found[step.key] = _look(step, result, client, known)
