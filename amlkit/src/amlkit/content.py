@@ -18,7 +18,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from amlkit.records import WorkError
-from amlkit.tabular.parts import table_files, table_size
+from amlkit.tabular.parts import table_files
 
 DIGITS = 12
 # The part of amlkit that runs in jobs and endpoints; it imports nothing else of amlkit.
@@ -49,8 +49,9 @@ def file_hash(path: Path, progress: Progress | None = None) -> str:
 
 def table_hashes(table: Path, progress: Progress) -> dict[str, str]:
     """SHA-256 of each of a table's files, by their names beside it."""
-    hashes, before, total = {}, 0, table_size(table)
-    for name, path in table_files(table).items():
+    files = table_files(table)
+    hashes, before, total = {}, 0, sum(path.stat().st_size for path in files.values())
+    for name, path in files.items():
         hashes[name] = file_hash(path, one_of(progress, before, total))
         before += path.stat().st_size
     return hashes

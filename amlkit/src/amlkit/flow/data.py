@@ -12,7 +12,7 @@ from amlkit import cli, content
 from amlkit.calls import Calls
 from amlkit.progress import Progress
 from amlkit.records import DataDefinition, WorkError
-from amlkit.tabular.parts import KNOWLEDGE, is_mltable, table_size
+from amlkit.tabular.parts import KNOWLEDGE, table_size
 
 if TYPE_CHECKING:
     from amlkit.records import DataAsset
@@ -123,10 +123,10 @@ def read_table(settings: Settings) -> Table:
     path = Path(data.path).absolute() if typed else settings.root / data.path
     path = path.resolve() if path.is_dir() else path  # "." has no name
     try:
-        file_kind(path)
+        kind = file_kind(path)
     except TableError as error:
         raise SettingsError(f"{error} (table from {origin})") from None
-    if is_mltable(path):
+    if kind == "mltable":
         _check_beside([each.name for each in path.iterdir()], origin)
     elif path.name.lower() in KNOWLEDGE:
         raise SettingsError(
@@ -193,9 +193,10 @@ def register_stored(context: cli.Context) -> Registered:
                 "where --datastore-path writes nothing; empty it, or upload the table with --path"
             )
     stored = workspace.data.find_stored(args.datastore, args.datastore_path)
+    origin = f"--datastore-path, {stored.path} in {stored.datastore}"
     if stored.type == "mltable":
         names = [name.removeprefix(f"{stored.path}/") for name in stored.files]
-        _check_beside(names, f"--datastore-path, {stored.path} in {stored.datastore}")
+        _check_beside(names, origin)
     target = data.target.strip()
     version = content.identity([stored.datastore, stored.path, stored.content, target])
     known = workspace.data.get(data.name, version)
@@ -211,7 +212,6 @@ def register_stored(context: cli.Context) -> Registered:
     with tempfile.TemporaryDirectory() as folder:
         with Progress("fetch", stored.size) as progress:
             path = workspace.data.download_stored(stored, Path(folder), progress)
-        origin = f"--datastore-path, {stored.path} in {stored.datastore}"
         profile, task = look_through(context, path, origin, None)
     if args.dry_run:
         context.say(f"would register {data.name}:{version} on {workspace.name}, where it lies")

@@ -43,9 +43,9 @@ def open_source(path: Path, encoding: str | None = None, delimiter: str | None =
     The encoding and the delimiter of a CSV are found out unless given. TableError if there is no
     such table, or it cannot be read.
     """
-    kind = file_kind(path)
-    if kind == "mltable":  # which says itself how its files are written
+    if is_mltable(path):  # which says itself how its files are written
         return MLTableSource(path)
+    kind = file_kind(path)
     if kind == "parquet":
         return ParquetSource(path)
     return JsonLinesSource(path) if kind == "json" else CsvSource(path, encoding, delimiter)
