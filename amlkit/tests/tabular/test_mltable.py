@@ -7,6 +7,7 @@ says which); what they hold was compared with what the package mltable 1.6 makes
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,13 @@ def rows(path: Path) -> tuple[list[str], list[list[Any]]]:
     parts = [part.columns(source.names, [""]) for part in source.parts(source.names)]
     table = pa.concat_tables(parts)
     return table.column_names, [list(row.values()) for row in table.to_pylist()]
+
+
+def refusal(ask: Callable[..., object], *given: object) -> str:
+    """The words in which a table is refused."""
+    with pytest.raises(TableError) as refused:
+        ask(*given)
+    return str(refused.value)
 
 
 READ = {
@@ -145,9 +153,7 @@ def test_a_table_is_read_as_its_mltable_says(tmp_path: Path, case: str) -> None:
 def test_a_pattern_of_many_folders_takes_no_time(tmp_path: Path) -> None:
     """Each way to share a path's folders among the `**` would be tried otherwise: hours."""
     pattern = "**/a/" * 14 + "b.csv"
-    deep = folder(
-        tmp_path, f"paths: [{{pattern: '{pattern}'}}]\n{READER}]", {"a/" * 26 + "c.csv": A}
-    )
+    deep = folder(tmp_path, of(f"pattern: '{pattern}'"), {"a/" * 26 + "c.csv": A})
     with pytest.raises(TableError, match=r"paths: pattern: there is no \*\*/a"):
         open_source(deep)
 
@@ -217,9 +223,7 @@ OTHERWISE: dict[str, tuple[str, bytes, str]] = {
 def test_another_encoding_than_the_one_that_is_said_is_refused(tmp_path: Path, case: str) -> None:
     said, content, words = OTHERWISE[case]
     path = folder(tmp_path, said, {"a.csv": content})
-    with pytest.raises(TableError) as refused:
-        rows(path)
-    assert str(refused.value).startswith(f"given/MLTable: {words}")
+    assert refusal(rows, path).startswith(f"given/MLTable: {words}")
 
 
 NUMBERED = ",a,b\n" + "".join(f"{n},{n % 2},{n % 7}\n" for n in range(60))
@@ -264,41 +268,44 @@ def test_too_few_columns_are_laid_to_what_left_them_out(
     tmp_path: Path, steps: str, delimiter: str, words: str
 ) -> None:
     said = f"{CSV} {{delimiter: '{delimiter}'}}\n{steps}\n"
-    with pytest.raises(TableError) as refused:
-        profile_table(folder(tmp_path, said, {"a.csv": NUMBERED}), "a")
-    assert str(refused.value).startswith(words)
+    path = folder(tmp_path, said, {"a.csv": NUMBERED})
+    assert refusal(profile_table, path, "a").startswith(words)
 
 
 HTTP = "https://account.blob.core.windows.net/datasets/iris.csv?sig=c2VjcmV0"
 READER = "transformations: [{read_delimited: {delimiter: ','}}"
+
+
+def of(path: str, more: str = "") -> str:
+    """An MLTable of one path, read by READER and what comes behind it."""
+    return f"paths: [{{{path}}}]\n{READER}{more}]"
+
+
 REFUSED = {
     # reference-yaml-mltable.md
-    "an address": (f"paths: [{{file: '{HTTP}'}}]\n{READER}]", "paths: file: https://account"),
+    "an address": (of(f"file: '{HTTP}'"), "paths: file: https://account"),
     "a datastore": (
-        "paths: [{pattern: 'azureml://datastores/d/paths/p/*.csv'}]\n" + READER + "]",
+        of("pattern: 'azureml://datastores/d/paths/p/*.csv'"),
         "does not lie in the MLTable's folder, and that alone is registered",
     ),
-    "outside": (f"paths: [{{folder: ../other}}]\n{READER}]", "paths: folder: ../other"),
-    "a place of Linux": (f"paths: [{{file: /data/a.csv}}]\n{READER}]", "/data/a.csv does not lie"),
-    "a home": (f"paths: [{{file: ~/a.csv}}]\n{READER}]", "~/a.csv does not lie"),
+    "outside": (of("folder: ../other"), "paths: folder: ../other"),
+    "a place of Linux": (of("file: /data/a.csv"), "/data/a.csv does not lie"),
+    "a home": (of("file: ~/a.csv"), "~/a.csv does not lie"),
     "an address that lacks a slash": (
-        f"paths: [{{file: '{HTTP.replace('//', '/')}'}}]\n{READER}]",
+        of(f"file: '{HTTP.replace('//', '/')}'"),
         "blob.core.windows.net/datasets/iris.csv does not lie",
     ),
-    "a colon alone": (f"paths: [{{file: 't:1.csv'}}]\n{READER}]", "there is no t:1.csv in given"),
-    "an asset": (f"paths: [{{folder: 'azureml:t:1'}}]\n{READER}]", "azureml:t:1 does not lie"),
-    "a drive of Windows": ("paths: [{file: 'C:\\a.csv'}]\n" + READER + "]", "does not lie"),
-    "a drive": ("paths: [{file: 'C:/a.csv'}]\n" + READER + "]", "C:/a.csv does not lie"),
+    "a colon alone": (of("file: 't:1.csv'"), "there is no t:1.csv in given"),
+    "an asset": (of("folder: 'azureml:t:1'"), "azureml:t:1 does not lie"),
+    "a drive of Windows": (of("file: 'C:\\a.csv'"), "does not lie"),
+    "a drive": (of("file: 'C:/a.csv'"), "C:/a.csv does not lie"),
     "Delta Lake": (
         "paths: [{folder: ./d}]\ntransformations: [{read_delta_lake: {version_as_of: 1}}]",
         "read_delta_lake: not read here; write the table as Parquet",
     ),
-    "a filter": (
-        f"paths: [{{file: a.csv}}]\n{READER}, {{filter: 'col(\"a\") > 32'}}]",
-        "filter: not read here",
-    ),
+    "a filter": (of("file: a.csv", ", {filter: 'col(\"a\") > 32'}"), "filter: not read here"),
     "a sample": (
-        f"paths: [{{file: a.csv}}]\n{READER}, {{take_random_sample: {{probability: 0.5}}}}]",
+        of("file: a.csv", ", {take_random_sample: {probability: 0.5}}"),
         "take_random_sample: not read here",
     ),
     # azureml-examples: tables of text for named entities, of pictures
@@ -327,29 +334,32 @@ REFUSED = {
         f"a delimiter of {what}": (f"{CSV} {{delimiter: {one}}}", "read_delimited.delimiter: ")
         for what, one in (("lines", '"\\n"'), ("Macs", '"\\r"'), ("C", '"\\0"'), ("quotes", "'\"'"))
     },
-    "its own folder": (f"paths: [{{folder: ./}}]\n{READER}]", "takes in MLTable"),
+    "its own folder": (of("folder: ./"), "takes in MLTable"),
     "what is written beside": (
         "paths: [{pattern: './*.json'}]\ntransformations: [read_json_lines]",
         "takes in schema.json",
     ),
-    "a file that is not there": (f"paths: [{{file: b.csv}}]\n{READER}]", "there is no b.csv"),
+    "a file that is not there": (of("file: b.csv"), "there is no b.csv"),
     "a file twice": (
         f"paths: [{{file: a.csv}}, {{pattern: '*.csv'}}]\n{READER}]",
         "a.csv is named twice",
     ),
     "a column that is not there": (
-        f"paths: [{{file: a.csv}}]\n{READER}, {{drop_columns: [q]}}]",
+        of("file: a.csv", ", {drop_columns: [q]}"),
         "drop_columns: there is no column 'q'",
     ),
-    "other columns": ("paths: [{pattern: '*.*v'}]\n" + READER + "]", "d.tsv has the columns c, b"),
+    "other columns": (of("pattern: '*.*v'"), "d.tsv has the columns c, b"),
     "a key twice": (
-        "paths: [{file: a.csv}]\npaths: [{file: b.csv}]\n" + READER + "]",
+        "paths: [{file: a.csv}]\n" + of("file: b.csv"),
         "line 2: no YAML (the key paths is there twice)",
     ),
     **{
         f"no word that is true here, {what}": (
-            f"paths: [{{file: a.csv}}]\n{READER}, {{convert_column_types: [{{columns: a, "
-            f"column_type: {{boolean: {{true_values: [{one}]}}}}}}]}}]",
+            of(
+                "file: a.csv",
+                ", {convert_column_types: [{columns: a, column_type: {boolean: {true_values: "
+                f"[{one}]}}}}}}]}}",
+            ),
             "convert_column_types.column_type: a boolean is read here as one of",
         )
         for what, one in (("a blank before", "' yes'"), ("a list", "[yes]"))
@@ -371,10 +381,7 @@ REFUSED = {
 def test_what_would_be_read_otherwise_is_refused_by_its_key(tmp_path: Path, case: str) -> None:
     said, words = REFUSED[case]
     files: Files = {"a.csv": A, "a.jsonl": '{"a": 1}\n', "d.tsv": "c,b\n9,8\n"}
-    path = folder(tmp_path, said, files)
-    with pytest.raises(TableError) as refused:
-        open_source(path)
-    line = str(refused.value)
+    line = refusal(open_source, folder(tmp_path, said, files))
     assert words in line and line.startswith("given")
     assert "\n" not in line and "c2VjcmV0" not in line and len(line) < 400
 

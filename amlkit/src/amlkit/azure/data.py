@@ -28,9 +28,9 @@ TAGS = ("content", "target", "rows", "datastore", "path")
 # The metadata of a record's blob: when it was written, in Unix seconds.
 WRITTEN = "written"
 Record = Mapping[str, str]
-"""What is written down of an asset: `TAGS`, and where they are known the `number` of v1's Dataset,
-and the `kind` of what is no plain folder: a "file" that was registered where it lies, or an
-"mltable", a folder with that file."""
+"""What is written down of an asset: `TAGS`, where it is known the `number` of v1's Dataset, and the
+`kind`: "file" or "folder" of what was registered where it lies, "mltable" of a folder with such
+a file, uploaded or not. Of another folder that was uploaded nothing is said."""
 _TYPES = {"file": "uri_file", "folder": "uri_folder", "mltable": "mltable"}
 
 

@@ -53,7 +53,10 @@ def open_asset(data: Path, target: str | None) -> Asset:
 
 
 def find_table(data: Path) -> Path:
-    """The one table of a data asset's folder, or the table itself: a file, or a folder of parts."""
+    """The one table in a data asset's folder, or the table itself: a file, or a folder that is one.
+
+    Such a folder has a file MLTable, or nothing but Parquet parts.
+    """
     if not data.exists():
         raise TableError(f"no file or folder {data}")
     if data.is_file() or is_mltable(data):

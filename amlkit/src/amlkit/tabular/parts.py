@@ -1,4 +1,4 @@
-"""The files that a table is made of: one, the parts in a folder, or what an MLTable file names."""
+"""The files that a table is made of: one, a folder's parts, or what lies in an MLTable's folder."""
 
 from __future__ import annotations
 

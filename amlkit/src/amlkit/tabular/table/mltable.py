@@ -16,7 +16,7 @@ import yaml
 
 from amlkit.tabular.parts import MLTABLE
 from amlkit.tabular.table.date_formats import DATE_FORMATS, ISO
-from amlkit.tabular.table.mltable_paths import is_text, named_files, shown
+from amlkit.tabular.table.mltable_paths import named_files, shown
 from amlkit.tabular.table.schema import TableError, names_text, shorten
 
 READERS = {"read_delimited": "csv", "read_json_lines": "json", "read_parquet": "parquet"}
@@ -109,7 +109,7 @@ class _Reading:
         if said.get("type", "mltable") != "mltable":
             raise self.refused("type", f"{shown(said['type'])}, where mltable is expected")
         if odd := [key for key in said if key not in _TOP]:
-            raise self.refused(str(odd[0]), f"no key of an MLTable; those are {', '.join(_TOP)}")
+            raise self.refused(str(odd[0]), f"no key of an {MLTABLE}; those are {', '.join(_TOP)}")
         steps = [self._step(step) for step in self._list("transformations", said)]
         reader = self._reader(steps)
         files = named_files(self.folder, self._list("paths", said), self.refused)
@@ -239,7 +239,7 @@ class _Reading:
         """Return what a word stands for, by default the first."""
         if key not in given:
             return next(iter(known.values()))
-        word = given[key].lower() if is_text(given[key]) else ""
+        word = given[key].lower() if isinstance(given[key], str) else ""
         word = re.sub("[- ]", "", word) if key == "encoding" else word
         if word not in known:
             raise self.refused(
@@ -249,7 +249,8 @@ class _Reading:
 
     def _flag(self, reader: str, key: str, given: Mapping[str, Any]) -> bool:
         value = given.get(key, False)
-        value = {"true": True, "false": False}.get(value.lower()) if is_text(value) else value
+        if isinstance(value, str):
+            value = {"true": True, "false": False}.get(value.lower())
         if not isinstance(value, bool):
             raise self.refused(f"{reader}.{key}", f"{shown(given[key])}: true or false is expected")
         return value
@@ -299,7 +300,9 @@ class _Reading:
 
     def _date(self, key: str, given: Mapping[str, Any]) -> str:
         """Return the type with the one format that is given."""
-        words = [form if is_text(form) else "" for form in _listed(given.get("formats", ()))]
+        words = [
+            form if isinstance(form, str) else "" for form in _listed(given.get("formats", ()))
+        ]
         own = {ISO if form.startswith("%Y-%m-%d") else form for form in words}
         if len(given) != 1 or len(own) != 1 or not own <= set(DATE_FORMATS):
             raise self.refused(

@@ -7,7 +7,6 @@ import reprlib
 from collections.abc import Callable, Collection, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import TypeGuard
 
 from amlkit.tabular.parts import KNOWLEDGE, MLTABLE, is_hidden, table_files
 from amlkit.tabular.table.schema import TableError, shorten
@@ -28,7 +27,7 @@ def named_files(folder: Path, paths: Sequence[object], refused: Refused) -> tupl
         if not isinstance(entry, dict) or len(entry) != 1:
             raise refused("paths", f"{shown(entry)}: one of {', '.join(_KEYS)} is expected")
         ((key, value),) = entry.items()
-        if key not in _KEYS or not is_text(value):
+        if key not in _KEYS or not isinstance(value, str):
             raise refused(
                 "paths", f"{shown(key)}: one of {', '.join(_KEYS)} and a path is expected"
             )
@@ -50,7 +49,7 @@ def _words(where: str, value: str, refused: Refused) -> list[str]:
         place = shorten(value.partition("?")[0])  # behind it stands a signature
         raise refused(
             where,
-            f"{place} does not lie in the MLTable's folder, and that alone is registered; "
+            f"{place} does not lie in the {MLTABLE}'s folder, and that alone is registered; "
             "put it there",
         )
     if "\\" in value:
@@ -103,11 +102,6 @@ def _onward(places: Collection[int], pattern: Sequence[str]) -> set[int]:
             place += 1
             found.add(place)
     return found
-
-
-def is_text(value: object) -> TypeGuard[str]:
-    """Return whether a value of the file is a text."""
-    return isinstance(value, str)
 
 
 def shown(value: object) -> str:
