@@ -56,8 +56,9 @@ def check_training(
     Raises:
         SettingsError: there is none of that name.
     """
-    train = settings.root / "src" / settings.project.package / "train.py"
-    if not train.is_file() or b"amlkit.tabular" not in train.read_bytes():
+    path = settings.root / "src" / settings.project.package / "train.py"
+    train = path.read_bytes() if path.is_file() else b""
+    if b"amlkit.tabular" not in train:
         return
     training = settings.training
     asked = {
@@ -82,7 +83,7 @@ def check_training(
         )
     if training.estimator != "auto" and (problem := _estimator(settings, local)):
         raise SettingsError(f"{settings.origin('training.estimator')}: {problem}")
-    if training.search and (problem := tried.problem(settings, train.read_bytes(), local=local)):
+    if training.search and (problem := tried.problem(settings, train, local=local)):
         raise SettingsError(f"{settings.origin(problem.partition(':')[0])}: {problem}")
 
 

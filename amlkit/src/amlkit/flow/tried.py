@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amlkit.content import canonical_name
 from amlkit.interpreter import in_folder
 from amlkit.lockfile import pins
 from amlkit.settings import Settings
@@ -36,6 +37,8 @@ def problem(settings: Settings, train: bytes, *, local: bool) -> str:
     """
     python = sys.executable if local else in_folder(settings.root / HOME)
     if not all(call in train for call in CALLS) or not Path(python).is_file():
+        return ""
+    if not local and settings.azure.environment.training_image:  # nobody knows what it holds
         return ""
     answer = _ask(settings, str(python))
     if answer is None or not (local or _as_locked(settings, answer["packages"])):
@@ -72,15 +75,12 @@ def _ask(settings: Settings, python: str) -> Told | None:
 
 
 def _as_locked(settings: Settings, packages: dict[str, str]) -> bool:
-    """Whether the job will have the versions that were asked: of a ready image nobody knows."""
-    from packaging.utils import canonicalize_name
-
-    environment = settings.azure.environment
-    if environment.training_image or not packages:
+    """Whether the job will have the versions that were asked."""
+    if not packages:
         return False
     try:
-        locked = dict(pins(settings.root / environment.training_lock))
+        locked = dict(pins(settings.root / settings.azure.environment.training_lock))
     except OSError:
         return False
-    known = {canonicalize_name(name): version for name, version in locked.items()}
-    return all(known.get(canonicalize_name(n)) == v for n, v in packages.items())
+    known = {canonical_name(name): version for name, version in locked.items()}
+    return all(known.get(canonical_name(n)) == v for n, v in packages.items())

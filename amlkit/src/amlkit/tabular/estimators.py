@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -80,11 +80,15 @@ def names_problem(estimator: Any, names: Iterable[str]) -> str:
     kind, known = type(estimator).__name__, sorted(estimator.get_params(deep=True))
     for name in names:
         if name not in known:
-            near = get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            what = f"training.search: {kind} takes no {shorten(name, 60)!r}"
-            return f"{what}; {hint}Valid: {', '.join(known)}"
+            return _takes_no(f"training.search: {kind}", name, known)
     return ""
+
+
+def _takes_no(what: str, name: str, valid: Sequence[str]) -> str:
+    """That something has no such parameter, with the nearest and all that it has."""
+    near = get_close_matches(str(name), valid, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{what} takes no {shorten(name, 60)!r}; {hint}Valid: {', '.join(valid)}"
 
 
 def _find(path: str) -> Any:
@@ -135,11 +139,7 @@ def _make(factory: Any, path: str, parameters: Mapping[str, Any]) -> Any:
     inner = {key: value for key, value in parameters.items() if "__" in key}
     for name in own:
         if name not in valid and not takes_any:
-            near = get_close_matches(name, valid, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise TableError(
-                f"training.parameters: {path} takes no {name!r}; {hint}Valid: {', '.join(valid)}"
-            )
+            raise TableError(_takes_no(f"training.parameters: {path}", name, valid))
     try:
         estimator = factory(**own)
         return estimator.set_params(**inner) if inner else estimator

@@ -47,13 +47,14 @@ def told(asked: Asked) -> Told:
         return Told(problem=str(error), packages=_packages(asked["estimator"]))
     features = import_module(f"{asked['package']}.features")
     used = estimator_of(features.build_pipeline([], made))
-    packages = {**_packages(asked["estimator"]), **_packages(type(used).__module__)}
+    packages = _packages(asked["estimator"], type(used).__module__)
     return Told(problem=names_problem(used, asked["names"]), packages=packages)
 
 
-def _packages(module: str) -> dict[str, str]:
-    """The distributions that a module comes with, and their versions."""
-    names = metadata.packages_distributions().get(module.partition(".")[0], ())
+def _packages(*modules: str) -> dict[str, str]:
+    """The distributions that modules come with, and their versions."""
+    known = metadata.packages_distributions()
+    names = (name for module in modules for name in known.get(module.partition(".")[0], ()))
     return {name: metadata.version(name) for name in names}
 
 
