@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from amlkit.calls import Calls
 from amlkit.flow import tried
 from amlkit.flow.search import record, search_of, words
 from amlkit.flow.training import told
+from amlkit.interpreter import in_folder
 from amlkit.local import open_local
 from amlkit.local.models import Registry, import_mlflow
 from amlkit.records import Run
@@ -196,9 +196,8 @@ def test_what_nobody_here_knows_of_a_search_is_left_to_the_job(
     monkeypatch.setattr(tried, "_ask", ask)
     assert tried.problem(settings, ours.replace(b"best_of_trials(", b"mine("), local=True) == ""
     assert tried.problem(settings, ours, local=False) == "" and not asked
-    home = shared.root / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
-    home.mkdir(parents=True)
-    python = home / ("python.exe" if sys.platform == "win32" else "python")
+    python = in_folder(shared.root / ".venv")
+    python.parent.mkdir(parents=True)
     python.touch()
     lock = shared.root / settings.azure.environment.training_lock
     for pin, said in (("1.7.2", "wrong"), ("1.6.0", "")):

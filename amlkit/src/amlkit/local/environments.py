@@ -23,6 +23,7 @@ from amlkit.content import (
     lock_entries,
     write_json,
 )
+from amlkit.interpreter import in_folder
 from amlkit.local.processes import inherited_variables
 from amlkit.records import Environment, EnvironmentDefinition, WorkError
 from amlkit.workspace import Say
@@ -89,7 +90,7 @@ class LocalEnvironments:
             WorkError: the packages could not be installed; the installer's last line says why.
         """
         home = self.home(definition)
-        python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        python = in_folder(home)
         home.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{home}.lock"):
             if not (home / _COMPLETE).is_file():

@@ -42,6 +42,15 @@ class Kept:
     at_once: Command | None = None  # removes it for good, where it is not removed yet
 
 
+# The settings that several steps share; every role has `roles`.
+_SETTINGS = {
+    "application": "service_principal",
+    "log_analytics": "app_insights",
+    "pipeline_workspace": "pipeline",
+    "providers_identity": "providers",
+}
+
+
 @dataclass(frozen=True)
 class Resource:
     """One line of the plan: how to look for a thing in Azure, make it and remove it.
@@ -98,12 +107,7 @@ class Resource:
     @property
     def setting(self) -> str:
         """The setting of `azure.bootstrap` that says what becomes of it."""
-        if self.key.startswith("pipeline"):
-            return "pipeline"
-        if self.key.startswith("providers"):
-            return "providers"
-        shared = {"log_analytics": "app_insights", "application": "service_principal"}
-        return "roles" if self.key.startswith("role_") else shared.get(self.key, self.key)
+        return _SETTINGS.get(self.key) or ("roles" if self.key.startswith("role_") else self.key)
 
     @property
     def shown(self) -> tuple[Command, ...]:
