@@ -13,6 +13,8 @@ from sample_model.evaluate import evaluate
 from sklearn import metrics as sk
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from amlkit.tabular.evaluation import Evaluation, Replay
@@ -156,6 +158,39 @@ def test_a_model_without_probabilities_is_ranked_by_its_decision_function() -> N
         assert ("roc_auc" in found) == ranked
     only_labels = evaluate(Says(y), X, y, "classification", list("abcd"))
     assert only_labels.metrics.keys() == ALWAYS
+
+
+@pytest.mark.parametrize("last", [LogisticRegression(), LinearSVC(), RandomForestClassifier(5)])
+def test_a_pipeline_makes_its_features_once(last: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sparse ones too; its answers are those that it gives itself."""
+    X, y = rows_of(["no", "yes"])
+    made = make_pipeline(KBinsDiscretizer(strategy="uniform"), last).fit(X, y)
+    label = made.predict(X)
+    ranks = made.predict_proba(X) if hasattr(made, "predict_proba") else made.decision_function(X)
+    asked: list[int] = []
+    transform = KBinsDiscretizer.transform
+    monkeypatch.setattr(
+        KBinsDiscretizer, "transform", lambda self, X: asked.append(len(X)) or transform(self, X)
+    )
+    found = evaluate(made, X, y, "classification", ["no", "yes"])
+    assert asked == [len(X)]
+    assert np.array_equal(found.prediction, label)
+    assert found.scores is not None and np.array_equal(found.scores, ranks)
+
+
+def test_a_pipeline_that_is_more_than_its_steps_answers_itself() -> None:
+    """A class of one's own may say something else than its last step."""
+
+    class Cautious(Pipeline):
+        """Always says no."""
+
+        def predict(self, X: Any, **params: Any) -> Any:
+            """No."""
+            return np.full(len(X), "no")
+
+    X, y = rows_of(["no", "yes"])
+    model = Cautious([("scale", StandardScaler()), ("last", LogisticRegression())]).fit(X, y)
+    assert set(evaluate(model, X, y, "classification", ["no", "yes"]).prediction) == {"no"}
 
 
 def test_a_target_without_spread_has_no_r2() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from amlkit.tabular.model_files import in_class_order
@@ -66,14 +67,31 @@ class Replay:
         return np.asarray(self.answers.scores)[X.index]
 
 
-def predict(model: Any, X: pd.DataFrame, task: str) -> Array:
+def answers(
+    model: Any, X: pd.DataFrame, classes: Sequence[Any] | None
+) -> tuple[Array, Array | None, Array | None]:
+    """What `predict` and, where there are classes, `class_scores` say of a model.
+
+    A scikit-learn Pipeline makes its features once for both: they take most of the time. Raises
+    ValueError as `predict` does.
+    """
+    if classes is None:
+        return predict(model, X, "regression"), None, None
+    features: Any = X
+    if type(model) is Pipeline and len(model.steps) > 1:  # a class of its own may do more than that
+        model, features = model[-1], model[:-1].transform(X)
+    return predict(model, features, "classification"), *class_scores(model, features, classes)
+
+
+def predict(model: Any, X: Any, task: str) -> Array:
     """The model's labels, or numbers as float64: (rows,).
 
     Raises ValueError if there is not one for each row, or a number is not finite.
     """
     prediction: Array = np.asarray(model.predict(X)).reshape(-1)
-    if len(prediction) != len(X):
-        raise ValueError(f"{len(prediction)} predictions for {len(X)} rows")
+    rows = np.shape(X)[0]
+    if len(prediction) != rows:
+        raise ValueError(f"{len(prediction)} predictions for {rows} rows")
     if task == "regression":
         prediction = prediction.astype(np.float64)
         if not np.isfinite(prediction).all():
@@ -81,23 +99,22 @@ def predict(model: Any, X: pd.DataFrame, task: str) -> Array:
     return prediction
 
 
-def class_scores(
-    model: Any, X: pd.DataFrame, classes: Sequence[Any]
-) -> tuple[Array | None, Array | None]:
+def class_scores(model: Any, X: Any, classes: Sequence[Any]) -> tuple[Array | None, Array | None]:
     """Probabilities (rows, classes) in the order of `classes`, and what ranks the rows.
 
     The two are the same array where the model gives probabilities. Else the first is None, and the
     second comes from `decision_function`: (rows,) for two classes, or None.
     """
+    rows = np.shape(X)[0]
     if hasattr(model, "predict_proba"):
         probability = np.asarray(model.predict_proba(X), dtype=np.float64)
         own = np.asarray(getattr(model, "classes_", classes)).tolist()
         ordered = in_class_order(probability, own, classes)
-        if ordered is not None and len(ordered) == len(X):
+        if ordered is not None and len(ordered) == rows:
             return ordered, ordered
     if hasattr(model, "decision_function"):
         scores = np.asarray(model.decision_function(X), dtype=np.float64)
-        if scores.shape == ((len(X),) if len(classes) == 2 else (len(X), len(classes))):
+        if scores.shape == ((rows,) if len(classes) == 2 else (rows, len(classes))):
             return None, scores
     return None, None
 
