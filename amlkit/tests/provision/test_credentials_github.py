@@ -19,8 +19,9 @@ from amlkit.settings import Settings
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the double of gh is a script with #!")
 
 GH = """#!{python}
-import json, os, sys
+import json, os, sys, time
 words = sys.argv[1:]
+time.sleep(float(os.environ.get("GH_SECONDS", 0)))
 given = "" if words[0] == "repo" else sys.stdin.read()
 with open({log!r}, "a") as log:
     log.write(json.dumps([words, given]) + "\\n")
@@ -118,6 +119,7 @@ def test_a_secret_that_github_did_not_take_does_not_stay(
 def test_a_gh_that_hangs_is_ended_and_says_nothing_of_azure(
     settings: Settings, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amlkit.provision.cloud.gh.TIMEOUT", 0.01)
+    monkeypatch.setenv("GH_SECONDS", "60")
+    monkeypatch.setattr("amlkit.provision.cloud.gh.TIMEOUT", 0.1)
     with pytest.raises(Failure, match=r"`gh repo view .*` gave no answer in 0 s; run this again$"):
         run(opened(Cloud(), settings, state, "--to", "github"))
