@@ -84,11 +84,11 @@ class BatchScoring:
         container, path = datastores.container(self.connection, store), path.strip("/")
         names = [blob.name for blob in container.list_blobs(name_starts_with=path) if blob.size]
         inside = [one for one in names if one == path or one.startswith(f"{path}/")]
-        below = {one: one.removeprefix(path) for one in inside}
+        below = {one: one.removeprefix(path).strip("/") for one in inside}
         files = sorted(
             one
             for one, rest in below.items()
-            if not _is_beside(rest) and not is_hidden(PurePosixPath(rest.lstrip("/")))
+            if rest not in KNOWLEDGE and not is_hidden(PurePosixPath(rest))
         )
         if not files:
             raise SettingsError(f"--batch: there is no table at {path} in datastore {store}")
@@ -295,9 +295,3 @@ def _without_mltable(store: str, folder: str, files: Sequence[str]) -> str:
         return f"name the folder of its files, {place}{folders.pop()}, or "
     one = "its file" if len(others) == 1 else "one of its files at a time, such as"
     return f"name {one} {place}{others[0]}, or " if others else ""
-
-
-def _is_beside(inside: str) -> bool:
-    """Whether a file of a data asset's folder is none of its table's."""
-    words = inside.strip("/").split("/")
-    return inside.strip("/") in KNOWLEDGE or any(word.startswith((".", "_")) for word in words)
