@@ -106,13 +106,7 @@ class AzureJobs(SharedJobs):
         """See `Jobs.create`."""
         self._environments.check_registered(job.environment.name, job.environment.version)
         inputs = {name: self._input(asset) for name, asset in job.inputs.items()}
-        environment = f"azureml:{job.environment.name}:{job.environment.version}"
-        target = compute.ensure(self.connection)
-        addresses = {name: address for name, (_, address) in inputs.items()}
-        made = self._made(
-            self._sized(job), str(job.code), addresses, environment, target, _data_type(inputs)
-        )
-        commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
+        made = self._filled(job, inputs, compute.ensure(self.connection))
         self.label(made, job)
         with silently():
             sent = self.connection.client.jobs.create_or_update(made)
@@ -131,18 +125,13 @@ class AzureJobs(SharedJobs):
 
     def described(self, job: Job) -> Any:
         """The SDK's command or sweep of a job as it would be sent; nothing is."""
-        environment = f"azureml:{job.environment.name}:{job.environment.version}"
         inputs = {}
         for name, each in job.inputs.items():
             kind, address = self._input(each)
             if not address.startswith("azureml:"):  # a table that is not registered yet
                 address = f"azureml:{each.name}:{each.version}"
             inputs[name] = (kind, address)
-        addresses = {name: address for name, (_, address) in inputs.items()}
-        made = self._made(
-            self._sized(job), str(job.code), addresses, environment, data_type=_data_type(inputs)
-        )
-        commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
+        made = self._filled(job, inputs)
         made.experiment_name, made.tags = job.experiment, {**(made.tags or {}), **job.tags}
         return made
 
@@ -202,6 +191,19 @@ class AzureJobs(SharedJobs):
     def warm_up(self) -> None:
         """See `SharedJobs.warm_up`: what reads the outputs."""
         import azure.storage.blob  # noqa: F401
+
+    def _filled(
+        self, job: Job, inputs: Mapping[str, tuple[str, str]], target: str | None = None
+    ) -> Any:
+        """The SDK's job with what is in the workspace; its `inputs` are (kind, address) by name."""
+        environment = f"azureml:{job.environment.name}:{job.environment.version}"
+        addresses = {name: address for name, (_, address) in inputs.items()}
+        data_type, _ = inputs.get("data", (JobParts.data_type, ""))
+        made = self._made(
+            self._sized(job), str(job.code), addresses, environment, target, data_type
+        )
+        commands.set_kinds(made, {address: kind for kind, address in inputs.values()})
+        return made
 
     def _made(
         self,
@@ -280,11 +282,6 @@ class AzureJobs(SharedJobs):
         """(container, prefix) of what a run leaves."""
         container = datastores.container(self.connection, datastores.ARTIFACT_STORE)
         return container, f"ExperimentRun/dcid.{run_id}"
-
-
-def _data_type(inputs: Mapping[str, tuple[str, str]]) -> str:
-    """The type of a job's data among its inputs, (kind, address) by name."""
-    return inputs.get("data", (JobParts.data_type, ""))[0]
 
 
 def _status(job: Any) -> str:
