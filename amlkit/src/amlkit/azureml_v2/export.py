@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from amlkit.azure.connection import on_azure
-from amlkit.azure.owners import plain
+from amlkit.azure.owners import plain, without
 from amlkit.azure.wheels import CONTAINER, ORIGIN, content_name
 from amlkit.azureml_v2 import datastores, deployments, shapes
 from amlkit.azureml_v2.connection import Connection, silently
@@ -79,10 +78,8 @@ class AzureExport:
 
         made = self._jobs.described(job)
         made = made._to_job() if hasattr(made, "_to_job") else made  # of the builder, what is sent
-        code = _copied(job.code, folder / "job-code")
-        names = {str(job.code): f"./{code.path.name}"}
-        shape = {key: value for key, value in made._to_dict().items() if key != "name"}
-        path = _written(folder / "job.yml", shape, names, load_job)
+        path = folder / "job.yml"
+        code = _with_code(path, without(made._to_dict(), ("name",)), job.code, load_job)
         return [ExportedFile(path, f"az ml job create --file {path.name} --stream"), code]
 
     @on_azure
@@ -96,10 +93,8 @@ class AzureExport:
         made = self._pipelines.described(chain)
         # Not the identity's: a file that somebody changed would be taken for an equal run.
         made.tags = {**(made.tags or {}), **({} if cron else chain.job.tags)}
-        code = _copied(chain.job.code, folder / "pipeline-code")
-        names = {str(chain.job.code): f"./{code.path.name}"}
-        shape = {key: value for key, value in made._to_dict().items() if key != "name"}
-        path = _written(folder / "pipeline.yml", shape, names, load_job)
+        path = folder / "pipeline.yml"
+        code = _with_code(path, without(made._to_dict(), ("name",)), chain.job.code, load_job)
         if not cron:
             return [ExportedFile(path, f"az ml job create --file {path.name} --stream"), code]
         again = self._pipelines.scheduled(schedule, cron, made)
@@ -124,23 +119,25 @@ class AzureExport:
         name = deployments.name_for(definition)
         parts = deployments.parts_of(definition, name, str(definition.code), environment)
         made = deployments.deployment_of(definition, parts, settings.root)
-        code = _copied(definition.code, folder / "deployment-code")
-        names = {str(definition.code): f"./{code.path.name}"}
         first = _written(folder / "endpoint.yml", endpoint._to_dict(), {}, load_online_endpoint)
-        then = _written(folder / "deployment.yml", made._to_dict(), names, load_online_deployment)
-        serving = self.environment(replace(definition.environment), folder)
+        then = folder / "deployment.yml"
+        code = _with_code(then, made._to_dict(), definition.code, load_online_deployment)
         return [
-            *serving,
+            *self.environment(definition.environment, folder),
             ExportedFile(first, f"az ml online-endpoint create --file {first.name}"),
             ExportedFile(then, f"az ml online-deployment create --file {then.name}"),
             code,
         ]
 
 
-def _copied(code: Path, target: Path) -> ExportedFile:
-    """The snapshot of the package beside the file that names it."""
-    shutil.copytree(code, target, ignore=shutil.ignore_patterns("__pycache__"))
-    return ExportedFile(target, "")
+def _with_code(
+    path: Path, shape: Mapping[str, Any], code: Path, load: Callable[[str], Any]
+) -> ExportedFile:
+    """Writes what names the snapshot of the package, and beside it the snapshot, as `_written`."""
+    beside = path.with_name(f"{path.stem}-code")
+    shutil.copytree(code, beside, ignore=shutil.ignore_patterns("__pycache__"))
+    _written(path, shape, {str(code): f"./{beside.name}"}, load)
+    return ExportedFile(beside, "")
 
 
 def _written(
