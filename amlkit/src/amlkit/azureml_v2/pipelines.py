@@ -49,7 +49,7 @@ class AzurePipelines:
             one = shapes.ENVIRONMENT
             made = self._made(chain, str(root / "src"), one, one, "", who)
             written = plain(without(made._to_dict(), ("name", "tags")), names)
-            trigger = self._scheduled("name", cron, made).trigger if cron else None
+            trigger = self.scheduled("name", cron, made).trigger if cron else None
             return [written, trigger and _trigger(trigger)]
 
         with quiet():
@@ -102,13 +102,21 @@ class AzurePipelines:
         return self._with_names(chain, self.connection.settings.azure.compute.name)
 
     def scheduled(self, name: str, cron: str, job: Any) -> Any:
-        """The SDK's schedule of such a job as it would be sent.
+        """The SDK's schedule of such a job as it would be sent, which the owner's function makes.
 
         Raises:
-            WorkError: the owner's function returns no schedule of that name.
+            WorkError: it returns no schedule of that name.
         """
+        from azure.ai.ml.entities import JobSchedule
+
         job.display_name = job.display_name or name
-        return self._scheduled(name, cron, job)
+        function, root = self._function("schedule"), self.connection.settings.root
+        made = function(ScheduleParts(name, cron, job))
+        if not isinstance(made, JobSchedule):
+            raise owners.refused(function, root, made, "an azure.ai.ml.entities.JobSchedule")
+        if made.name != name:
+            raise WorkError(f"{owners.called(function, root)}: name it parts.name, which is {name}")
+        return made
 
     @on_azure
     def steps(self, run_id: str) -> Mapping[str, Run]:
@@ -130,8 +138,7 @@ class AzurePipelines:
         Raises:
             WorkError: the owner's function returns no schedule of that name.
         """
-        job = self._real(chain)
-        made = self.scheduled(name, cron, job)
+        made = self.scheduled(name, cron, self._real(chain))
         made.tags = {**(made.tags or {}), CONTENT: identity}
         made._is_enabled = True
         with silently():
@@ -156,22 +163,6 @@ class AzurePipelines:
         jobs = self.connection.client.jobs.list(schedule_defined=True, scheduled_job_name=name)
         runs = [as_run(job) for job in jobs if job is not None]
         return max(runs, key=lambda run: run.created, default=None)
-
-    def _scheduled(self, name: str, cron: str, job: Any) -> Any:
-        """What the owner's `schedule(parts)` returns.
-
-        Raises:
-            WorkError: it is no schedule of that name.
-        """
-        from azure.ai.ml.entities import JobSchedule
-
-        function, root = self._function("schedule"), self.connection.settings.root
-        made = function(ScheduleParts(name, cron, job))
-        if not isinstance(made, JobSchedule):
-            raise owners.refused(function, root, made, "an azure.ai.ml.entities.JobSchedule")
-        if made.name != name:
-            raise WorkError(f"{owners.called(function, root)}: name it parts.name, which is {name}")
-        return made
 
     def _real(self, chain: Chain) -> Any:
         """The SDK's pipeline job with what is in the workspace."""

@@ -148,9 +148,7 @@ def pipeline(context: cli.Context, export: Export, folder: Path) -> Sequence[Exp
     from amlkit.flow import chain, pipeline
     from amlkit.flow.environment import environment_definition
 
-    args, settings, pipelines = context.args, context.settings, context.workspace.pipelines
-    if pipelines is None:
-        raise SettingsError(f"{settings.origin('azure.sdk')}: pipelines come with SDK v2")
+    args, settings, pipelines = context.args, context.settings, pipeline.of_workspace(context)
     cron = "" if args.schedule is None else pipeline.checked(args.schedule)
     looking = argparse.Namespace(**{**vars(args), "dry_run": True})
     made = chain.chain(replace(context, args=looking), pipelines, cron=cron, copied=True)

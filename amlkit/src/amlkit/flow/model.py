@@ -245,18 +245,22 @@ def follow(context: cli.Context, run: Run) -> Run:
 
     An interrupt leaves it going and says how to go on.
     """
-    minutes = context.args.wait_minutes
     try:
         return context.workspace.jobs.stream(
             run.id,
             lambda line: context.say(f"  {line}"),
-            seconds=None if minutes is None else minutes * 60,
+            seconds=wait_seconds(context.args),
         )
     except KeyboardInterrupt:
         resume, cancel = resume_command(context, run), context.command("model", "--cancel", run.id)
         raise KeyboardInterrupt(
             f"run {run.id} goes on; `{resume}` waits for it, `{cancel}` ends it"
         ) from None
+
+
+def wait_seconds(args: argparse.Namespace) -> float | None:
+    """--wait-minutes in seconds; None: to the end."""
+    return None if args.wait_minutes is None else float(args.wait_minutes) * 60
 
 
 def goes_on(args: argparse.Namespace) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from amlkit import cli
 from amlkit.calls import Calls
 from amlkit.flow import export
-from amlkit.flow.model import add_run_flags, goes_on
+from amlkit.flow.model import add_run_flags, goes_on, wait_seconds
 from amlkit.records import FINISHED
 from amlkit.settings import SettingsError
 
@@ -116,9 +116,7 @@ def arguments() -> cli.Parser:
 
 def run(context: cli.Context) -> cli.Result:
     """Runs a pipeline or resumes one and says what was registered; or sees to the schedule."""
-    args, pipelines = context.args, context.workspace.pipelines
-    if pipelines is None:
-        raise SettingsError(f"{context.settings.origin('azure.sdk')}: pipelines come with SDK v2")
+    args, pipelines = context.args, of_workspace(context)
     known = args.resume if args.cancel is None else args.cancel
     if args.local and (args.no_wait or args.wait_minutes is not None or known is not None):
         raise cli.ArgumentError(
@@ -153,6 +151,17 @@ def run(context: cli.Context) -> cli.Result:
     return conclude(context, pipelines, started, again=found is not None)
 
 
+def of_workspace(context: cli.Context) -> Pipelines:
+    """The workspace's pipelines.
+
+    Raises:
+        SettingsError: it is one of SDK v1's.
+    """
+    if context.workspace.pipelines is None:
+        raise SettingsError(f"{context.settings.origin('azure.sdk')}: pipelines come with SDK v2")
+    return context.workspace.pipelines
+
+
 def resume_or_cancel(context: cli.Context, pipelines: Pipelines, known: Run) -> cli.Result:
     """Waits for a pipeline that was started, or ends it."""
     ends = context.args.cancel is not None
@@ -177,12 +186,11 @@ def conclude(
         if context.args.no_wait:
             reason = "the pipeline was not waited for"
             return Piped(started, {}, reason=reason, next=resume)
-        minutes = context.args.wait_minutes
         try:
             started = pipelines.stream(
                 started.id,
                 lambda step, line: context.say(f"  {step}: {line}"),
-                seconds=None if minutes is None else minutes * 60,
+                seconds=wait_seconds(context.args),
             )
         except KeyboardInterrupt:
             where = "" if context.args.local else f"pipeline {started.id} goes on; `{resume}`"
