@@ -27,13 +27,11 @@ _OF_DATA = ("data_name", "data_version", "target")
 _MOMENT = ("git_commit", "git_dirty")
 
 
-def chain(
-    context: cli.Context, pipelines: Pipelines, *, cron: str = "", copied: bool = False
-) -> Chain:
+def chain(context: cli.Context, pipelines: Pipelines, *, cron: str = "") -> Chain:
     """The steps with all they need.
 
     With `cron` it is a schedule's, which names no version of the data: its first step looks for
-    the newest each time. A dry run copies the code if `copied`, and makes nothing.
+    the newest each time. A dry run makes nothing.
 
     Raises:
         SettingsError: there is no `steps.py`, or its lock is not there.
@@ -47,7 +45,7 @@ def chain(
         raise SettingsError(f"{origin}: there is no {package / 'steps.py'}")
     # The owner's training_job is model.py's; here is none.
     calls = Calls(context.calls.environment)
-    job = training.training_job(settings, workspace, calls, data, dry_run=args.dry_run)
+    job = training.training_job(settings, workspace, calls, data, args)
     client = None if args.local else client_environment(context)
     plan = {
         "training": training.told(settings, job.search),
@@ -58,9 +56,7 @@ def chain(
     if cron:
         plan["tags"] = {k: v for k, v in plan["tags"].items() if k not in _MOMENT}
     files = {"config.yml": travelling(settings, data), "pipeline.json": _text(plan)}
-    if args.dry_run and copied:
-        job = replace(job, code=training.code_snapshot(settings, dry_run=False)[1])
-    if copied or not args.dry_run:
+    if training.copies_code(args):
         job = with_files(job, settings, files)
     made = Chain(job, context.calls.steps, f"{settings.project.package}.steps", client)
     decisive = [

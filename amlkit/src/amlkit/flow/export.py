@@ -121,6 +121,12 @@ def _renew(folder: Path, new: Path) -> None:
         (new / name).rename(folder / name)
 
 
+def _making_nothing(context: cli.Context) -> cli.Context:
+    """The context of a dry run, which does not ask for an equal run either."""
+    looking = argparse.Namespace(**{**vars(context.args), "dry_run": True, "force": True})
+    return replace(context, args=looking)
+
+
 def environments(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
     """`environment.yml`, and `environment-serving.yml`."""
     from amlkit.flow.environment import environment_definition
@@ -132,15 +138,12 @@ def environments(context: cli.Context, export: Export, folder: Path) -> Sequence
 
 def job(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
     """`job.yml` with its environment and the code."""
-    from amlkit.flow import model, training
+    from amlkit.flow import model
     from amlkit.flow.environment import environment_definition
 
-    settings = context.settings
-    looking = argparse.Namespace(**{**vars(context.args), "dry_run": True, "force": True})
-    made, _ = model.prepare(replace(context, args=looking))
-    _, code = training.code_snapshot(settings, dry_run=False)
-    environment = export.environment(environment_definition(settings), folder)
-    return [*environment, *export.job(replace(made, code=code), folder)]
+    made, _ = model.prepare(_making_nothing(context))
+    environment = export.environment(environment_definition(context.settings), folder)
+    return [*environment, *export.job(made, folder)]
 
 
 def pipeline(context: cli.Context, export: Export, folder: Path) -> Sequence[ExportedFile]:
@@ -150,8 +153,7 @@ def pipeline(context: cli.Context, export: Export, folder: Path) -> Sequence[Exp
 
     args, settings, pipelines = context.args, context.settings, pipeline.of_workspace(context)
     cron = "" if args.schedule is None else pipeline.checked(args.schedule)
-    looking = argparse.Namespace(**{**vars(args), "dry_run": True})
-    made = chain.chain(replace(context, args=looking), pipelines, cron=cron, copied=True)
+    made = chain.chain(_making_nothing(context), pipelines, cron=cron)
     both = (environment_definition(settings), chain.client_definition(settings))
     environments = [file for one in both for file in export.environment(one, folder)]
     name = pipeline.schedule_name(settings) if cron else ""

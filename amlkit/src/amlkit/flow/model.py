@@ -164,7 +164,7 @@ def prepare(context: cli.Context) -> tuple[Job, Run | None]:
     settings, workspace, args = context.settings, context.workspace, context.args
     data = table(context)
     check_training(settings, workspace, data, local=args.local)
-    job = training.training_job(settings, workspace, context.calls, data, dry_run=args.dry_run)
+    job = training.training_job(settings, workspace, context.calls, data, args)
     if differences := job.environment.differences:
         more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
         context.say(f"warning: not the locked environment: {differences[0]}{more}")

@@ -82,7 +82,7 @@ def deployment_definition(
         SettingsError: there is no such lock.
     """
     endpoint = settings.endpoint
-    code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
+    code_version, snapshot = code_snapshot(settings, copied=not dry_run)
     definition = DeploymentDefinition(
         endpoint=endpoint.name,
         model=model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,12 +34,11 @@ def training_job(
     workspace: Workspace,
     calls: Calls,
     data: DataAsset,
-    *,
-    dry_run: bool = False,
+    args: Namespace,
 ) -> Job:
     """The job that trains on a data asset, with the code as it is now.
 
-    With `dry_run` nothing is copied or made: the job can be looked at, not submitted.
+    With --dry-run nothing is made: the job can be looked at, not submitted.
 
     Raises:
         SettingsError: there is no package, or no `train.py` in it.
@@ -48,9 +48,10 @@ def training_job(
         origin = settings.origin("project.package")
         raise SettingsError(f"{origin}: there is no {package / 'train.py'}")
     definition = environment_definition(settings)
-    code_version, snapshot = code_snapshot(settings, dry_run=dry_run)
+    code_version, snapshot = code_snapshot(settings, copied=copies_code(args))
     environments = workspace.environments
-    environment = environments.get(definition) if dry_run else environments.create(definition)
+    look = environments.get if args.dry_run else environments.create
+    environment = look(definition)
     name = registered_name(settings, workspace, data.target)
     champion = workspace.models.champion(name)
     search = search_of(settings, workspace, calls, data)
@@ -134,8 +135,13 @@ def told(settings: Settings, search: Search | None = None) -> dict[str, Any]:
     return said | ({"search": search.told()} if search else {})
 
 
-def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:
-    """The package as it is now: (code version, folder of its copy); a dry run copies nothing.
+def copies_code(args: Namespace) -> bool:
+    """Whether the package is copied: an export holds it, although nothing else is made."""
+    return args.export is not None or not args.dry_run
+
+
+def code_snapshot(settings: Settings, *, copied: bool) -> tuple[str, Path]:
+    """The package as it is now: (code version, folder of its copy, which is made if `copied`).
 
     Raises:
         WorkError: a file of it is no Python.
@@ -144,10 +150,10 @@ def code_snapshot(settings: Settings, *, dry_run: bool) -> tuple[str, Path]:
     files = content.code_files(package, settings.root / ".amlignore")
     check_code(files, settings)
     folder = settings.root / ".local-workspace" / "code"
-    if dry_run:
-        version = content.files_identity(files)
-        return version, folder / version
-    return content.snapshot(files, folder)
+    if copied:
+        return content.snapshot(files, folder)
+    version = content.files_identity(files)
+    return version, folder / version
 
 
 def changed_settings(settings: Settings) -> dict[str, Any]:
