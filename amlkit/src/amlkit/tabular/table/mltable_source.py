@@ -174,4 +174,4 @@ def _check(folder: Path, step: str, chosen: Sequence[str], names: Sequence[str])
     """Raise TableError for a column that there is not."""
     for name in chosen:
         if name not in names:
-            raise TableError(f"{folder.name}/MLTable: {step}: {no_such_column(name, names)}")
+            raise TableError(f"{folder.name}/{MLTABLE}: {step}: {no_such_column(name, names)}")
