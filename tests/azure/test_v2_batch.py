@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -131,6 +132,7 @@ print(json.dumps([
 def test_what_would_be_sent_is_written_as_yaml(
     repository: AzureProject, standin: StandIn, tmp_path: Path
 ) -> None:
+    shutil.rmtree(repository.path / ".local-workspace" / "code")  # what earlier calls have copied
     mark = standin.journal.mark()
     for driver in ("environment", "model", "deploy"):
         done = repository.done(driver, "--export", str(tmp_path))["export"]
