@@ -10,7 +10,7 @@ from amlkit.cli import shell_line
 from amlkit.provision.cloud.client import EXTENSION
 from amlkit.provision.cloud.failures import Failure, Refused
 from amlkit.provision.context import Context
-from amlkit.provision.display import plan_text, request_for_admin
+from amlkit.provision.display import made_in_words, nothing_made, plan_text, request_for_admin
 from amlkit.provision.engine import Engine
 from amlkit.provision.pipelines.requested import requested_credentials
 from amlkit.provision.plan.acting import asked_for
@@ -78,11 +78,8 @@ def apply(context: Context) -> dict[str, Any]:
         looked = look(context)
         if problems := looked.problems:
             _show_notes(context, looked)
-            many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
-            raise Refused(
-                f"nothing was made: {many}{problems[0]}",
-                record={"problems": problems, "unknown": looked.unchecked},
-            )
+            record = {"problems": problems, "unknown": looked.unchecked}
+            raise Refused(nothing_made(problems), record=record)
         if looked.to_create:
             _show(context, looked)
             if not context.agreed("Make these in Azure now? [yes/no]", "yes"):
@@ -91,8 +88,7 @@ def apply(context: Context) -> dict[str, Any]:
         engine = Engine(context, looked)
         engine.apply()
     seconds, calls = time.monotonic() - start, context.client.az.calls
-    made = f"made {len(engine.created)}" if engine.created else "everything is there, nothing made"
-    context.say(f"{made} ({calls} calls of az, {seconds:.0f} s)")
+    context.say(f"{made_in_words(engine.created)} ({calls} calls of az, {seconds:.0f} s)")
     for line in _next(context, engine.facts):
         context.say(line)
     return {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from amlkit.provision.cloud.client import Client
+from amlkit.provision.cloud.client import EXTENSION, Client
 from amlkit.provision.cloud.waits import Say, counting
 from amlkit.provision.plan.records import Resource
 from amlkit.provision.survey import Survey
@@ -38,6 +38,17 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
             ticker.join()
             overwrite("")
     say(f"  {done}: {what} ({time.monotonic() - start:.0f} s)")
+
+
+def nothing_made(problems: Sequence[str]) -> str:
+    """Why nothing was made: how many problems there are, and the first."""
+    many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
+    return f"nothing was made: {many}{problems[0]}"
+
+
+def made_in_words(titles: Sequence[str]) -> str:
+    """How many things were made."""
+    return f"made {len(titles)}" if titles else "everything is there, nothing made"
 
 
 def scope_in_words(scope: str) -> str:
@@ -75,7 +86,7 @@ def request_for_admin(
         "",
         "Please make the following, or give me the roles to make it myself. Each command can be run"
         " again; they need the Azure CLI, a login, and for `az ml` its extension"
-        " (`az extension add -n ml -y`).",
+        f" (`{client.shown(EXTENSION)}`).",
         "",
         "| what | why | role it takes | on | costs while idle |",
         "|---|---|---|---|---|",

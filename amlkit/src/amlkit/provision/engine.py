@@ -19,7 +19,7 @@ from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.cloud.waits import poll, retry
 from amlkit.provision.context import Context
 from amlkit.provision.display import elapsed
-from amlkit.provision.plan.records import Resource, provisioned
+from amlkit.provision.plan.records import Resource, handed_out, provisioned
 from amlkit.provision.survey import Survey, find
 
 # A name that is kept by something that was deleted: the next one may be free.
@@ -170,9 +170,7 @@ class Engine:
         if failure.kind is not Kind.FORBIDDEN:
             return failure
         return failure.advised(
-            f"{'' if self.created else 'nothing was made; '}`python infra/bootstrap.py plan"
-            f" --for-admin` writes the request, and what is handed out to you is marked existing or"
-            f" skip in config.yml (azure.bootstrap.{step.setting})",
+            f"{'' if self.created else 'nothing was made; '}{handed_out([step])}",
             f"you may not make {step.title}: {failure.message}",
         )
 

@@ -19,7 +19,7 @@ from amlkit.provision.cloud.facts import VAULT, WORKSPACE
 from amlkit.provision.cloud.failures import Failure, Kind
 from amlkit.provision.context import Context
 from amlkit.provision.plan.names import Names
-from amlkit.provision.plan.records import Resource
+from amlkit.provision.plan.records import Resource, handed_out
 from amlkit.provision.survey import Survey
 from amlkit.settings.azure import Compute, region
 
@@ -65,12 +65,8 @@ def _rights(context: Context, looked: Survey) -> Iterator[str]:
             refused.setdefault((step.right.role, places[0]), []).append(step)
     for (role, place), steps in refused.items():
         titles = ", ".join(step.title for step in steps)
-        settings = ", ".join(dict.fromkeys(f"azure.bootstrap.{step.setting}" for step in steps))
-        yield (
-            f"you may not make {titles}: it takes the role {role} on {place};"
-            " `python infra/bootstrap.py plan --for-admin` writes the request, and what is handed"
-            f" out to you is marked existing or skip in config.yml ({settings})"
-        )
+        what = f"you may not make {titles}: it takes the role {role} on {place}"
+        yield f"{what}; {handed_out(steps)}"
 
 
 def _places(names: Names, looked: Survey, scope: str) -> list[str]:

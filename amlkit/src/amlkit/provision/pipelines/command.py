@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from amlkit.provision.cloud.client import Client
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.context import Context
+from amlkit.provision.display import made_in_words, nothing_made
 from amlkit.provision.pipelines import azure_devops, github
 from amlkit.provision.pipelines.names import (
     PIPELINE_NAMES,
@@ -68,27 +68,27 @@ def run(context: Context) -> dict[str, Any]:
         Refused: a flag is missing, something is in the way, or nobody would approve production.
         Failure: Azure or Azure DevOps refused.
     """
-    args, client = context.args, Client(context.client.az)
+    args, client = context.args, context.client
     if args.to == "azure-devops" and not (args.organization and args.project):
         raise Refused("pipelines in Azure DevOps need --organization and --project", code=2)
     with context.state.alone():
         table, facts, last = (_github if args.to == "github" else _azure_devops)(context)
+        before = client.sent
         plan = look(table, client, facts)
-        problems = plan.problems + _unapproved(context, table, plan, client)
-        record = _show(context, plan, client, problems)
+        problems = plan.problems + _unapproved(context, plan)
+        record = _show(context, plan, problems)
         if args.dry_run:
             return record | {"status": "planned"}
         if problems:
-            many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
-            raise Refused(f"nothing was made: {many}{problems[0]}", code=2, record=record)
+            raise Refused(nothing_made(problems), code=2, record=record)
         if plan.to_write and not context.agreed("Make these now? [yes/no]", "yes"):
             context.say("nothing was made")
             return record | {"status": "declined"}
         made = make(plan, client, context.say)
-    context.say(f"made {len(made)}" if made else "everything is there, nothing made")
+    context.say(made_in_words(made))
     if not args.staging_only:
         context.say(f"last, once staging serves: {last}")
-    record |= {"status": "done", "made": made, "requests": client.sent}
+    record |= {"status": "done", "made": made, "requests": client.sent - before}
     return record | {"next": [] if args.staging_only else [last]}
 
 
@@ -150,7 +150,7 @@ def _github(context: Context) -> tuple[list[Row], dict[str, Any], str]:
     return github.rows(wanted), {"client": values.get("SPN_ID", "")}, last
 
 
-def _unapproved(context: Context, table: list[Row], plan: Plan, client: Client) -> list[str]:
+def _unapproved(context: Context, plan: Plan) -> list[str]:
     """Why production may not be set up as it is asked for: nobody would approve."""
     args = context.args
     if args.staging_only or args.no_approval or args.approver:
@@ -160,16 +160,16 @@ def _unapproved(context: Context, table: list[Row], plan: Plan, client: Client) 
         [it] = [f for f in plan.findings if f.row.key == f"environment {production}"]
         return [] if github.has_reviewers(it.found) else [NO_APPROVER]
     name = variables(context.settings.root)["productionEnvironment"]
-    there = look([azure_devops.approval(name)], client, plan.facts)
+    there = look([azure_devops.approval(name)], context.client, plan.facts)
     return [] if there.findings[0].found else [NO_APPROVER]
 
 
-def _show(context: Context, plan: Plan, client: Client, problems: list[str]) -> dict[str, Any]:
+def _show(context: Context, plan: Plan, problems: list[str]) -> dict[str, Any]:
     """Says the plan; returns it as it is reported."""
     rows = []
     for each in plan.findings:
         key, title, state = each.row.key, each.row.title, each.state
-        commands = [client.shown(each.wanted, plan.facts)] if each.wanted else []
+        commands = [context.client.shown(each.wanted, plan.facts)] if each.wanted else []
         for line in (f"{state:<10} {title}", *(f"    {command}" for command in commands)):
             context.say(line)
         rows.append({"row": key, "title": title, "state": state, "commands": commands})

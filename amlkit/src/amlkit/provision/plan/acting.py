@@ -91,10 +91,15 @@ def kind_of_workspace(found: dict[str, Any]) -> dict[str, str]:
 def still_needed(identity: str, around: list[Finding]) -> str:
     """What stays and has an identity, or may have: its title; "" where nothing does."""
     for finding in around:
-        held = map(str.lower, part(finding.found, "identity", "userAssignedIdentities") or {})
-        if finding.unknown or identity.lower() in held:
+        if finding.unknown or identity.lower() in _held(finding.found):
             return finding.step.title
     return ""
+
+
+def _held(found: Any) -> dict[str, Any]:
+    """The identities that something was given, by their paths in small letters."""
+    held = part(found, "identity", "userAssignedIdentities") or {}
+    return {path.lower(): identity for path, identity in held.items()}
 
 
 def _grants(names: Names, azure: Azure) -> list[Grant]:
@@ -111,12 +116,11 @@ def _workspace(names: Names, path: str, mode: str) -> Resource:
     """The workspace with the identity beside its own, for what runs on serverless compute."""
 
     def fits(found: dict[str, Any], facts: Facts) -> bool:
-        held = part(found, "identity", "userAssignedIdentities") or {}
-        known = {key.lower(): value for key, value in held.items()}
-        if path.lower() not in known:
+        held = _held(found)
+        if path.lower() not in held:
             return False
         # One that was made anew under the same name is another.
-        told = part(known[path.lower()], "principalId")
+        told = part(held[path.lower()], "principalId")
         return not told or told == facts.get(_PRINCIPAL, told)
 
     both = {"type": fact(_KIND), "userAssignedIdentities": {path: {}}}

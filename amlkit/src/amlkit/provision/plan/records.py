@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,6 +141,15 @@ def provisioned(found: dict[str, Any]) -> bool:
     if line := given_up(found):
         raise Refused(line)
     return _state(found).lower() == "succeeded"
+
+
+def handed_out(steps: Sequence[Resource]) -> str:
+    """What to do about things that the caller may not make."""
+    settings = dict.fromkeys(f"azure.bootstrap.{step.setting}" for step in steps)
+    return (
+        "`python infra/bootstrap.py plan --for-admin` writes the request, and what is handed out to"
+        f" you is marked existing or skip in config.yml ({', '.join(settings)})"
+    )
 
 
 @dataclass
