@@ -14,6 +14,7 @@ from bootstrap_double import SUBSCRIPTION, DoubleOfAz
 
 from amlkit.provision.cloud.client import Client
 from amlkit.provision.context import Context, open_context
+from amlkit.provision.state import State
 from amlkit.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[1] / "sample"
@@ -32,6 +33,15 @@ def settings_with(*changes: tuple[str, Any]) -> Settings:
     given = [("azure.subscription_id", SUBSCRIPTION), *changes]
     given = [(key, list(v) if isinstance(v, tuple) else v) for key, v in given]
     return load_settings(ROOT, overrides=[(*pair, "--set") for pair in given], environ={})
+
+
+def with_az(context: Context, az: DoubleOfAz, folder: Path | None = None) -> Context:
+    """The same context in another subscription, in a folder with a state file of its own."""
+    context.client = Client(az)
+    if folder:
+        folder.mkdir(exist_ok=True)
+        context.state = State(folder, context.names)
+    return context
 
 
 @pytest.fixture()
@@ -53,6 +63,8 @@ def opened(az: DoubleOfAz, tmp_path: Path) -> Open:
             "yes": True,
             "for_admin": False,
             "purge": False,
+            "data": None,
+            "recover": False,
         }
         args = argparse.Namespace(**usual | {"command": ""} | flags)
         context = open_context(args, replace(settings, root=tmp_path))

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 from bootstrap_double import DoubleOfAz
-from bootstrap_fixtures import MADE, Open
+from bootstrap_fixtures import MADE, Open, with_az
 
 from amlkit.cli import ArgumentError
 from amlkit.provision import commands
-from amlkit.provision.cloud.client import Client
 from amlkit.provision.cloud.failures import Failure, Kind, Refused
-from amlkit.provision.context import Context
 from amlkit.provision.destroy import destroy
-from amlkit.provision.state import State
 
 
 def test_apply_makes_everything_once(az: DoubleOfAz, opened: Open) -> None:
@@ -83,14 +80,6 @@ def test_interrupted_at_any_call_the_next_apply_finishes(
         assert az.made == whole.made, number
         made = [words for words in az.commands if "create" in words]
         assert len(made) == len(set(made)), number
-
-
-def with_az(context: Context, az: DoubleOfAz, folder: Path) -> Context:
-    """The same context in another subscription, with a state file of its own."""
-    folder.mkdir(exist_ok=True)
-    context.client = Client(az)
-    context.state = State(folder, context.names)
-    return context
 
 
 def test_an_answer_that_is_lost_is_no_failure(az: DoubleOfAz, opened: Open) -> None:

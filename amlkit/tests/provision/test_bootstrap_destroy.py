@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bootstrap_double import DoubleOfAz
-from bootstrap_fixtures import MADE, Open
+from bootstrap_fixtures import MADE, Open, with_az
 
 from amlkit.provision import commands, removal
-from amlkit.provision.cloud.client import Client
 from amlkit.provision.cloud.failures import Failure, Kind, Refused
-from amlkit.provision.context import Context
 from amlkit.provision.destroy import destroy
 
 
@@ -164,12 +162,6 @@ def test_a_vault_is_brought_back_where_one_was_deleted_and_else_made(
     commands.apply(opened(recover=True))
     made = az.made[names.vault_id]["properties"]
     assert made.get("createMode") == ("recover" if deleted else None)
-
-
-def with_az(context: Context, az: DoubleOfAz) -> Context:
-    """The same context in another subscription."""
-    context.client = Client(az)
-    return context
 
 
 def test_an_application_of_ours_stays_ours_when_config_names_it(

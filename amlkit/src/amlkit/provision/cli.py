@@ -38,6 +38,7 @@ def parser() -> Parser:
     common.add_argument("--json", action="store_true", help="print one JSON object")
     common.add_argument("--yes", action="store_true", help="ask nothing")
     common.add_argument("--verbose", action="store_true", help="show the traceback of an error")
+    common.set_defaults(data=None, role=None, recover=False)  # flags of plan and apply
     top = Parser(
         prog="infra/bootstrap.py",
         description="Makes what this repository needs in Azure.",
@@ -112,7 +113,7 @@ def main(root: Path, argv: Sequence[str] | None = None) -> int:
 def _run(root: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Reads the settings and runs the command."""
     overrides = [assignment(text) for text in args.set]
-    if getattr(args, "role", None):
+    if args.role:
         overrides.append(("azure.bootstrap.role", args.role, "--role"))
     context = open_context(args, load_settings(root, env=args.env, overrides=overrides))
     work = {

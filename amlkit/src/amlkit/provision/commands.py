@@ -104,15 +104,15 @@ def apply(context: Context) -> dict[str, Any]:
 
 def _recover(context: Context) -> None:
     """Has the deleted Key Vault brought back where that is asked for and there is one."""
-    if not getattr(context.args, "recover", False):
+    if not context.args.recover:
         return
     try:
         deleted = deleted_vault(context)
     except Failure as failure:  # it takes rights on the subscription to see one
         deleted = str(failure)
     if deleted:
-        data = getattr(context.args, "data", None)
-        context.plan = resources(context.names, context.settings.azure, data, recover=True)
+        azure, data = context.settings.azure, context.args.data
+        context.plan = resources(context.names, azure, data, recover=True)
     else:
         context.say(f"there is no deleted Key Vault {context.names.key_vault} to bring back")
 
@@ -211,10 +211,9 @@ def _next(context: Context, facts: Mapping[str, str]) -> list[str]:
     for name in ("tenant_id", "client_id"):
         if facts.get(name) and facts[name] != getattr(azure, name):
             lines.append(f"put into config.yml: azure.{name}: {facts[name]}")
-    data = getattr(args, "data", None)
-    if data:
+    if args.data:
         lines.append(
-            f"{data.name} lies in container {context.names.container} of"
+            f"{args.data.name} lies in container {context.names.container} of"
             f" {context.names.storage_account}; docs/azure.md says how the workspace gets to it"
         )
     if facts.get("principal_id"):

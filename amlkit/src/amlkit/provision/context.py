@@ -146,12 +146,11 @@ def open_context(args: argparse.Namespace, settings: Settings) -> Context:
     def tell(line: str) -> None:
         say(line, error=args.json)
 
-    data = getattr(args, "data", None)
-    if data and not data.is_file():
-        raise ArgumentError(f"--data {data}: there is no such file")
+    if args.data and not args.data.is_file():
+        raise ArgumentError(f"--data {args.data}: there is no such file")
     check(settings)
     names = Names(settings)
-    plan = resources(names, settings.azure, data)
+    plan = resources(names, settings.azure, args.data)
     client = Client(Az(tell, subscription=settings.azure.subscription_id))
     return Context(args, settings, names, plan, client, State(settings.root, names), tell)
 

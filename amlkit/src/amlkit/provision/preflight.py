@@ -163,7 +163,7 @@ def _vault_name(context: Context, looked: Survey) -> Iterator[str]:
     deleted = deleted_vault(context)
     if not deleted:
         yield f"Key Vault {names.key_vault}: {_reason(answer)}; {_OTHER_VAULT}"
-    elif not getattr(context.args, "recover", False):
+    elif not context.args.recover:
         yield deleted
 
 

@@ -8,7 +8,6 @@ written down.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from amlkit.provision.cloud.facts import GRAPH
 from amlkit.provision.cloud.failures import Failure, Kind
 from amlkit.provision.cloud.waits import retry
 from amlkit.provision.context import Context
+from amlkit.provision.plan.names import short_hash
 
 # The longest name of a secret that the directory surely takes.
 NAME = 90
@@ -122,7 +122,7 @@ class Rotation:
 
     def _prefix(self, place: str) -> str:
         """How the names of a place's secrets begin."""
-        return f"{self._ours}{hashlib.sha256(place.encode()).hexdigest()[:8]} "
+        return f"{self._ours}{short_hash(place)} "
 
     def _remove(self, prefix: str, keep: str = "") -> list[str]:
         """Removes the secrets whose names begin so, but for one."""

@@ -20,7 +20,7 @@ from amlkit.provision.pipelines.federation import (
     service_connection,
     subscription,
 )
-from amlkit.provision.pipelines.names import FILES, Repository
+from amlkit.provision.pipelines.names import FILES, Repository, connection_name
 from amlkit.provision.pipelines.rows import Row, first, named
 
 BUILD_VALIDATION = "0609b952-1397-4640-95ec-e00a01b2c241"
@@ -49,11 +49,6 @@ class Wanted:
     def slug(self) -> str:
         """What all the names begin with."""
         return self.variables["variableGroup"]
-
-    @property
-    def connection(self) -> str:
-        """The service connection's name."""
-        return self.variables.get("serviceConnection") or self.slug
 
 
 def rows(wanted: Wanted) -> list[Row]:
@@ -105,7 +100,7 @@ def _federation(wanted: Wanted) -> list[Row]:
 
     No lock: training holds a connection for hours, and staging would wait for it.
     """
-    name = wanted.connection
+    name = connection_name(wanted.variables)
     title = f"service connection {name}"
     known_by = f"azure-devops-{wanted.organization}-{wanted.project}-{name}"
     guarded = Protected("endpoint", "connection", title)

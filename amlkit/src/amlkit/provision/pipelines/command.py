@@ -11,6 +11,7 @@ from amlkit.provision.display import made_in_words, nothing_made
 from amlkit.provision.pipelines import azure_devops, github
 from amlkit.provision.pipelines.names import (
     PIPELINE_NAMES,
+    connection_name,
     environments,
     repository,
     variables,
@@ -124,7 +125,7 @@ def _azure_devops(context: Context) -> tuple[list[Row], dict[str, Any], str]:
     )
     last = "production: 'on' in pipelines/variables.yml"
     if values:
-        last = f"serviceConnection: {wanted.connection} and {last}"
+        last = f"serviceConnection: {connection_name(names)} and {last}"
     facts = {"organization_name": wanted.organization, "client": values.get("SPN_ID", "")}
     return azure_devops.rows(wanted), facts, last
 

@@ -7,7 +7,6 @@ federatedIdentityCredential of Microsoft Graph.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -16,6 +15,7 @@ from amlkit.provision.cloud.facts import GRAPH
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.cloud.placeholders import Facts, fact, filled, known
 from amlkit.provision.pipelines.rows import Pick, Row, named
+from amlkit.provision.plan.names import short_hash
 
 AUDIENCE = "api://AzureADTokenExchange"
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
@@ -165,5 +165,4 @@ def credential(name: str, title: str, issuer: str, subject: str) -> Row:
 def _named(name: str) -> str:
     """A name as Entra allows it, at most 120 characters; what is cut off is told by a hash."""
     plain = re.sub(r"[^A-Za-z0-9-]+", "-", name).strip("-")
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return plain if len(plain) <= 120 else f"{plain[:111]}-{digest}"
+    return plain if len(plain) <= 120 else f"{plain[:111]}-{short_hash(name)}"

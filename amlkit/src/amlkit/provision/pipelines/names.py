@@ -84,6 +84,11 @@ def variables(root: Path) -> dict[str, str]:
     return found
 
 
+def connection_name(variables: dict[str, str]) -> str:
+    """The service connection's name, from those in pipelines/variables.yml."""
+    return variables.get("serviceConnection") or variables["variableGroup"]
+
+
 def environments(root: Path) -> tuple[str, str]:
     """The environments of staging and production that the GitHub workflow names.
 

@@ -8,7 +8,12 @@ from amlkit.provision.cloud.placeholders import fact
 from amlkit.provision.context import Context
 from amlkit.provision.pipelines.federation import credential_body
 from amlkit.provision.pipelines.github import subject_of, trusted
-from amlkit.provision.pipelines.names import environments, repository, variables
+from amlkit.provision.pipelines.names import (
+    connection_name,
+    environments,
+    repository,
+    variables,
+)
 from amlkit.provision.plan.records import Resource, Right
 
 
@@ -23,8 +28,7 @@ def requested_credentials(context: Context) -> tuple[list[Resource], dict[str, s
     """
     root = context.settings.root
     if not context.on_github:
-        names = variables(root)
-        connection = names.get("serviceConnection") or names["variableGroup"]
+        connection = connection_name(variables(root))
         known_by, title = f"azure-devops-{connection}", f"the service connection {connection}"
         return [_credential(known_by, title, fact("issuer"), fact("subject"))], {}
     known, hub = {}, "github"

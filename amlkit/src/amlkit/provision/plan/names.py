@@ -28,7 +28,7 @@ class Names:
         self.workspace, self.compute = azure.workspace_name, azure.compute.name
         self.service_principal = azure.service_principal_name
         place = f"{azure.subscription_id}/{azure.resource_group}/{azure.workspace_name}"
-        self.key = _short_hash(place)  # tells this target from any other
+        self.key = short_hash(place.lower())  # tells this target from any other
 
         words = re.sub(r"[^a-z0-9]+", "-", self.workspace.lower()).strip("-")
         words = words.removeprefix("mlw-")
@@ -77,10 +77,11 @@ class Names:
         name of a deleted one for a month.
         """
         words = re.sub(r"[^A-Za-z0-9]+", "-", self.service_principal).strip("-")
-        name = f"{words}-{_short_hash(f'{self.subscription}/{self.service_principal}')}"
+        place = f"{self.subscription}/{self.service_principal}"
+        name = f"{words}-{short_hash(place.lower())}"
         return (name, *(f"{name}-{number}" for number in range(1, 6)))
 
 
-def _short_hash(text: str) -> str:
-    """Eight digits that tell a text from others, whatever its case."""
-    return hashlib.sha256(text.lower().encode()).hexdigest()[:8]
+def short_hash(text: str) -> str:
+    """Eight digits that tell a text from others."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
