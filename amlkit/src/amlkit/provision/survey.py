@@ -39,8 +39,8 @@ def find(step: Resource, client: Client, facts: Facts, *, last_first: bool = Fal
     for look in reversed(step.looks) if lists else step.looks:
         if look.command.known(facts):
             answer = client.ask(look.command, facts)
-            found = None if answer is None else look.pick(answer)
-            if found is not None and look.fits(found, facts):
+            found = None if answer is None else look.pick(answer, facts)
+            if found is not None:
                 return found
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ from amlkit.provision.cloud.placeholders import Facts, filled, known, names_in
 NO_FACTS: Facts = MappingProxyType({})
 NO_ADVICE: Mapping[Kind, str] = MappingProxyType({})
 Instead = Mapping[Kind, Any]
+Pick = Callable[[Any, Facts], Any]  # of an answer, with what is known by then
 FAILS: Instead = MappingProxyType({})
 ABSENT_IS_NONE: Instead = MappingProxyType({Kind.NOT_FOUND: None})
 DEVOPS_RIGHT = (
@@ -117,6 +118,16 @@ def part(answer: Any, *names: str) -> Any:
     for name in names:
         answer = (answer or {}).get(name)
     return answer
+
+
+def first(is_it: Callable[[Any, Facts], bool], *, inside: str = "value") -> Pick:
+    """Picks the first of a list that is the one."""
+
+    def pick(answer: Any, facts: Facts) -> Any:
+        listed = part(answer, inside) or []
+        return next((each for each in listed if is_it(each, facts)), None)
+
+    return pick
 
 
 def github_secret(name: str, where: tuple[str, ...], value: str | None) -> Command:

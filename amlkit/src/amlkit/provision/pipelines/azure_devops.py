@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from amlkit.provision.cloud.client import devops, part
+from amlkit.provision.cloud.client import devops, first, part
 from amlkit.provision.cloud.placeholders import Facts, fact
 from amlkit.provision.pipelines.checks import Protected
 from amlkit.provision.pipelines.federation import (
@@ -21,7 +21,7 @@ from amlkit.provision.pipelines.federation import (
     subscription,
 )
 from amlkit.provision.pipelines.names import FILES, Repository, connection_name
-from amlkit.provision.pipelines.rows import Row, first, named
+from amlkit.provision.pipelines.rows import Row, named
 
 BUILD_VALIDATION = "0609b952-1397-4640-95ec-e00a01b2c241"
 _P = f"{fact('organization')}/{fact('project')}/_apis"

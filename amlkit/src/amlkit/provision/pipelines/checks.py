@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amlkit.provision.cloud.client import Command, devops, part
+from amlkit.provision.cloud.client import Command, devops, first, part
 from amlkit.provision.cloud.facts import DEVOPS_PREVIEW
 from amlkit.provision.cloud.placeholders import Facts, fact
-from amlkit.provision.pipelines.rows import Row, first
+from amlkit.provision.pipelines.rows import Row
 
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 TASK_CHECK = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7"

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from amlkit.provision.cloud.client import Command, devops, part, rest
+from amlkit.provision.cloud.client import Command, Pick, devops, part, rest
 from amlkit.provision.cloud.facts import GRAPH
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.cloud.placeholders import Facts, fact, filled, known
-from amlkit.provision.pipelines.rows import Pick, Row, named
+from amlkit.provision.pipelines.rows import Row, named
 from amlkit.provision.plan.names import short_hash
 
 AUDIENCE = "api://AzureADTokenExchange"

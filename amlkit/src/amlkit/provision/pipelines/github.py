@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from amlkit.cli import shell_line
-from amlkit.provision.cloud.client import Client, Command, github, github_secret, part
+from amlkit.provision.cloud.client import Client, Command, first, github, github_secret, part
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.cloud.placeholders import Facts, fact, filled
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential
-from amlkit.provision.pipelines.rows import Row, first, look, named
+from amlkit.provision.pipelines.rows import Row, look, named
 
 _ONLY_CHOSEN = {"protected_branches": False, "custom_branch_policies": True}
 PLAN = (

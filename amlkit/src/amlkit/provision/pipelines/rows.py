@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from amlkit.provision.cloud.client import Client, Command, part
+from amlkit.provision.cloud.client import Client, Command, Pick, first
 from amlkit.provision.cloud.failures import Failure, Refused
 from amlkit.provision.cloud.placeholders import Facts
-
-Pick = Callable[[Any, Facts], Any]
 
 
 @dataclass(frozen=True)
@@ -42,16 +40,6 @@ class Row:
     read_back: bool = False
     optional: bool = False
     remark: Callable[[Any], str] = lambda answer: ""
-
-
-def first(is_it: Callable[[Any, Facts], bool], *, inside: str = "value") -> Pick:
-    """Picks the first of a list that is the one."""
-
-    def pick(answer: Any, facts: Facts) -> Any:
-        listed = part(answer, inside) or []
-        return next((each for each in listed if is_it(each, facts)), None)
-
-    return pick
 
 
 def named(name: str, *, inside: str = "value") -> Pick:

@@ -115,13 +115,13 @@ def _grants(names: Names, azure: Azure) -> list[Grant]:
 def _workspace(names: Names, path: str, mode: str) -> Resource:
     """The workspace with the identity beside its own, for what runs on serverless compute."""
 
-    def fits(found: dict[str, Any], facts: Facts) -> bool:
+    def pick(found: dict[str, Any], facts: Facts) -> dict[str, Any] | None:
         held = _held(found)
         if path.lower() not in held:
-            return False
+            return None
         # One that was made anew under the same name is another.
         told = part(held[path.lower()], "principalId")
-        return not told or told == facts.get(_PRINCIPAL, told)
+        return found if not told or told == facts.get(_PRINCIPAL, told) else None
 
     both = {"type": fact(_KIND), "userAssignedIdentities": {path: {}}}
     actions = (f"{WORKSPACE}/write", f"{IDENTITY}/assign/action")
@@ -129,7 +129,7 @@ def _workspace(names: Names, path: str, mode: str) -> Resource:
         key="pipeline_workspace",
         title=f"identity {path.rpartition('/')[2]} for jobs of {names.workspace}",
         mode=mode,
-        looks=(Look(arm_get(names.workspace_id), fits=fits),),
+        looks=(Look(arm_get(names.workspace_id), pick),),
         make=(arm("patch", names.workspace_id, body={"identity": both}),),
         awaited=True,
         right=Right(CONTRIBUTOR, names.group_id, actions),

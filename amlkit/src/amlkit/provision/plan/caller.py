@@ -9,7 +9,7 @@ from amlkit.content import file_hash
 from amlkit.provision.cloud.client import az, part
 from amlkit.provision.cloud.facts import BLOB_WRITER
 from amlkit.provision.cloud.failures import Kind
-from amlkit.provision.cloud.placeholders import fact
+from amlkit.provision.cloud.placeholders import Facts, fact
 from amlkit.provision.plan.directory import answered, directory
 from amlkit.provision.plan.names import Names
 from amlkit.provision.plan.records import Look, Resource, Right
@@ -29,7 +29,7 @@ def caller(names: Names) -> Resource:
         key="caller",
         title="whoever is logged in",
         mode="existing",
-        looks=(Look(directory(names, client=False), lambda answer: answered(answer, "caller")),),
+        looks=(Look(directory(names, client=False), answered("caller")),),
         make=(),
         learns=learns,
         reason="it is made in your name",
@@ -67,7 +67,7 @@ def own_table(names: Names, path: Path) -> list[Resource]:
     blob = (*place, "--name", path.name, "--auth-mode", "login")
     sha256 = file_hash(path)
 
-    def same(found: dict[str, Any]) -> Any:
+    def same(found: dict[str, Any], facts: Facts) -> Any:
         return found if part(found, "metadata", "sha256") == sha256 else None
 
     table = Resource(

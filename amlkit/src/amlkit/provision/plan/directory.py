@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from amlkit.provision.cloud.client import Command, az, part, rest
+from amlkit.provision.cloud.client import Command, Pick, az, part, rest
 from amlkit.provision.cloud.facts import APP_MAKER, APPLICATION_KEPT, GRAPH, REPLICATION
 from amlkit.provision.cloud.failures import Kind, Refused, failure_of
-from amlkit.provision.cloud.placeholders import fact
+from amlkit.provision.cloud.placeholders import Facts, fact
 from amlkit.provision.plan.names import Names
 from amlkit.provision.plan.records import Kept, Look, Resource, Right
 from amlkit.provision.plan.roles import names_of_assignments, wanted
@@ -31,19 +30,19 @@ def directory(names: Names, *, client: bool) -> Command:
     return rest("post", f"{GRAPH}/$batch", body={"requests": requests})
 
 
-def answered(answer: Any, key: str) -> Any:
-    """What the directory answered to one request of a batch; None where there is no such thing.
+def answered(key: str) -> Pick:
+    """Picks what the directory answered to one request of a batch, which raises what it refused."""
 
-    Raises:
-        Failure: it refused.
-    """
-    [said] = [each for each in answer["responses"] if each["id"] == key]
-    if said["status"] < 400:
-        return said["body"]
-    if said["status"] == 404:
-        return None
-    error = said["body"]["error"]
-    raise failure_of(said["status"], error.get("code", ""), error.get("message", ""))
+    def pick(answer: Any, facts: Facts) -> Any:
+        [said] = [each for each in answer["responses"] if each["id"] == key]
+        if said["status"] < 400:
+            return said["body"]
+        if said["status"] == 404:
+            return None
+        error = said["body"]["error"]
+        raise failure_of(said["status"], error.get("code", ""), error.get("message", ""))
+
+    return pick
 
 
 def principal(names: Names, azure: Azure) -> list[Resource]:
@@ -92,7 +91,7 @@ def _service_principal(names: Names, azure: Azure, mode: str, application: Resou
     """The application's principal in this tenant; one that was handed out may be known by name."""
     name, batch = names.service_principal, directory(names, client=True)
     looks = [
-        Look(batch, lambda answer: answered(answer, "principal")),
+        Look(batch, answered("principal")),
         Look(rest("get", f"{GRAPH}/{_CLIENT}")),
     ]
     if mode == "existing" and not azure.client_id:
@@ -125,23 +124,23 @@ def _keyed(key: str) -> str:
     return f"applications(uniqueName='{key}')"
 
 
-def _ours(names: Names) -> Callable[[Any], Any]:
+def _ours(names: Names) -> Pick:
     """Picks the application that this repository made."""
 
-    def pick(answer: Any) -> Any:
+    def pick(answer: Any, facts: Facts) -> Any:
         for key in names.application_keys:
-            if found := answered(answer, key):
+            if found := answered(key)(answer, facts):
                 return {**found, "uniqueName": key}
         return None
 
     return pick
 
 
-def _only(kind: str, name: str) -> Callable[[Any], Any]:
+def _only(kind: str, name: str) -> Pick:
     """Picks the one of this name; which of several is meant cannot be told."""
 
-    def pick(answer: Any) -> Any:
-        found = part(answered(answer, kind), "value") or []
+    def pick(answer: Any, facts: Facts) -> Any:
+        found = part(answered(kind)(answer, facts), "value") or []
         if len(found) > 1:
             ids = ", ".join(each["appId"] for each in found)
             what = "applications" if kind == "applications" else "service principals"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from amlkit.provision.cloud.client import az
+from amlkit.provision.cloud.client import Pick, az
 from amlkit.provision.cloud.facts import CONTRIBUTOR, IDENTITY, PROVIDERS
+from amlkit.provision.cloud.placeholders import Facts
 from amlkit.provision.plan.names import Names
 from amlkit.provision.plan.records import Look, Resource, Right
 from amlkit.settings.azure import Azure
@@ -47,10 +47,10 @@ def _row(names: Names, azure: Azure, key: str, title: str, namespaces: tuple[str
     )
 
 
-def _registered(namespaces: tuple[str, ...]) -> Callable[[Any], Any]:
+def _registered(namespaces: tuple[str, ...]) -> Pick:
     """Picks the regions of the first; None unless all are registered or on the way."""
 
-    def pick(answer: list[dict[str, Any]]) -> dict[str, Any] | None:
+    def pick(answer: list[dict[str, Any]], facts: Facts) -> dict[str, Any] | None:
         found = {each["namespace"].lower(): each for each in answer}
         told = {found.get(name.lower(), {}).get("state") for name in namespaces}
         # One that is being registered may be used as soon as its region is ready.

@@ -7,21 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from amlkit.provision.cloud.arm import Put
-from amlkit.provision.cloud.client import Command
+from amlkit.provision.cloud.client import Command, Pick
 from amlkit.provision.cloud.failures import Kind, Refused
-from amlkit.provision.cloud.placeholders import Facts
 
 
 @dataclass(frozen=True)
 class Look:
-    """One way to find a resource: a read, and what of its answer it is (None: not there).
-
-    Whether that `fits` may hang on what is known by then.
-    """
+    """One way to find a resource: a read, and what of its answer it is (None: not there)."""
 
     command: Command
-    pick: Callable[[Any], Any] = lambda answer: answer
-    fits: Callable[[Any, Facts], bool] = lambda found, facts: True
+    pick: Pick = lambda answer, facts: answer
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ by its path.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from amlkit.provision.cloud.arm import Put, arm_delete, arm_get
-from amlkit.provision.cloud.client import az
+from amlkit.provision.cloud.client import Pick, az, first
 from amlkit.provision.cloud.facts import (
     ASSIGNMENT,
     BLOB_WRITER,
@@ -26,7 +25,7 @@ from amlkit.provision.cloud.facts import (
     SCIENTIST,
 )
 from amlkit.provision.cloud.failures import Kind
-from amlkit.provision.cloud.placeholders import fact
+from amlkit.provision.cloud.placeholders import Facts, fact
 from amlkit.provision.plan.names import Names
 from amlkit.provision.plan.records import Look, Resource, Right
 from amlkit.settings.azure import Azure
@@ -136,16 +135,13 @@ def given(
     )
 
 
-def _same(grant: Grant) -> Callable[[Any], Any]:
+def _same(grant: Grant) -> Pick:
     """Picks the assignment of the role on its scope, or on one around it."""
 
-    def pick(answer: dict[str, Any]) -> Any:
-        for each in answer["value"]:
-            given = each["properties"]
-            above = given["scope"].lower().rstrip("/")
-            role = given["roleDefinitionId"].lower().endswith(ROLES[grant.role])
-            if role and f"{grant.scope.lower()}/".startswith(f"{above}/"):
-                return each
-        return None
+    def is_it(assignment: dict[str, Any], facts: Facts) -> bool:
+        given = assignment["properties"]
+        above = given["scope"].lower().rstrip("/")
+        role = given["roleDefinitionId"].lower().endswith(ROLES[grant.role])
+        return role and f"{grant.scope.lower()}/".startswith(f"{above}/")
 
-    return pick
+    return first(is_it)
