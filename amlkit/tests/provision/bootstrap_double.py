@@ -47,7 +47,7 @@ class DoubleOfAz(Az):
         answer = self._answer(arguments, options)
         self.after(arguments)
         if answer is None and "get" in arguments:
-            raise Failure(Kind.NOT_FOUND, "NotFound", "not found", " ".join(arguments))
+            raise Failure(Kind.NOT_FOUND, "NotFound", "not found")
         return answer
 
     def _answer(self, words: tuple[str, ...], options: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ class Cloud(Az):
         self.groups: dict[int, dict[str, Any]] = {}
         self.authorized: list[str] = []
         self.fail_at, self.fail_after = 0, False
-        self.failure: BaseException = Failure(Kind.TIMEOUT, "", "no answer", "az")
+        self.failure: BaseException = Failure(Kind.TIMEOUT, "", "no answer")
         self.asked: list[tuple[str, ...]] = []
 
     def json(self, *arguments: str, **options: Any) -> Any:

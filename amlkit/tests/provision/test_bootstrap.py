@@ -87,7 +87,7 @@ def test_an_answer_that_is_lost_is_no_failure(az: DoubleOfAz, opened: Open) -> N
 
     def lose(arguments: tuple[str, ...]) -> None:
         if az.commands and az.commands[-1] == arguments:
-            raise Failure(Kind.NETWORK, "", "connection reset", "az")
+            raise Failure(Kind.NETWORK, "", "connection reset")
 
     az.after = lose
     assert len(commands.apply(opened())["created"]) == len(MADE)
@@ -124,7 +124,7 @@ def cut_off(az: DoubleOfAz, path: str, state: str) -> None:
         if arguments[:3] == ("deployment", "group", "create"):
             az.after = lambda arguments: None
             az.made[path]["properties"] = {"provisioningState": state}
-            raise Failure(Kind.QUOTA, "Conflict", "no capacity in westeurope", "az deployment")
+            raise Failure(Kind.QUOTA, "Conflict", "no capacity in westeurope")
 
     az.after = strike
 
@@ -157,7 +157,7 @@ def test_a_deployment_of_a_run_that_was_cut_off_is_waited_for(
     az: DoubleOfAz, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in Azure/azure-cli #336: none of the same name may be made beside it."""
-    active = [Failure(Kind.CONFLICT, "DeploymentActive", "is still active", "az") for _ in "ab"]
+    active = [Failure(Kind.CONFLICT, "DeploymentActive", "is still active") for _ in "ab"]
 
     def refuse(arguments: tuple[str, ...]) -> None:
         if arguments[:3] == ("deployment", "group", "create") and active:
@@ -235,7 +235,7 @@ def test_a_new_role_is_waited_for_before_the_upload(
 ) -> None:
     table = tmp_path / "seals.csv"
     table.write_text("a,b\n1,2\n", encoding="utf-8")
-    refusals = [Failure(Kind.FORBIDDEN, "", "you may not", "az storage") for _ in range(3)]
+    refusals = [Failure(Kind.FORBIDDEN, "", "you may not") for _ in range(3)]
 
     def refuse(arguments: tuple[str, ...]) -> None:
         if "upload" in arguments and refusals:

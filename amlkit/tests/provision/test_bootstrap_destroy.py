@@ -115,7 +115,7 @@ def test_what_was_not_found_to_be_purged_is_not_said_to_be(
     def refuse(arguments: tuple[str, ...]) -> None:
         vault = arguments[:2] == ("keyvault", "purge") and late and late.pop()
         if "forceToPurge=true" in arguments or vault:
-            raise Failure(Kind.NOT_FOUND, "ResourceNotFound", "was not found", "az")
+            raise Failure(Kind.NOT_FOUND, "ResourceNotFound", "was not found")
 
     az.before = refuse
     names = opened().names
@@ -139,7 +139,7 @@ def test_who_may_not_purge_a_vault_removes_the_rest(az: DoubleOfAz, opened: Open
 
     def refuse(arguments: tuple[str, ...]) -> None:
         if arguments[:2] == ("keyvault", "purge") or "/deletedVaults/" in " ".join(arguments):
-            raise Failure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+            raise Failure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not")
 
     az.before = refuse
     done = destroy(opened(purge=True))

@@ -77,7 +77,7 @@ def forbidding(*words: str) -> Callable[[tuple[str, ...]], None]:
 
     def forbid(arguments: tuple[str, ...]) -> None:
         if any(word in argument for argument in arguments for word in words):
-            raise Failure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not", "az")
+            raise Failure(Kind.FORBIDDEN, "AuthorizationFailed", "you may not")
 
     return forbid
 

@@ -125,7 +125,7 @@ CALLS = 7  # of a second run: project, group, a new secret, group again, store, 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not done", "done, the answer lost"])
 @pytest.mark.parametrize(
-    "failure", [Failure(Kind.TIMEOUT, "", "", ""), KeyboardInterrupt()], ids=["timeout", "ctrl-c"]
+    "failure", [Failure(Kind.TIMEOUT, "", ""), KeyboardInterrupt()], ids=["timeout", "ctrl-c"]
 )
 @pytest.mark.parametrize("call", range(1, CALLS + 1))
 def test_cut_anywhere_the_pipelines_go_on_and_the_next_run_clears_up(
@@ -167,7 +167,7 @@ def test_a_place_that_refuses_leaves_no_secret_behind(settings: Settings, state:
     renew(cloud, settings, state)
     before = cloud.stored
     cloud.fail_at = cloud.calls + 5
-    cloud.failure = Failure(Kind.FORBIDDEN, "", "no", "az rest")
+    cloud.failure = Failure(Kind.FORBIDDEN, "", "no")
     with pytest.raises(Failure, match="no"):
         renew(cloud, settings, state)
     assert cloud.ours == [cloud.stored] == [before]

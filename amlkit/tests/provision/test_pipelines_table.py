@@ -156,7 +156,7 @@ class Refusing(Az):
 
     def json(self, *arguments: str, **options: object) -> object:
         """See `Az.json`."""
-        raise Failure(Kind.FORBIDDEN, "", "no right", "az rest")
+        raise Failure(Kind.FORBIDDEN, "", "no right")
 
 
 def test_what_is_refused_says_which_row_it_is_and_what_that_takes() -> None:

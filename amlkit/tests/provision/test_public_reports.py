@@ -102,7 +102,7 @@ Code: RequestDisallowedByPolicy"""
     ],
 )
 def test_what_az_prints_is_told_with_what_to_do(printed: str, kind: Kind, says: str) -> None:
-    failure = Failure(*classify(1, printed), "az")
+    failure = Failure(*classify(1, printed))
     assert failure.kind is kind
     assert says in str(failure)
     assert "\n" not in str(failure) and len(str(failure)) < 700

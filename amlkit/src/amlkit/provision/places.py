@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from amlkit.provision.cloud.client import ABSENT_IS_NONE, Client, devops, github_secret
-from amlkit.provision.cloud.facts import DEVOPS_PREVIEW, DEVOPS_VERSION
+from amlkit.provision.cloud.facts import DEVOPS_PREVIEW
 from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.cloud.gh import gh
 
@@ -86,14 +86,13 @@ class VariableGroup:
         self._id = answer["id"]
         if any(not answer["variables"][name].get("isSecret") for name in secrets):
             said = "Azure DevOps shows the secret to whoever may read"
-            raise Failure(Kind.INVALID, "", said, "az rest", f"look at {self.url}")
+            raise Failure(Kind.INVALID, "", said, f"look at {self.url}")
 
     def authorize(self) -> None:
         """Lets every pipeline of the project use the group, without asking at its first run."""
-        path = f"/_apis/pipelines/pipelinepermissions/variablegroup/{self._id}"
-        body = {"allPipelines": {"authorized": True}}
-        place = f"/{self._project['id']}{path}"
-        self._call("patch", place, body=body, version=DEVOPS_PREVIEW)
+        place = f"{self._root}/{self._project['id']}/_apis/pipelines/pipelinepermissions"
+        url, body = f"{place}/variablegroup/{self._id}", {"allPipelines": {"authorized": True}}
+        self._client.send(devops("patch", url, body=body, version=DEVOPS_PREVIEW, right=""))
 
     def _listed(self) -> dict[str, Any]:
         """The group as the project lists it; {} where there is none."""
@@ -107,18 +106,9 @@ class VariableGroup:
             )
         return group
 
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *parameters: str,
-        body: Any = None,
-        version: str = DEVOPS_VERSION,
-        **more: Any,
-    ) -> Any:
+    def _call(self, method: str, path: str, *parameters: str, body: Any = None, **more: Any) -> Any:
         """One request to Azure DevOps."""
-        url = self._root + path
-        command = devops(method, url, *parameters, body=body, version=version, right="")
+        command = devops(method, self._root + path, *parameters, body=body, right="")
         return self._client.send(command, **more)
 
 

@@ -94,36 +94,31 @@ class Az:
 
     def shown(self, *arguments: str) -> str:
         """Returns the command as a person types it, in a shell of this system."""
-        words = ["az", *self._words(arguments, ours=False)]
+        words = ["az", *self._words(arguments)]
         if os.name != "nt":
             return shlex.join(words)
         return " ".join(_for_powershell(word) for word in words)
 
-    def _words(self, arguments: Sequence[str], *, ours: bool = True) -> list[str]:
-        """The arguments, and those that each call gets."""
-        words = list(arguments)
-        if (
-            self.subscription
-            and words[0] not in _NO_SUBSCRIPTION
-            and not {"--subscription", "--ids", "--id"} & set(words)
-        ):
-            words += ["--subscription", self.subscription]
-        return [*words, "-o", "json", "--only-show-errors"] if ours else words
+    def _words(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments, and the subscription where they take one."""
+        named = {"--subscription", "--ids", "--id"} & set(arguments)
+        if not self.subscription or named or arguments[0] in _NO_SUBSCRIPTION:
+            return list(arguments)
+        return [*arguments, "--subscription", self.subscription]
 
     def _answer(
         self, words: list[str], stdin: str | None, timeout: float, hide: Sequence[str]
     ) -> Any:
         """Runs `az` once and reads what it prints."""
-        command = self.shown(*words[:-3])
-        program = _program(self._environ)
+        command, program = self.shown(*words), _program(self._environ)
         if not program:
-            raise Failure(Kind.MISSING_AZ, "", "there is no `az` on PATH", command)
+            raise Failure(Kind.MISSING_AZ, "", "there is no `az` on PATH")
         self.calls += 1
         given = None if stdin is None else stdin.encode()
-        done = ran([*program, *words], command, given, self._environ, timeout)
+        typed = [*program, *words, "-o", "json", "--only-show-errors"]
+        done = ran(typed, command, given, self._environ, timeout)
         if done.returncode:
-            said = classify(done.returncode, _without(_text(done.stderr), hide))
-            raise Failure(*said, command)
+            raise Failure(*classify(done.returncode, _without(_text(done.stderr), hide)))
         return _parsed(_text(done.stdout), command)
 
 
@@ -152,10 +147,10 @@ def ran(
         )
     except subprocess.TimeoutExpired:
         message = f"`{command}` gave no answer in {timeout:.0f} s"
-        raise Failure(Kind.TIMEOUT, "", message, command, advice) from None
+        raise Failure(Kind.TIMEOUT, "", message, advice) from None
     except OSError as error:
         message = f"`{command.partition(' ')[0]}` does not start: {error.strerror or error}"
-        raise Failure(Kind.CRASHED, "", message, command, advice) from None
+        raise Failure(Kind.CRASHED, "", message, advice) from None
 
 
 def _may_ask_again(kind: Kind, words: Sequence[str]) -> bool:
@@ -180,8 +175,8 @@ def _parsed(text: str, command: str) -> Any:
     if text.lstrip()[:1] == "<":  # what Azure DevOps answers to one who is not known there
         message = f"`{command}` was answered with a web page to sign in"
         how = "the account that `az account show` names is not known there: `az login` with another"
-        raise Failure(Kind.FORBIDDEN, "SignInPage", message, command, how)
-    raise Failure(Kind.CRASHED, "", f"`{command}` printed no JSON", command)
+        raise Failure(Kind.FORBIDDEN, "SignInPage", message, how)
+    raise Failure(Kind.CRASHED, "", f"`{command}` printed no JSON")
 
 
 def _program(environ: Mapping[str, str]) -> list[str]:

@@ -138,18 +138,17 @@ class Kind(Enum):
 class Failure(Exception):
     """A call of `az` or `gh` that failed; `str()` says in one line why, and what to do."""
 
-    def __init__(self, kind: Kind, code: str, message: str, command: str, advice: str = "") -> None:
+    def __init__(self, kind: Kind, code: str, message: str, advice: str = "") -> None:
         usual = kind.advice
         if kind is Kind.POLICY and "disallowed by policy" in message:
             message, usual = explained(message)
-        self.kind, self.code, self.message, self.command = kind, code, message, command
-        self.advice = advice or usual
+        self.kind, self.code, self.message, self.advice = kind, code, message, advice or usual
         named = f" ({code})" if code and code not in message else ""
         super().__init__(f"{message.rstrip('.')}{named}; {self.advice}")
 
     def advised(self, how: str, message: str = "") -> Failure:
         """The same failure with other advice, and where one is given with another message."""
-        return Failure(self.kind, self.code, message or self.message, self.command, how)
+        return Failure(self.kind, self.code, message or self.message, how)
 
 
 _KIND_OF = {code: kind for kind in Kind for code in kind.codes}
@@ -217,8 +216,7 @@ def failure_of(status: int, code: str, message: str) -> Failure:
     """The refusal of one request among several that were sent at once."""
     reason = HTTPStatus(status).phrase if status in list(HTTPStatus) else str(status)
     body = json.dumps({"error": {"code": code, "message": message}})
-    kind, code, message = classify(1, f"ERROR: {reason}({body})")
-    return Failure(kind, code, message, "az rest")
+    return Failure(*classify(1, f"ERROR: {reason}({body})"))
 
 
 def _kind(exit_code: int, code: str, message: str, said: str) -> Kind:

@@ -50,7 +50,7 @@ def gh(*words: str, given: str = "") -> str:
     how = "`gh auth status` tells who asks, --repo which repository is meant"
     if "gh auth login" in said or kind is Kind.NOT_LOGGED_IN:
         how = "`gh auth login` signs in"
-    raise Failure(kind, "", line, command, how)
+    raise Failure(kind, "", line, how)
 
 
 def gh_answer(words: tuple[str, ...], given: str | None) -> Any:
