@@ -97,9 +97,8 @@ def test_each_row_hangs_on_rows_before_it_alone(federation: bool, on_github: boo
         variables=NAMES,
         approvers=["ada@contoso.example"],
         production=True,
-        federation=federation,
         subscription="s",
-        values={"TenantID": "t"},
+        values={"TenantID": "t"} if federation else {},
     )
     facts: dict[str, object] = {"organization_name": "contoso", "client": "c"}
     learnt = {
@@ -133,7 +132,7 @@ def test_a_default_branch_that_the_workflow_does_not_name_is_told(
     path = tmp_path / WORKFLOW
     path.parent.mkdir(parents=True)
     path.write_text(f"on:\n  push:\n    branches: [{branch}]\n", encoding="utf-8")
-    wanted = github.Wanted("contoso/churn", "s", "p", branch_of(tmp_path), [], False, {})
+    wanted = github.Wanted("contoso/churn", "s", "p", branch_of(tmp_path), [], {})
     rows = {row.key: row for row in github.rows(wanted)}
     [policy] = [row for key, row in rows.items() if key == "branch p"]
     assert policy.make and policy.make.body == {"name": branch}

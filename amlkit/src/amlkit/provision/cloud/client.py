@@ -130,7 +130,7 @@ def first(is_it: Callable[[Any, Facts], bool], *, inside: str = "value") -> Pick
     return pick
 
 
-def github_secret(name: str, where: tuple[str, ...], value: str | None) -> Command:
+def github_secret(name: str, where: tuple[str, ...], value: str) -> Command:
     """Stores a secret under a name; only `gh` can encrypt it."""
     return Command(("secret", "set", name, *where), value, "gh")
 

@@ -40,9 +40,8 @@ class Wanted:
     variables: dict[str, str]
     approvers: list[str]
     production: bool
-    federation: bool
     subscription: str
-    values: dict[str, str]  # of a variable group without a secret
+    values: dict[str, str]  # of a variable group without a secret; {}: pipelines have one
     github_connection: str = ""
 
     @property
@@ -53,41 +52,23 @@ class Wanted:
 
 def rows(wanted: Wanted) -> list[Row]:
     """The table."""
-    branch, staging = wanted.variables["mainBranch"], wanted.variables["stagingEnvironment"]
+    names, branch = wanted.variables, wanted.variables["mainBranch"]
+    approvers = [f"approver_{n}" for n in range(len(wanted.approvers))]
     table = [_project(wanted), _repository(wanted)]
     table += [_approver(n, who) for n, who in enumerate(wanted.approvers)]
     table += [_pipeline(wanted, key, path) for key, path in FILES.items()]
-    if wanted.federation:
+    if wanted.values:
         table += _federation(wanted)
-    table += [_environment("staging", staging, "the model that is tried out")]
-    table += Protected("environment", "staging", f"environment {staging}").guards(
-        branch, _DEPLOYING
-    )
-    # Its secret is any branch's otherwise; training needs no lock.
-    group = Protected("variablegroup", "group", f"variable group {wanted.slug}")
-    table += [_group(wanted, "group", wanted.slug, "")]
-    table += group.guards(branch, _REACHING, lock=False)
+    name = names["stagingEnvironment"]
+    table += _environment(branch, "staging", name, "the model that is tried out")
+    table += _group(wanted, "group", wanted.slug, _REACHING, lock=False)  # training needs none
     if wanted.production:
-        table += _production(wanted, branch)
+        name, group = names["productionEnvironment"], names["productionVariableGroup"]
+        table += _environment(branch, "production", name, "the model that is in use", approvers)
+        table += _group(wanted, "production_group", group, _DEPLOYING, flags=" --env prod")
     if not wanted.repository.on_github:
         table.append(_branch_policy(branch))
     return table
-
-
-def _production(wanted: Wanted, branch: str) -> list[Row]:
-    """Production's environment and variable group."""
-    name = wanted.variables["productionEnvironment"]
-    group_name = wanted.variables["productionVariableGroup"]
-    environment = Protected("environment", "production", f"environment {name}")
-    group = Protected("variablegroup", "production_group", f"variable group {group_name}")
-    approvers = [f"approver_{n}" for n in range(len(wanted.approvers))]
-    return [
-        _environment("production", name, "the model that is in use"),
-        *([approval(name, approvers)] if approvers else []),
-        *environment.guards(branch, _DEPLOYING),
-        _group(wanted, "production_group", group_name, " --env prod"),
-        *group.guards(branch, _DEPLOYING),
-    ]
 
 
 def approval(name: str, approvers: Sequence[str] = ()) -> Row:
@@ -188,8 +169,7 @@ def _pipeline(wanted: Wanted, key: str, path: str) -> Row:
     ours, slug = wanted.repository, wanted.slug
     name = slug if key == "root" else f"{slug}-{key}"
     kind = "github" if ours.on_github else "tfsgit"
-    repository: dict[str, Any] = {"id": fact("repository"), "name": ours.name}
-    repository |= {"type": "azureReposGit"}
+    repository: Any = {"id": fact("repository"), "name": ours.name, "type": "azureReposGit"}
     if ours.on_github:
         connection = {"id": fact("github_connection")}
         repository = {"fullName": ours.name, "connection": connection, "type": "gitHub"}
@@ -217,9 +197,12 @@ def _pipeline(wanted: Wanted, key: str, path: str) -> Row:
     )
 
 
-def _environment(key: str, name: str, what: str) -> Row:
+def _environment(
+    branch: str, key: str, name: str, what: str, approvers: Sequence[str] = ()
+) -> list[Row]:
+    """An environment, who approves what goes there, and what protects it."""
     place = f"{_P}/distributedtask/environments"
-    return Row(
+    environment = Row(
         key=f"environment {key}",
         title=f"environment {name}",
         look=devops("get", place, f"name={name}"),
@@ -227,10 +210,18 @@ def _environment(key: str, name: str, what: str) -> Row:
         make=devops("post", place, body={"name": name, "description": what}),
         learns=lambda found: {key: str(found["id"])},
     )
+    approvals = [approval(name, approvers)] if approvers else []
+    guarded = Protected("environment", key, environment.title)
+    return [environment, *approvals, *guarded.guards(branch, _DEPLOYING)]
 
 
-def _group(wanted: Wanted, key: str, name: str, flags: str) -> Row:
-    """A variable group: `credentials` makes the one with a secret; without one, it is made here."""
+def _group(
+    wanted: Wanted, key: str, name: str, pipelines: list[str], *, lock: bool = True, flags: str = ""
+) -> list[Row]:
+    """A variable group, and what protects its secret: it is any branch's otherwise.
+
+    `credentials` makes the one with a secret; without one, it is made here.
+    """
     body = {
         "type": "Vsts",
         "name": name,
@@ -243,15 +234,17 @@ def _group(wanted: Wanted, key: str, name: str, flags: str) -> Row:
         "`python infra/bootstrap.py credentials --to azure-devops --organization"
         f" {wanted.organization} --project {quote(wanted.project)}{flags}` makes it"
     )
-    return Row(
+    group = Row(
         key=f"variable_group {key}",
         title=f"variable group {name}",
         look=devops("get", f"{_P}/distributedtask/variablegroups", f"groupName={name}"),
         pick=named(name),
-        make=devops("post", place, body=body) if wanted.federation else None,
+        make=devops("post", place, body=body) if wanted.values else None,
         learns=lambda found: {key: str(found["id"])},
-        advice="" if wanted.federation else advice,
+        advice="" if wanted.values else advice,
     )
+    guarded = Protected("variablegroup", key, group.title)
+    return [group, *guarded.guards(wanted.variables["mainBranch"], pipelines, lock=lock)]
 
 
 def _branch_policy(branch: str) -> Row:

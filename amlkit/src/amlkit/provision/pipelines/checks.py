@@ -81,7 +81,8 @@ class Protected:
 
     def guards(self, branch: str, pipelines: list[str], *, lock: bool = True) -> list[Row]:
         """What protects it, before what may use it."""
-        locks = [self.exclusive_lock()] if lock else []
+        one_run = self.row("lock", "exclusive lock", EXCLUSIVE_LOCK, {}, _MONTH)
+        locks = [one_run] if lock else []
         return [self.branch_control(branch), *locks, self.permission(pipelines)]
 
     def approval(self, approvers: list[str]) -> Row:
@@ -129,10 +130,6 @@ class Protected:
             return str(part(found, "definitionRef", "id")).lower() == BRANCH_CONTROL["id"]
 
         return self.row("branch", "branch control", TASK_CHECK, settings, _DAY, is_it, mended)
-
-    def exclusive_lock(self) -> Row:
-        """One run at a time."""
-        return self.row("lock", "exclusive lock", EXCLUSIVE_LOCK, {}, _MONTH)
 
     def permission(self, pipelines: list[str]) -> Row:
         """Lets pipelines, by the facts with their numbers, use it without asking at first."""

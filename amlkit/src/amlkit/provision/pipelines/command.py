@@ -118,7 +118,6 @@ def _azure_devops(context: Context) -> tuple[list[Row], dict[str, Any], str]:
         variables=names,
         approvers=args.approver,
         production=not args.staging_only,
-        federation=bool(values),
         subscription=context.settings.azure.subscription_id,
         values={PIPELINE_NAMES[name]: value for name, value in values.items()},
         github_connection=args.github_connection,
@@ -144,7 +143,6 @@ def _github(context: Context) -> tuple[list[Row], dict[str, Any], str]:
         production="" if args.staging_only else production,
         branch=workflow_branch(root),
         approvers=args.approver,
-        federation=bool(values),
         values=values,
     )
     last = f"gh variable set PRODUCTION --body on --repo {found.name}"

@@ -33,8 +33,7 @@ class Wanted:
     production: str  # "": staging alone
     branch: str
     approvers: list[str]
-    federation: bool
-    values: dict[str, str]
+    values: dict[str, str]  # secrets, where there is no password; {}: there is one
 
     @property
     def environments(self) -> list[str]:
@@ -54,10 +53,10 @@ def rows(wanted: Wanted) -> list[Row]:
         # The branch before anything else: an environment is open to all until it has one.
         approvers = wanted.approvers if environment == wanted.production else []
         table += [_environment(wanted, environment, approvers), _branch(wanted, environment)]
-    if wanted.federation:
+    if wanted.values:
         table += [_variable(wanted, "AZURE_AUTH", "workload-identity"), _subject(wanted.repository)]
         table += [credential(*trusted(wanted.repository, each)) for each in wanted.environments]
-    names = [*wanted.values] if wanted.federation else ["SPN_PASSWORD"]
+    names = [*wanted.values] or ["SPN_PASSWORD"]
     table += [_secret(wanted, where, name) for where in wanted.environments for name in names]
     return table
 
@@ -244,13 +243,13 @@ def _secret(wanted: Wanted, environment: str, name: str) -> Row:
     """
     flags = " --env prod" if environment == wanted.production else ""
     where = ("--repo", wanted.repository, "--env", environment)
-    store = github_secret(name, where, wanted.values.get(name))
+    value = wanted.values.get(name)
     return Row(
         key=f"secret {environment} {name}",
         title=f"secret {name} of environment {environment}",
         look=github("get", f"{wanted.place(environment)}/secrets?per_page=100"),
         pick=named(name, inside="secrets"),
-        make=store if wanted.federation else None,
+        make=None if value is None else github_secret(name, where, value),
         advice=f"`python infra/bootstrap.py credentials --to github{flags}` stores it",
         optional=True,
     )

@@ -8,12 +8,7 @@ from amlkit.provision.cloud.placeholders import fact
 from amlkit.provision.context import Context
 from amlkit.provision.pipelines.federation import credential_body
 from amlkit.provision.pipelines.github import subject_of, trusted
-from amlkit.provision.pipelines.names import (
-    connection_name,
-    environments,
-    repository,
-    variables,
-)
+from amlkit.provision.pipelines.names import connection_name, environments, repository, variables
 from amlkit.provision.plan.records import Resource, Right
 
 
