@@ -170,8 +170,8 @@ class Removal:
             found = self.context.client.ask(listing) or []
             return [each["id"] for each in found if each["type"].lower() not in BY_PRODUCTS]
 
-        empty = lambda paths: not paths  # noqa: E731
-        return poll(left, empty, "the group is not empty yet", self.context.say, LIST_LAG)
+        why = "the group is not empty yet"
+        return poll(left, lambda paths: not paths, why, self.context.say, LIST_LAG)
 
 
 def protected(found: Any) -> bool:

@@ -45,16 +45,8 @@ def arm_create(path: str, body: Mapping[str, Any]) -> Command:
 
     az's own `create` commands ask more than the right to make it, such as whether a name is free.
     """
-    words = (
-        "--id",
-        path,
-        "--api-version",
-        version_of(path),
-        "--is-full-object",
-        "--properties",
-        "@-",
-    )
-    return az("resource", "create", *words, body=body)
+    kept = ("--id", path, "--api-version", version_of(path), "--is-full-object")
+    return az("resource", "create", *kept, "--properties", "@-", body=body)
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,7 @@ def _application(names: Names, mode: str) -> Resource:
 def _service_principal(names: Names, azure: Azure, mode: str, application: Resource) -> Resource:
     """The application's principal in this tenant; one that was handed out may be known by name."""
     name, batch = names.service_principal, directory(names, client=True)
-    looks = [
-        Look(batch, answered("principal")),
-        Look(rest("get", f"{GRAPH}/{_CLIENT}")),
-    ]
+    looks = [Look(batch, answered("principal")), Look(rest("get", f"{GRAPH}/{_CLIENT}"))]
     if mode == "existing" and not azure.client_id:
         looks.append(Look(directory(names, client=False), _only("servicePrincipals", name)))
     create = az("ad", "sp", "create", "--id", fact("client_id"))

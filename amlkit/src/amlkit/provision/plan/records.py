@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amlkit.provision.cloud.arm import Put
-from amlkit.provision.cloud.client import Command, Pick
+from amlkit.provision.cloud.client import Command, Pick, part
 from amlkit.provision.cloud.failures import Kind, Refused
 
 
@@ -112,8 +112,8 @@ class Resource:
 
 def _state(found: dict[str, Any]) -> str:
     """How far Azure is with making what was found."""
-    properties = found.get("properties") or {}
-    return str(properties.get("provisioningState") or found.get("provisioningState") or "Succeeded")
+    state = part(found, "properties", "provisioningState") or part(found, "provisioningState")
+    return str(state or "Succeeded")
 
 
 def given_up(found: dict[str, Any]) -> str:

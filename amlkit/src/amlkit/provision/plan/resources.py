@@ -13,12 +13,7 @@ from typing import Any
 
 from amlkit.provision.cloud.arm import Put, arm, arm_get, type_of
 from amlkit.provision.cloud.client import az, part
-from amlkit.provision.cloud.facts import (
-    CONTRIBUTOR,
-    OPERATOR,
-    VAULT_KEPT,
-    WORKSPACE_KEPT,
-)
+from amlkit.provision.cloud.facts import CONTRIBUTOR, OPERATOR, VAULT_KEPT, WORKSPACE_KEPT
 from amlkit.provision.cloud.placeholders import fact
 from amlkit.provision.plan.acting import acting, identity_id, kind_of_workspace
 from amlkit.provision.plan.caller import own_table
