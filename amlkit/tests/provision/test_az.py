@@ -40,12 +40,10 @@ def double(tmp_path: Path) -> Double:
         )
         program.chmod(0o755)
         path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
-        return Az(
-            lambda line: None,
-            subscription=subscription,
-            environ={**os.environ, "PATH": path, **environ},
-            patience=0.1,
-        )
+        given = {**os.environ, "PATH": path, **environ}
+        az = Az(lambda line: None, subscription=subscription, environ=given)
+        az.patience = 0.1
+        return az
 
     return make
 

@@ -50,8 +50,7 @@ def plan(context: Context) -> dict[str, Any]:
     record = _record(context, looked)
     if context.args.for_admin:
         looked.facts |= known
-        project = context.settings.experiment
-        text = request_for_admin(context.steps, looked, context.client, project)
+        text = request_for_admin(context, looked)
         context.say(text)
         return record | {"request": text}
     _show(context, looked)
@@ -88,12 +87,12 @@ def apply(context: Context) -> dict[str, Any]:
         engine = Engine(context, looked)
         engine.apply()
     seconds, calls = time.monotonic() - start, context.client.az.calls
-    context.say(f"{made_in_words(engine.created)} ({calls} calls of az, {seconds:.0f} s)")
+    context.say(f"{made_in_words(engine.made)} ({calls} calls of az, {seconds:.0f} s)")
     for line in _next(context, engine.facts):
         context.say(line)
     return {
         "status": "done",
-        "created": engine.created,
+        "created": [step.title for step in engine.made],
         "unknown": looked.unchecked,
         "az_calls": calls,
         "seconds": round(seconds, 1),
@@ -164,7 +163,7 @@ def _kept(context: Context, looked: Survey) -> list[str]:
 
 def _show(context: Context, looked: Survey) -> None:
     """The plan and what was found out, for a person."""
-    for line in plan_text(context.steps, looked, context.client):
+    for line in plan_text(context, looked):
         context.say(line)
     if any(step.key == "workspace" for step in looked.to_create):
         context.say(f"where az has no `ml` yet: {context.client.shown(EXTENSION)}")

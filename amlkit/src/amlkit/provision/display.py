@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from amlkit.provision.cloud.client import EXTENSION, Client
+from amlkit.provision.cloud.client import EXTENSION
 from amlkit.provision.cloud.waits import Say, counting
-from amlkit.provision.plan.records import Resource
+from amlkit.provision.context import Context
 from amlkit.provision.survey import Survey
 from amlkit.say import overwrite
 
@@ -46,9 +46,9 @@ def nothing_made(problems: Sequence[str]) -> str:
     return f"nothing was made: {many}{problems[0]}"
 
 
-def made_in_words(titles: Sequence[str]) -> str:
+def made_in_words(made: Sequence[object]) -> str:
     """How many things were made."""
-    return f"made {len(titles)}" if titles else "everything is there, nothing made"
+    return f"made {len(made)}" if made else "everything is there, nothing made"
 
 
 def scope_in_words(scope: str) -> str:
@@ -58,17 +58,17 @@ def scope_in_words(scope: str) -> str:
     return kinds.get(kind, name)
 
 
-def plan_text(steps: Iterable[Resource], looked: Survey, client: Client) -> Iterator[str]:
+def plan_text(context: Context, looked: Survey) -> Iterator[str]:
     """The plan in lines: what exists, what would be made, by which commands, at what cost."""
     if not looked.findings:  # said once, not for each
         yield "not checked:"
-    for step in steps:
+    for step in context.steps:
         finding = looked.findings.get(step.key)
         yield f"{looked.state(step):<14} {step.title}" if looked.findings else f"  {step.title}"
         if finding and (finding.there or step.mode == "existing"):
             continue
         for command in step.shown:
-            yield f"    {client.shown(command, looked.facts)}"
+            yield f"    {context.client.shown(command, looked.facts)}"
         if step.right.role:
             where = f" on {scope_in_words(step.right.scope)}" if step.right.scope else ""
             yield f"    takes: {step.right.role}{where}"
@@ -76,13 +76,12 @@ def plan_text(steps: Iterable[Resource], looked: Survey, client: Client) -> Iter
             yield f"    costs while idle: {step.cost}"
 
 
-def request_for_admin(
-    steps: Iterable[Resource], looked: Survey, client: Client, project: str
-) -> str:
+def request_for_admin(context: Context, looked: Survey) -> str:
     """The request for whoever may do what the reader may not, in Markdown, ready to send."""
+    client, steps = context.client, context.steps
     wanted = [step for step in steps if step.make and not looked.is_there(step.key)]
     lines = [
-        f"# Azure resources for {project}",
+        f"# Azure resources for {context.settings.experiment}",
         "",
         "Please make the following, or give me the roles to make it myself. Each command can be run"
         " again; they need the Azure CLI, a login, and for `az ml` its extension"

@@ -31,14 +31,13 @@ class Engine:
 
     Attributes:
         facts: what commands need, and is known by now.
-        created: the titles of what was made.
+        made: what was made.
     """
 
     def __init__(self, context: Context, survey: Survey) -> None:
         self.context, self.client, self.say = context, context.client, context.say
         self.survey, self.facts = survey, survey.facts
-        self.created: list[str] = []
-        self._new = set[str]()
+        self.made: list[Resource] = []
 
     def apply(self) -> None:
         """Makes everything that the survey, which is without problems, did not find.
@@ -50,7 +49,8 @@ class Engine:
         together: list[Resource] = []
         for finding in self.survey:
             step, found = finding.step, finding.found
-            if finding.to_create and finding.later and step.inside not in self._new:
+            new = {each.key for each in self.made}
+            if finding.to_create and finding.later and step.inside not in new:
                 # What to look for is known by now; nothing is in what was only just made.
                 found = find(step, self.client, self.facts)
             if found is not None:
@@ -96,7 +96,7 @@ class Engine:
                 return
             for step in steps:
                 self._made_all_the_same(step, failure)
-        self._note(steps)
+        self.made += steps
 
     def _make(self, step: Resource) -> None:
         """Makes one thing and waits until it is ready."""
@@ -110,12 +110,7 @@ class Engine:
             if unseen or (told and not provisioned(found)):
                 found = self._until_ready(step)
             self._learn(step, found)
-        self._note([step])
-
-    def _note(self, steps: list[Resource]) -> None:
-        """These are made."""
-        self.created += [step.title for step in steps]
-        self._new |= {step.key for step in steps}
+        self.made.append(step)
 
     def _commanded(self, step: Resource) -> Any:
         """What the last of a step's commands answers; the first where that suffices."""
@@ -170,7 +165,7 @@ class Engine:
         if failure.kind is not Kind.FORBIDDEN:
             return failure
         return failure.advised(
-            f"{'' if self.created else 'nothing was made; '}{handed_out([step])}",
+            f"{'' if self.made else 'nothing was made; '}{handed_out([step])}",
             f"you may not make {step.title}: {failure.message}",
         )
 

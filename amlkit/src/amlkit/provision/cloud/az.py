@@ -48,18 +48,14 @@ class Az:
         say: takes the lines about waits.
         subscription: named on each command that takes one.
         environ: environment variables; the process's own by default.
-        patience: how long throttling is waited out, in seconds.
     """
 
+    patience = 180.0  # how long throttling is waited out (s)
+
     def __init__(
-        self,
-        say: Say,
-        *,
-        subscription: str = "",
-        environ: Mapping[str, str] | None = None,
-        patience: float = 180.0,
+        self, say: Say, *, subscription: str = "", environ: Mapping[str, str] | None = None
     ) -> None:
-        self.say, self.subscription, self.patience = say, subscription, patience
+        self.say, self.subscription = say, subscription
         self.calls = 0
         given = dict(os.environ if environ is None else environ)
         defaults = {key: "" for key in given if key.startswith("AZURE_DEFAULTS_")}

@@ -52,7 +52,7 @@ def retry(
     again: Callable[[Failure], str],
     *,
     say: Say,
-    at_most: float = 180.0,
+    at_most: float,
 ) -> T:
     """Returns what `attempt` answers, tried until it succeeds or the time is over.
 

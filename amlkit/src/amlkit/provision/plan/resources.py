@@ -37,6 +37,7 @@ def resources(
         data: a file to upload.
         recover: bring back a deleted Key Vault of ours.
     """
+    own = own_table(names, data) if data else [own_role(names, "role_upload", "container", "skip")]
     return [
         # First: whether one may register applications Entra ID tells only when it is asked to.
         *principal(names, azure),
@@ -50,11 +51,7 @@ def resources(
         *acting(names, azure),
         cluster(names, azure),
         *roles(names, azure),
-        *(
-            own_table(names, data)
-            if data
-            else [own_role(names, "role_upload", "container", "skip")]
-        ),
+        *own,
     ]
 
 
@@ -238,7 +235,8 @@ def workspace(names: Names, azure: Azure) -> Resource:
 def cluster(names: Names, azure: Azure) -> Resource:
     """What jobs run on."""
     compute, wanted = azure.compute, azure.bootstrap
-    machines = f"{compute.size}, up to {compute.max_nodes} nodes"
+    mode = wanted.compute if compute.name else "skip"
+    title = f"cluster {names.compute} ({compute.size}, up to {compute.max_nodes} nodes)"
     scale = {
         "vmSize": compute.size,
         "vmPriority": "LowPriority" if compute.low_priority else "Dedicated",
@@ -258,8 +256,7 @@ def cluster(names: Names, azure: Azure) -> Resource:
         },
     }
     if identity := identity_id(names, azure):
-        users: dict[str, dict[str, str]] = {identity: {}}
-        body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": users}
+        body["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
     never_stop = f"{compute.min_nodes} machines {compute.size} that never stop"
 
     def misfit(found: dict[str, Any]) -> str:
@@ -270,11 +267,7 @@ def cluster(names: Names, azure: Azure) -> Resource:
 
     return put(
         names,
-        (
-            "compute",
-            wanted.compute if compute.name else "skip",
-            f"cluster {names.compute} ({machines})",
-        ),
+        ("compute", mode, title),
         names.compute_id,
         body,
         inside="workspace",
