@@ -42,7 +42,7 @@ def plan(context: Context) -> dict[str, Any]:
     if context.settings.azure.subscription_id:
         looked = look(context)
     else:
-        looked = Survey(context.facts)
+        looked = Survey(dict(context.facts))
         looked.unchecked.append(
             "azure.subscription_id is not set: nothing was checked, and globally unique names"
             " change once it is set"

@@ -29,20 +29,14 @@ BIN_LAG = 60
 
 @dataclass
 class Removal:
-    """What is removed, and what became of it.
-
-    Attributes:
-        context: the target.
-        facts: ids that commands need.
-        removed: titles of what is gone.
-        kept: what Azure keeps of it, and the command that ends that.
-        left: paths of what the group still holds, or of the group itself where it stays.
-    """
+    """What is removed, and what became of it."""
 
     context: Context
-    facts: dict[str, str]
-    removed: list[str] = field(default_factory=list)
+    facts: dict[str, str]  # ids that commands need
+    removed: list[str] = field(default_factory=list)  # titles
+    # What Azure keeps of it, and the command that ends that.
     kept: list[dict[str, str]] = field(default_factory=list)
+    # Paths of what the group still holds, or of the group itself where it stays.
     left: list[str] = field(default_factory=list)
 
     def remove(self, step: Resource, registry: str = "") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from amlkit.provision.cloud.client import Client, az
@@ -45,23 +46,15 @@ def find(step: Resource, client: Client, facts: Facts, *, last_first: bool = Fal
     return None
 
 
+@dataclass
 class Survey:
-    """What is known of the plan before anything is made.
+    """What is known of the plan before anything is made."""
 
-    Attributes:
-        facts: what commands need, and is known by now.
-        findings: what was found of each step, by its key.
-        blind: why nothing could be looked at.
-        refusals: what would fail, were it made now.
-        unchecked: what could not be checked, and why; it stops nothing.
-    """
-
-    def __init__(self, facts: Facts) -> None:
-        self.facts = dict(facts)
-        self.findings: dict[str, Finding] = {}
-        self.blind = ""
-        self.refusals: list[str] = []
-        self.unchecked: list[str] = []
+    facts: dict[str, Any]  # what commands need
+    findings: dict[str, Finding] = field(default_factory=dict)  # by the keys of steps
+    blind: str = ""  # why nothing could be looked at
+    refusals: list[str] = field(default_factory=list)  # what would fail, were it made now
+    unchecked: list[str] = field(default_factory=list)  # and why; it stops nothing
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings.values())
@@ -112,7 +105,7 @@ def survey(
             of providers it is all the same: they are nobody's to remove.
         listed: believe lists, which may lag behind: to show what there is, not to make it.
     """
-    result, proven = Survey(facts), set[str]()
+    result, proven = Survey(dict(facts)), set[str]()
     try:
         result.facts |= login(names, client)
     except (Failure, Refused) as failure:

@@ -14,9 +14,8 @@ from amlkit.provision.cloud.arm import arm, arm_get
 from amlkit.provision.cloud.client import part
 from amlkit.provision.cloud.facts import BLOB_WRITER, CONTRIBUTOR, IDENTITY, SCIENTIST, WORKSPACE
 from amlkit.provision.cloud.placeholders import Facts, fact
-from amlkit.provision.plan.making import put
 from amlkit.provision.plan.names import Names
-from amlkit.provision.plan.records import Finding, Look, Resource, Right
+from amlkit.provision.plan.records import Finding, Look, Resource, Right, put
 from amlkit.provision.plan.roles import Grant, given, names_of_assignments
 from amlkit.settings.azure import Azure
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amlkit.provision.cloud.arm import Put
+from amlkit.provision.cloud.arm import Put, arm_create, arm_delete, arm_get, type_of
 from amlkit.provision.cloud.client import Command, Pick, part
+from amlkit.provision.cloud.facts import CONTRIBUTOR
 from amlkit.provision.cloud.failures import Kind, Refused
+from amlkit.provision.plan.names import Names
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,30 @@ class Resource:
     def shown(self) -> tuple[Command, ...]:
         """What a person types to make it."""
         return self.make[:1] if self.first_suffices else self.make
+
+
+def put(
+    names: Names,
+    what: tuple[str, str, str],
+    path: str,
+    body: dict[str, Any],
+    after: tuple[str, ...] = (),
+    **more: Any,
+) -> Resource:
+    """What (key, mode, title) is made by a PUT at its path; `more` says what is not as usual."""
+    key, mode, title = what
+    whole = {"location": names.location, "tags": names.tags, **body}
+    usual = {
+        "looks": (Look(arm_get(path)),),
+        "make": (arm_create(path, whole),),
+        "put": Put(path, whole, after),
+        "remove": arm_delete(path),
+        "ours": names.made,
+        "inside": "resource_group",
+        "right": Right(CONTRIBUTOR, names.group_id, (f"{type_of(path)}/write",)),
+        "heals": (Kind.NOT_REGISTERED,),
+    }
+    return Resource(key=key, mode=mode, title=title, **{**usual, **more})
 
 
 def _state(found: dict[str, Any]) -> str:

@@ -18,10 +18,9 @@ from amlkit.provision.cloud.placeholders import fact
 from amlkit.provision.plan.acting import acting, identity_id, kind_of_workspace
 from amlkit.provision.plan.caller import own_table
 from amlkit.provision.plan.directory import principal
-from amlkit.provision.plan.making import put
 from amlkit.provision.plan.names import Names
 from amlkit.provision.plan.providers import providers
-from amlkit.provision.plan.records import Kept, Look, Resource, Right
+from amlkit.provision.plan.records import Kept, Look, Resource, Right, put
 from amlkit.provision.plan.roles import own_role, roles
 from amlkit.settings.azure import Azure
 
