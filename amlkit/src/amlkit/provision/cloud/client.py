@@ -16,7 +16,6 @@ from amlkit.provision.cloud.gh import gh_answer
 from amlkit.provision.cloud.placeholders import Facts, filled, known, names_in
 
 NO_FACTS: Facts = MappingProxyType({})
-NO_ADVICE: Mapping[Kind, str] = MappingProxyType({})
 Instead = Mapping[Kind, Any]
 Pick = Callable[[Any, Facts], Any]  # of an answer, with what is known by then
 FAILS: Instead = MappingProxyType({})
@@ -82,7 +81,7 @@ def rest(
     body: Any = None,
     resource: str = "",
     headers: tuple[str, ...] = (),
-    advice: Mapping[Kind, str] = NO_ADVICE,
+    advice: Mapping[Kind, str] | None = None,
 ) -> Command:
     """One request to Resource Manager, Microsoft Graph or, for its `resource`, another service."""
     words = ["rest", "--method", method, "--url", url]
@@ -90,7 +89,7 @@ def rest(
     words += ["--url-parameters", *parameters] if parameters else []
     words += ["--headers", *headers] if headers else []
     words += ["--body", "@-"] if body is not None else []
-    return Command(tuple(words), body, advice=advice)
+    return Command(tuple(words), body, advice=advice or {})
 
 
 def devops(
@@ -102,7 +101,7 @@ def devops(
     right: str = DEVOPS_RIGHT,
 ) -> Command:
     """One request to Azure DevOps, and what to do where it is forbidden."""
-    advice = {Kind.FORBIDDEN: right} if right else NO_ADVICE
+    advice = {Kind.FORBIDDEN: right} if right else None
     given = (f"api-version={version}", *parameters)
     return rest(method, url, *given, body=body, resource=DEVOPS, advice=advice)
 

@@ -49,11 +49,8 @@ class Kind(Enum):
         "ExpiredAuthenticationToken InvalidAuthenticationToken AuthenticationFailed",
     )
     WRONG_SUBSCRIPTION = (
-        (
-            "`az account list -o table` shows the subscriptions of this login: put the right id"
-            " into config.yml (azure.subscription_id), or `az login --tenant` into the tenant that"
-            " has it"
-        ),
+        "`az account list -o table` shows the subscriptions of this login: put the right id into"
+        " config.yml (azure.subscription_id), or `az login --tenant` into the tenant that has it",
         """SubscriptionNotFound InvalidSubscriptionId InvalidAuthenticationTokenTenant
         ReadOnlyDisabledSubscription""",
     )
@@ -87,17 +84,13 @@ class Kind(Enum):
         "StorageAccountAlreadyTaken VaultAlreadyExists",
     )
     SOFT_DELETED = (
-        (
-            "the name is kept by something that was deleted: recover or purge it (`python"
-            " infra/bootstrap.py status` says how), or choose another name"
-        ),
+        "the name is kept by something that was deleted: recover or purge it (`python"
+        " infra/bootstrap.py status` says how), or choose another name",
         "SoftDeletedResourceExists FlagMustBeSetForRestore",
     )
     QUOTA = (
-        (
-            "choose a smaller size or another region in config.yml, or ask for more quota:"
-            " https://aka.ms/quotas"
-        ),
+        "choose a smaller size or another region in config.yml, or ask for more quota:"
+        " https://aka.ms/quotas",
         """QuotaExceeded SkuNotAvailable ResourceQuotaExceeded SubscriptionQuotaExceeded
         ClusterCoreQuotaReached ClusterMinNodesExceedCoreQuota VmSizeNotSupported
         MaxStorageAccountsCountPerSubscriptionExceeded Directory_QuotaExceeded""",

@@ -48,11 +48,7 @@ def pauses(at_most: float) -> Iterator[float]:
 
 
 def retry(
-    attempt: Callable[[], T],
-    again: Callable[[Failure], str],
-    *,
-    say: Say,
-    at_most: float,
+    attempt: Callable[[], T], again: Callable[[Failure], str], *, say: Say, at_most: float
 ) -> T:
     """Returns what `attempt` answers, tried until it succeeds or the time is over.
 

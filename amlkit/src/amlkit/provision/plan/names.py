@@ -10,7 +10,6 @@ from amlkit.provision.cloud.client import part
 from amlkit.provision.cloud.facts import INSIGHTS, LOGS, STORAGE, VAULT, WORKSPACE
 from amlkit.settings import Settings
 
-UNKNOWN_SUBSCRIPTION = "<subscription id>"
 # The tag by which what was made here is known: its value is the target's key.
 OWNER = "made-by-amlkit"
 
@@ -23,7 +22,7 @@ class Names:
 
     def __init__(self, settings: Settings) -> None:
         azure, given = settings.azure, settings.azure.bootstrap
-        self.subscription = azure.subscription_id or UNKNOWN_SUBSCRIPTION
+        self.subscription = azure.subscription_id or "<subscription id>"
         self.resource_group, self.location = azure.resource_group, azure.location
         self.workspace, self.compute = azure.workspace_name, azure.compute.name
         self.service_principal = azure.service_principal_name
