@@ -34,6 +34,13 @@ def test_what_was_handed_out_is_looked_at_and_never_made(az: DoubleOfAz, opened:
     assert az.commands == []
 
 
+def test_what_is_missing_names_the_setting_that_has_it_made(opened: Open) -> None:
+    """Log Analytics has none of its own."""
+    done = commands.plan(opened(("azure.bootstrap.app_insights", "existing")))
+    assert len(done["problems"]) == 2
+    assert all("(azure.bootstrap.app_insights: create)" in line for line in done["problems"])
+
+
 def test_what_is_skipped_is_neither_looked_at_nor_made(az: DoubleOfAz, opened: Open) -> None:
     skipped = [("azure.bootstrap.service_principal", "skip"), ("azure.bootstrap.roles", "skip")]
     commands.apply(opened(*skipped))

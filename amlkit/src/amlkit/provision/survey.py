@@ -207,10 +207,9 @@ def _look(step: Resource, result: Survey, client: Client, known: dict[str, Any])
     except Refused as refused:
         return Finding(step, problem=f"{step.title}: {refused}")
     if found is None:
-        missing = step.missing or (
-            f"check its name in config.yml, or let it be made (azure.bootstrap.{step.key}: create)"
-        )
-        problem = f"{step.title} is not there: {missing}" if step.mode == "existing" else ""
+        made = f"azure.bootstrap.{step.setting}: create"
+        how = step.missing or f"check its name in config.yml, or let it be made ({made})"
+        problem = f"{step.title} is not there: {how}" if step.mode == "existing" else ""
         return Finding(step, problem=problem)
     result.facts |= step.learns(found) if step.learns else {}
     return Finding(step, found, problem=misfit)
