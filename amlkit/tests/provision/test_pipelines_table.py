@@ -98,7 +98,7 @@ def test_each_row_hangs_on_rows_before_it_alone(federation: bool, on_github: boo
         approvers=["ada@contoso.example"],
         production=True,
         subscription="s",
-        values={"TenantID": "t"} if federation else {},
+        values={"TENANT_ID": "t"} if federation else {},
     )
     facts: dict[str, object] = {"organization_name": "contoso", "client": "c"}
     learnt = {

@@ -9,12 +9,10 @@ from typing import Any
 from amlkit.provision.cloud.client import az
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.context import Context
-from amlkit.provision.pipelines.names import PIPELINE_NAMES, named_environment, named_group
+from amlkit.provision.pipelines.names import SECRET, named_environment, named_group
 from amlkit.provision.places import GitHub, VariableGroup
 from amlkit.provision.rotation import Rotation
 from amlkit.say import say
-
-SECRET = "SPN_PASSWORD"  # noqa: S105 - a name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,15 +68,11 @@ def _store(context: Context, rotation: Rotation) -> dict[str, Any]:
     place: VariableGroup | GitHub
     if args.to == "github":
         place = GitHub(context.client, args.repo, named_environment(root, env, begins))
-        names = {key: key for key in PIPELINE_NAMES}
     else:
         group = named_group(root, env, begins)
         place = VariableGroup(context.client, args.organization, args.project, group)
-        names = PIPELINE_NAMES
-    values = {names[key]: value for key, value in context.values_for_pipelines().items()}
-    record = rotation.rotate(
-        place.place, lambda secret: place.store(values, {names[SECRET]: secret})
-    )
+    values = context.values_for_pipelines()
+    record = rotation.rotate(place.place, lambda secret: place.store(values, secret))
     context.say(f"{place.title}: a new secret until {record['expires']} ({place.url})")
     if isinstance(place, VariableGroup):
         use = "each pipeline asks for the permission to use it, at its first run"

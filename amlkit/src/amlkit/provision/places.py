@@ -15,6 +15,7 @@ from amlkit.provision.cloud.client import ABSENT_IS_NONE, Client, devops, github
 from amlkit.provision.cloud.facts import DEVOPS_PREVIEW
 from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.cloud.gh import gh
+from amlkit.provision.pipelines.names import PIPELINE_NAMES, SECRET
 
 _GROUPS = "/_apis/distributedtask/variablegroups"
 _ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?")
@@ -58,14 +59,15 @@ class VariableGroup:
         library = f"{self._root}/{quote(self._project['name'])}/_library"
         return f"{library}?itemType=VariableGroups&view=VariableGroupView{number}"
 
-    def store(self, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-        """Writes these variables; what else is in the group stays.
+    def store(self, values: Mapping[str, str], secret: str) -> None:
+        """Writes these variables by the pipelines' names; what else is in the group stays.
 
         Raises:
             Failure: it failed, or Azure DevOps would show a secret to readers.
         """
-        given: dict[str, Any] = {name: {"value": value} for name, value in values.items()}
-        given |= {name: {"value": value, "isSecret": True} for name, value in secrets.items()}
+        hidden = PIPELINE_NAMES[SECRET]
+        given: dict[str, Any] = {PIPELINE_NAMES[key]: {"value": values[key]} for key in values}
+        given[hidden] = {"value": secret, "isSecret": True}
         ours = {name.lower() for name in given}
         group = self._listed()  # as it is by now: others may be at work on it
         if group and not group.get("variableGroupProjectReferences"):
@@ -82,9 +84,9 @@ class VariableGroup:
             or [reference],
         }
         method, path = ("put", f"{_GROUPS}/{group['id']}") if group else ("post", _GROUPS)
-        answer = self._call(method, path, body=body, hide=tuple(secrets.values()))
+        answer = self._call(method, path, body=body, hide=(secret,))
         self._id = answer["id"]
-        if any(not answer["variables"][name].get("isSecret") for name in secrets):
+        if not answer["variables"][hidden].get("isSecret"):
             said = "Azure DevOps shows the secret to whoever may read"
             raise Failure(Kind.INVALID, "", said, f"look at {self.url}")
 
@@ -129,13 +131,13 @@ class GitHub:
         self.title = self.place = f"github {name} {environment}"
         self.url = f"https://github.com/{name}/settings/secrets/actions"
 
-    def store(self, values: Mapping[str, str], secrets: Mapping[str, str]) -> None:
+    def store(self, values: Mapping[str, str], secret: str) -> None:
         """Writes all of them as secrets, which is where the workflows read them.
 
         Raises:
             Failure: `gh` failed.
         """
-        for name, value in {**values, **secrets}.items():
+        for name, value in {**values, SECRET: secret}.items():
             self._client.send(github_secret(name, self._where, value))
 
 

@@ -110,9 +110,8 @@ class Az:
         if not program:
             raise Failure(Kind.MISSING_AZ, "", "there is no `az` on PATH")
         self.calls += 1
-        given = None if stdin is None else stdin.encode()
         typed = [*program, *words, "-o", "json", "--only-show-errors"]
-        done = ran(typed, command, given, self._environ, timeout)
+        done = ran(typed, command, stdin or "", self._environ, timeout)
         if done.returncode:
             raise Failure(*classify(done.returncode, _without(_text(done.stderr), hide)))
         return _parsed(_text(done.stdout), command)
@@ -121,7 +120,7 @@ class Az:
 def ran(
     words: Sequence[str],
     command: str,
-    given: bytes | None,
+    given: str,
     environ: Mapping[str, str],
     timeout: float,
     advice: str = "",
@@ -135,7 +134,7 @@ def ran(
         # On Ctrl-C the child gets it too; `run` waits for it, then ends it.
         return subprocess.run(
             words,
-            input=given or b"",
+            input=given.encode(),
             capture_output=True,
             check=False,
             env=environ,

@@ -40,7 +40,7 @@ def gh(*words: str, given: str = "") -> str:
         raise Refused("no `gh` on PATH; install the GitHub CLI (https://cli.github.com)")
     command = " ".join(("gh", *words[: 4 if words[0] == "api" else 3]))
     environ = {**os.environ, "GH_PROMPT_DISABLED": "1", "NO_COLOR": "1", "GH_PAGER": ""}
-    done = ran([program, *words], command, given.encode(), environ, TIMEOUT, "run this again")
+    done = ran([program, *words], command, given, environ, TIMEOUT, "run this again")
     if not done.returncode:
         return done.stdout.decode(errors="replace")
     said = done.stderr.decode(errors="replace").replace(given or "\0", "<value>")

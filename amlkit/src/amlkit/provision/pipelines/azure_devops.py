@@ -20,7 +20,7 @@ from amlkit.provision.pipelines.federation import (
     service_connection,
     subscription,
 )
-from amlkit.provision.pipelines.names import FILES, Repository, connection_name
+from amlkit.provision.pipelines.names import FILES, PIPELINE_NAMES, Repository, connection_name
 from amlkit.provision.pipelines.rows import Row, named
 
 BUILD_VALIDATION = "0609b952-1397-4640-95ec-e00a01b2c241"
@@ -226,7 +226,7 @@ def _group(
         "type": "Vsts",
         "name": name,
         "description": "",
-        "variables": {key: {"value": value} for key, value in wanted.values.items()},
+        "variables": {PIPELINE_NAMES[key]: {"value": wanted.values[key]} for key in wanted.values},
         "variableGroupProjectReferences": [reference(name)],
     }
     place = f"{fact('organization')}/_apis/distributedtask/variablegroups"

@@ -10,7 +10,6 @@ from amlkit.provision.context import Context
 from amlkit.provision.display import made_in_words, nothing_made
 from amlkit.provision.pipelines import azure_devops, github
 from amlkit.provision.pipelines.names import (
-    PIPELINE_NAMES,
     connection_name,
     environments,
     repository,
@@ -119,7 +118,7 @@ def _azure_devops(context: Context) -> tuple[list[Row], dict[str, Any], str]:
         approvers=args.approver,
         production=not args.staging_only,
         subscription=context.settings.azure.subscription_id,
-        values={PIPELINE_NAMES[name]: value for name, value in values.items()},
+        values=values,
         github_connection=args.github_connection,
     )
     last = "production: 'on' in pipelines/variables.yml"

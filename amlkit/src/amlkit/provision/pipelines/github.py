@@ -15,6 +15,7 @@ from amlkit.provision.cloud.client import Client, Command, first, github, github
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.cloud.placeholders import Facts, fact, filled
 from amlkit.provision.pipelines.federation import GITHUB_ISSUER, credential
+from amlkit.provision.pipelines.names import SECRET
 from amlkit.provision.pipelines.rows import Row, look, named
 
 _ONLY_CHOSEN = {"protected_branches": False, "custom_branch_policies": True}
@@ -56,7 +57,7 @@ def rows(wanted: Wanted) -> list[Row]:
     if wanted.values:
         table += [_variable(wanted, "AZURE_AUTH", "workload-identity"), _subject(wanted.repository)]
         table += [credential(*trusted(wanted.repository, each)) for each in wanted.environments]
-    names = [*wanted.values] or ["SPN_PASSWORD"]
+    names = [*wanted.values] or [SECRET]
     table += [_secret(wanted, where, name) for where in wanted.environments for name in names]
     return table
 

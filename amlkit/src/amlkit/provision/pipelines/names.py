@@ -23,11 +23,12 @@ _GITHUB = re.compile(
     r"(?P<name>[^/]+/[^/]+?)(?:\.git)?/?"
 )
 
+SECRET = "SPN_PASSWORD"  # noqa: S105 - a name
 # The pipelines' names for what the drivers read from their environment.
 PIPELINE_NAMES = {
     "TENANT_ID": "TenantID",
     "SPN_ID": "SpnID",
-    "SPN_PASSWORD": "SpnPassword",
+    SECRET: "SpnPassword",
     "SUBSCRIPTION_ID": "SubscriptionID",
     "RESOURCE_GROUP": "ResourceGroup",
     "AML_WORKSPACE_NAME": "AmlWorkspaceName",

@@ -202,6 +202,7 @@ def workspace(names: Names, azure: Azure) -> Resource:
         },
     }
     delete = az("ml", "workspace", "delete", *here, "--yes")
+    actions = (f"{type_of(names.workspace_id)}/write", "Microsoft.Resources/deployments/write")
     return put(
         names,
         ("workspace", wanted.workspace, f"workspace {names.workspace}"),
@@ -221,10 +222,7 @@ def workspace(names: Names, azure: Azure) -> Resource:
         ),
         uses=("providers", "storage_account", "key_vault", "log_analytics", "app_insights"),
         learns=kind_of_workspace if azure.steps_act and not azure.compute.name else None,
-        right=Right(
-            *(CONTRIBUTOR, names.group_id),
-            (f"{type_of(names.workspace_id)}/write", "Microsoft.Resources/deployments/write"),
-        ),
+        right=Right(CONTRIBUTOR, names.group_id, actions),
         cost="the container registry that the workspace makes for its images, by the day",
         reason="data, environments, runs, models and services are kept in it",
         limit=1800,
