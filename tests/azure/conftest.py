@@ -21,6 +21,7 @@ from tests.forks import ForkServer, place_shim
 # What a driver or a script of the SDK imports first, and what others find imported.
 SDK = ("azureml.core", "azureml.core.model", "azureml.core.webservice", "azureml.core.compute")
 KEPT = ("azureml", "azure", "msrest", "msal", "requests", "urllib3", "cryptography", "yaml")
+KEPT += ("numpy", "pandas", "pyarrow")  # what reads tables
 
 
 @dataclass(frozen=True)

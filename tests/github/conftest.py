@@ -23,6 +23,7 @@ from tests.conftest import Bake
 from tests.environments import give
 from tests.github.engine import Run, Runner
 from tests.pipelines.chains.advisories import Advisories
+from tests.pipelines.chains.conftest import bytecode as bytecode
 from tests.pipelines.chains.organisation import Organisation, machine, python311
 from tests.pipelines.runner.checkout import git
 from tests.pipelines.runner.variables import leaks
@@ -91,7 +92,11 @@ class Team(Organisation):
 
 @pytest.fixture(scope="module")
 def team(
-    bake_anew: Bake, standin: StandIn, sdk_python: str, tmp_path_factory: pytest.TempPathFactory
+    bake_anew: Bake,
+    standin: StandIn,
+    sdk_python: str,
+    bytecode: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Team]:
     """A fresh rendering, committed; the runner keeps virtual environments as one's own does.
 
@@ -107,7 +112,7 @@ def team(
     (project.path / ".venv-azure").unlink()
     git(project.path, "init", "--quiet", "--initial-branch=main")
     with Advisories() as audited:
-        env = machine(standin, folder) | audited
+        env = machine(standin, folder, bytecode) | audited
         env |= {
             "PYTHON_OF_RUNNER": os.path.dirname(python311()),
             "CACHE_OF_RUNNER": said_by(find_uv_bin(), "cache", "dir"),

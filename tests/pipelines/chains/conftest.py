@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,10 +21,20 @@ Found = Callable[[str], Organisation]
 
 
 @pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where all machines keep what is compiled: those of other processes of the session too."""
+    here = tmp_path_factory.getbasetemp()
+    made = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "bytecode"
+    made.mkdir(exist_ok=True)
+    return made
+
+
+@pytest.fixture(scope="session")
 def found(
     bake_anew: Bake,
     standin: StandIn,
     sdk_python: str,
+    bytecode: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Found]:
     """Found an organisation: `found("Name of the project")`."""
@@ -32,7 +43,9 @@ def found(
         def make(name: str) -> Organisation:
             rendered = bake_anew(project_name=name).path
             folder = tmp_path_factory.mktemp("team")
-            return stack.enter_context(organisation(rendered, folder, standin, sdk_python))
+            return stack.enter_context(
+                organisation(rendered, folder, standin, sdk_python, bytecode)
+            )
 
         yield make
 

@@ -62,8 +62,8 @@ class Organisation:
     def fork_drivers(self, folder: Path) -> None:
         """`python` of a job's `.venv-azure` is a fork that has the SDK imported, as at a desk.
 
-        It spares each driver two seconds; the processes of a fork hide their variables, so at least
-        one team goes without.
+        It spares each driver two seconds. The processes of a fork hide their variables, in which
+        secrets may stand: the first pushes go without.
         """
         python = folder / "python"
         python.write_text(FORKED.format(path=folder, fork=self.python), encoding="utf-8")
@@ -201,11 +201,11 @@ class Organisation:
         ]
 
 
-def machine(standin: StandIn, folder: Path) -> dict[str, str]:
+def machine(standin: StandIn, folder: Path, bytecode: Path) -> dict[str, str]:
     """The environment of a hosted machine: this one's, with Azure on loopback.
 
     What it trusts is the stand-in's authority beside the usual ones, for the package index. All
-    machines share their bytecode: what is installed anew for a job need not be compiled anew.
+    machines of a session share their bytecode: what is installed anew need not be compiled anew.
     """
     usual = os.environ.get("SSL_CERT_FILE") or "/etc/ssl/certs/ca-certificates.crt"
     bundle = folder / "trusted.pem"
@@ -220,7 +220,7 @@ def machine(standin: StandIn, folder: Path) -> dict[str, str]:
     path = os.pathsep.join(
         part for part in overlay["PATH"].split(os.pathsep) if ".venv" not in part
     )
-    overlay["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
+    overlay["PYTHONPYCACHEPREFIX"] = str(bytecode)
     return overlay | {"NO_PROXY": ",".join(INDEXES), "no_proxy": ",".join(INDEXES), "PATH": path}
 
 
@@ -238,17 +238,33 @@ def groups(slug: str, standin: StandIn) -> dict[str, dict[str, str]]:
     return {slug: dict(group), f"{slug}-prod": dict(group)}
 
 
+def share_bytecode(bytecode: Path, agents: Path) -> None:
+    """What agents install into an environment of a name has the same bytecode on all of them.
+
+    Python knows by size and time of a source whether bytecode is of it: other packages are safe.
+    """
+    for name in (".venv", ".venv-azure"):
+        kept = bytecode / "environments" / name
+        kept.mkdir(parents=True, exist_ok=True)
+        for agent in ("hosted", *(f"own-{number}" for number in range(1, 10))):
+            packages = agents / agent / "work/1/s" / name / "lib/python3.11/site-packages"
+            place = bytecode / packages.relative_to("/")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(kept)
+
+
 @contextmanager
 def organisation(
-    rendered: Path, folder: Path, standin: StandIn, python: str
+    rendered: Path, folder: Path, standin: StandIn, python: str, bytecode: Path
 ) -> Iterator[Organisation]:
     """A fresh rendering, committed, in a project with its variable groups."""
+    share_bytecode(bytecode, folder / "service" / "agents")
     advisories = Advisories()
     with advisories as audited:
         service = Service(
             rendered,
             folder / "service",
-            machine(standin, folder) | audited,
+            machine(standin, folder, bytecode) | audited,
             pythons={"3.11": python311()},
             groups=groups(rendered.name, standin),
             environments={f"{rendered.name}-staging", f"{rendered.name}-prod"},

@@ -56,12 +56,19 @@ def unchanged(team: Organisation, first: Run) -> tuple[Run, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def own_agent(team: Organisation, first: Run, unchanged: tuple[Run, list[str]]) -> None:
+def own_agent(
+    team: Organisation,
+    first: Run,
+    unchanged: tuple[Run, list[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     """From here on the team has an agent of its own, few unit tests and little of the sample.
 
-    The first run went all the way of the sample, and the steps are the same here.
+    The first run went all the way of the sample, its drivers by themselves; the steps are the same
+    here.
     """
     team.use_own_agent()
+    team.fork_drivers(tmp_path_factory.mktemp("forked"))
     team.keep_few_tests()
     team.edit("pipelines/checks.yml", "in data environment model deploy; do", "in data; do")
     team.push("an agent of our own, few tests")
