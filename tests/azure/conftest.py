@@ -17,11 +17,14 @@ from standin.specifications.witness import watched
 from tests.conftest import Bake, BakedProject
 from tests.environments import give, install
 from tests.forks import ForkServer, place_shim
+from tests.forks.jobs import forked_jobs
 
 # What a driver or a script of the SDK imports first, and what others find imported.
 SDK = ("azureml.core", "azureml.core.model", "azureml.core.webservice", "azureml.core.compute")
-KEPT = ("azureml", "azure", "msrest", "msal", "requests", "urllib3", "cryptography", "yaml")
-KEPT += ("numpy", "pandas", "pyarrow")  # what reads tables
+KEPT = (
+    *("azureml", "azure", "msrest", "msal", "requests", "urllib3", "cryptography", "yaml"),
+    *("numpy", "pandas", "pyarrow"),  # what reads tables
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,11 @@ class AzureProject(BakedProject):
 @pytest.fixture(scope="session")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
     """Azure on loopback, shared by a process's tests: use names of your own."""
-    with watched() as witness, StandIn(tmp_path_factory.mktemp("standin")) as running:
+    with (
+        watched() as witness,
+        forked_jobs(tmp_path_factory.mktemp("jobs")),
+        StandIn(tmp_path_factory.mktemp("standin")) as running,
+    ):
         yield running
         assert not witness.violations, f"answers that are not as published: {witness.violations}"
         refused = [f"{entry.method} {entry.host}" for entry in running.journal.refused()]

@@ -39,6 +39,7 @@ def call(words: list[str], env: dict[str, str], folder: str, streams: list[int])
     # The server's own are of a file, these may be of a pipe.
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = out = os.fdopen(1, "w", closefd=False)
+    out.reconfigure(write_through=bool(env.get("PYTHONUNBUFFERED")))
     sys.stderr = err = os.fdopen(2, "w", 1, errors="backslashreplace", closefd=False)
     try:
         try:
