@@ -13,7 +13,8 @@ import yaml
 
 from tests.conftest import FOLDER, environment
 
-pytestmark = pytest.mark.xdist_group("cruft")  # the tests share a repository, in this order
+# The tests share a repository, in this order; each renders.
+pytestmark = [pytest.mark.xdist_group("cruft"), pytest.mark.slow]
 
 
 class Cruft:

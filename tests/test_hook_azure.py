@@ -18,7 +18,10 @@ import pytest
 from tests.conftest import Cli, environment
 from tests.terminal import on_a_terminal
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="the double of az is a script with #!")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="the double of az is a script with #!"),
+    pytest.mark.slow,  # each renders
+]
 
 SUBSCRIPTION = "01234567-89ab-cdef-0123-456789abcdef"
 ANSWERS = ("bootstrap_azure=yes", f"subscription_id={SUBSCRIPTION}")

@@ -14,6 +14,8 @@ import pytest
 
 from tests.conftest import BakedProject, Cli, environment
 
+pytestmark = pytest.mark.slow  # each renders
+
 
 def git(*arguments: str, folder: Path) -> str:
     """Run git in `folder`; return what it prints."""

@@ -20,6 +20,8 @@ from tests.test_wheel import copy_library
 from tools.locks import rendered
 from tools.wheel import build, current_wheel, install_into, unmet
 
+pytestmark = pytest.mark.slow  # it installs
+
 # The last is what the service's own driver of batch jobs imports, with SDK v2 too.
 WITH_SDK = ("azure", "serve-azure", "batch-azure v2")
 WITHOUT_SDK = ("train", "serve", "dev", "train-azure")

@@ -33,6 +33,7 @@ def run(*command: str | Path, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_types_are_in_order(project: BakedProject) -> None:
     """As `make lint` looks; ruff does in tests/test_render.py, and tests/generated for SDK v1."""
     words = [sys.executable, "-m", "mypy", "--cache-dir", os.devnull]

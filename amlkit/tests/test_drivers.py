@@ -10,6 +10,8 @@ import pytest
 
 from conftest import Project
 
+pytestmark = pytest.mark.slow  # each starts a driver
+
 DRIVERS = ("data", "environment", "model", "deploy")
 HEAVY = ("numpy", "pandas", "pyarrow", "sklearn", "mlflow", "matplotlib", "yaml", "filelock")
 

@@ -20,6 +20,8 @@ from tests.pipelines.runner.service import Service
 from tests.pipelines.runner.variables import Secret
 from tests.pipelines.runner.watching import Watch
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 POOL = "pool: {vmImage: ubuntu-24.04}\n"
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 

@@ -268,6 +268,7 @@ def test_model_that_is_not_there_is_named(project: Project) -> None:
     assert not (project.root / ".local-workspace").exists()
 
 
+@pytest.mark.slow
 def test_dry_run_says_what_would_be_served_and_makes_nothing(shared: Project) -> None:
     trained = shared.call("model", "--local", "--env", "test", "--json")
     assert trained.code == 0, trained.err

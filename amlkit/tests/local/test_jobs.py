@@ -24,6 +24,8 @@ from amlkit.local.processes import inherited_variables, start_detached
 from amlkit.records import DataAsset, Environment, Job, Model, Resources, Run, WorkError
 from amlkit.workspace import Workspace
 
+pytestmark = pytest.mark.slow  # it runs jobs
+
 MODULE = """
 import json, os, pathlib, sys
 seen = {"words": sys.argv[1:], "python": sys.executable, "amlkit": ""}

@@ -19,6 +19,8 @@ from amlkit.eject import changes, eject, ejected_path, private_wheels
 from amlkit.records import WorkError
 from amlkit.settings import SettingsError
 
+pytestmark = pytest.mark.slow  # it builds wheels
+
 
 def run(*arguments: str, **variables: str) -> str:
     """Runs Python without this test's own path; returns what it said."""

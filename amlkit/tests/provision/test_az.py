@@ -158,6 +158,7 @@ def test_a_throttling_that_does_not_end_does(double: Double) -> None:
     assert az.calls == 2
 
 
+@pytest.mark.slow
 def test_no_answer_in_time_ends_the_program(double: Double, tmp_path: Path) -> None:
     az = double(f"time.sleep(1.5); open({str(tmp_path / 'late')!r}, 'w')")
     with pytest.raises(Failure, match=r"no answer in 0 s") as refused:
@@ -198,6 +199,7 @@ def test_a_command_is_shown_as_a_shell_takes_it() -> None:
     assert az.shown("group", "show") == "az group show --subscription s-1"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_command_and_is_not_swallowed(double: Double, tmp_path: Path) -> None:
     double(f"time.sleep(2.5); open({str(tmp_path / 'late')!r}, 'w')")  # writes the program
     code = "from amlkit.provision.cloud.az import Az\nAz(print).json('group', 'create')"

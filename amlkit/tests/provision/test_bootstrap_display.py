@@ -28,6 +28,7 @@ def test_a_log_gets_one_line_for_each_step(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_how_long_it_takes_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     with elapsed("workspace w", lambda line: None):
@@ -35,6 +36,7 @@ def test_a_terminal_shows_how_long_it_takes_so_far(monkeypatch: pytest.MonkeyPat
     assert "workspace w … 1 s" in sys.stderr.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_countdown_has_the_line_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     with elapsed("workspace w", lambda line: None):

@@ -26,6 +26,8 @@ from sklearn.metrics import (
 
 from amlkit.tabular.figures import SERIES, Figure, drawing, svg, write_figures
 
+pytestmark = pytest.mark.slow  # it draws
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -289,7 +291,6 @@ def test_a_figure_of_ones_own_is_written_with_the_others(tmp_path: Path) -> None
     assert "var(--series-1,#" in figures["gain"]["svg"]
 
 
-@pytest.mark.slow  # a process of its own
 def test_a_matplotlibrc_has_no_say(tmp_path: Path) -> None:
     case = classes_case(["a", "b"])
     usual = case.write(tmp_path / "usual")
@@ -297,7 +298,6 @@ def test_a_matplotlibrc_has_no_say(tmp_path: Path) -> None:
         assert case.write(tmp_path / "other") == usual
 
 
-@pytest.mark.slow  # a process of its own
 def test_a_job_that_a_notebook_starts_draws_too() -> None:
     backend = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     command = [sys.executable, "-c", "import amlkit.tabular.figures"]

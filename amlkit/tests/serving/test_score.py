@@ -16,6 +16,8 @@ from amlkit.serving.answer import Answerer
 from amlkit.serving.predictor import Predictor
 from serving.asking import CULMEN, post
 
+pytestmark = pytest.mark.slow  # a model is trained for it
+
 
 def test_the_examples_have_the_answers_of_the_training(
     answerer: Answerer, examples: dict[str, Any]

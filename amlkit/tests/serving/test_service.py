@@ -19,6 +19,8 @@ from amlkit.serving.openapi import describe
 from amlkit.serving.service import model_folder, name_and_version, start
 from serving.asking import CULMEN, post
 
+pytestmark = pytest.mark.slow  # it starts servers
+
 
 def test_the_model_is_found_wherever_it_was_put(tmp_path: Path) -> None:
     """In the folder itself or one below; its name and version are in the path."""

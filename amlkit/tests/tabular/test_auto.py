@@ -23,6 +23,8 @@ from amlkit.tabular.auto import fit_best
 from amlkit.tabular.estimators import make_estimators
 from amlkit.tabular.table import Column
 
+pytestmark = pytest.mark.slow  # it fits
+
 
 def pipelines_of(X: pd.DataFrame, task: str) -> list[Any]:
     """What `train.py` makes of `auto`."""

@@ -346,6 +346,7 @@ def test_a_per_cent_is_exactly_its_fraction() -> None:
     assert numbers.to_pylist() == [float(f"{i}e-3") for i in range(1000)]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     numbers=st.lists(

@@ -263,6 +263,7 @@ WORDS = st.text(
 ).map(lambda word: f"w{word}w")  # never a number, a date or a missing value, never spaces around
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_table_comes_back_from_csv_and_from_parquet(

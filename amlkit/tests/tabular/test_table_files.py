@@ -227,6 +227,7 @@ def test_a_folder_of_parquet_parts_is_one_table(tmp_path: Path, plain: pd.DataFr
     assert find_table(tmp_path) == folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["parquet", "zip", "gzip", "zstd"])
 def test_whatever_byte_is_another_one_it_is_read_or_refused(tmp_path: Path, kind: str) -> None:
     """No error of a library comes through, and no text that is none."""
