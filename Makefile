@@ -59,10 +59,10 @@ test-fast: | $(UV_FILE) ## the tests that take no installation and no training
 test-amlkit: | $(UV_FILE) ## amlkit's own tests, which render nothing
 	$(RUN) pytest $(AMLKIT) -n $(AMLKIT_WORKERS)
 
-# 0: until it is done.
+# 0: until it is done. PART: amlkit, template or faults.
 MINUTES ?= 0
 sweep: | $(UV_FILE) ## what `make test` samples, whole: hours, or MINUTES=20; writes benchmarks/sweep.md
-	$(RUN) python -m tools.sweep --minutes $(MINUTES)
+	$(RUN) python -m tools.sweep --minutes $(MINUTES) $(if $(PART),--only $(PART))
 
 .PHONY: wheel check-wheel locks
 wheel: | $(UV_FILE) ## build amlkit into the template, under a version of its own

@@ -1,8 +1,9 @@
 """The exhaustive tests, of which `make test` runs a fixed sample; their figures for `benchmarks/`.
 
 Those with the marker `sweep` of amlkit and of the template, then each kind of fault at every
-request of a bootstrap. All of it takes hours: `--minutes` bounds it. Each of the three parts has an
-equal share, and what those before it left; a test that was not done then is in no row.
+request of a bootstrap. All of it takes hours: `--minutes` bounds it, `--only` takes one of the
+three parts, and a row stays until its sweep is run again. Of what was cut off, a row says how many
+cases of how many were done.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,31 +28,43 @@ ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "benchmarks" / "sweep.md"
 HEAD = """# What the sweeps found
 
-Written by `make sweep`, which runs whole what `make test` runs a fixed sample of.
-{when}, Python {python}, {system}, {cores} cores, {workers} processes{bound}.
+Written by `make sweep`, which runs whole what `make test` runs a fixed sample of; the last time on
+Python {python}, {system}, {cores} cores, {workers} processes. A row is of the day that it names.
 
-| sweep | cases | tried | failed | seconds |
-|---|---|---|---|---|
+| sweep | cases | tried | failed | seconds | day |
+|---|---|---|---|---|---|
 """
 AMLKIT = ("-c", "amlkit/pyproject.toml", "amlkit/tests")
 """amlkit's tests have a configuration of their own."""
+Rows = dict[str, str]
+"""A line of the table for each sweep, by its name."""
 
 
-def sweep(workers: int, minutes: float, *place: str) -> tuple[list[str], bool]:
-    """Run the tests with the marker; a row of the table for each test, and whether all passed."""
+def sweep(place: tuple[str, ...], workers: int, minutes: float) -> tuple[Rows, bool]:
+    """Run the tests with the marker; what is new in the table, and whether all passed."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        words = [sys.executable, "-m", "pytest", "-m", "sweep", "-n", str(workers)]
-        process = subprocess.Popen([*words, f"--junitxml={report}", *place], cwd=ROOT)
+        words = [sys.executable, "-m", "pytest", "-m", "sweep", *place]
+        listed = subprocess.run(
+            [*words, "--collect-only", "-q"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        process = subprocess.Popen([*words, "-n", str(workers), f"--junitxml={report}"], cwd=ROOT)
         try:
             process.wait(minutes * 60 or None)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)  # pytest reports what is done, as after Ctrl-C
             process.wait()
         if not report.exists():
-            return [f"| {' '.join(place) or 'tests'} | did not run | | | |"], False
+            raise SystemExit(f"error: pytest {' '.join(place)} did not run")
         # 2: its time was up; 5: no test has the marker
-        return rows(report), process.returncode in (0, 2, 5) and not failures(report)
+        good = process.returncode in (0, 2, 5) and not failures(report)
+        return rows(report, Counter(map(name_of, re.findall(r"\S+::.*", listed.stdout)))), good
+
+
+def name_of(test: str) -> str:
+    """`test_module::test_function` of `tests/test_module.py::test_function[case]`."""
+    module, _, function = test.partition("::")
+    return f"{Path(module).stem}::{re.sub(r'[[@].*', '', function)}"
 
 
 def failures(report: Path) -> bool:
@@ -59,18 +73,19 @@ def failures(report: Path) -> bool:
     return tree.find(".//failure") is not None or tree.find(".//error") is not None
 
 
-def rows(report: Path) -> list[str]:
+def rows(report: Path, of: Mapping[str, int]) -> Rows:
     """A row for each test function of a JUnit report; `tried` is what the test recorded of it.
 
-    What was skipped, since this machine lacks what it needs, is in none.
+    `of` are all the cases of each. What was skipped, since this machine lacks what it needs, is in
+    none.
     """
     cases: dict[str, list[ElementTree.Element]] = defaultdict(list)
     for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314, pytest wrote it
-        name = re.sub(r"\[.*|@.*", "", case.get("name", ""))
+        name = re.sub(r"[[@].*", "", case.get("name", ""))
         if not name or case.find("skipped") is not None:  # the one that was under way
             continue
         cases[f"{case.get('classname', '').rpartition('.')[2]}::{name}"].append(case)
-    lines = []
+    found = {}
     for name, ran in sorted(cases.items()):
         failed = sum(
             case.find("failure") is not None or case.find("error") is not None for case in ran
@@ -82,42 +97,48 @@ def rows(report: Path) -> list[str]:
             for one in case.iter("property")
             if one.get("name") == "tried"
         )
-        lines.append(f"| `{name}` | {len(ran)} | {tried or len(ran)} | {failed} | {seconds:.0f} |")
-    return lines
+        found[name] = row(name, len(ran), of[name], tried or len(ran), failed, seconds)
+    return found
 
 
-def faults(workers: int, minutes: float) -> tuple[list[str], bool]:
+def row(name: str, cases: int, of: int, tried: int, failed: int, seconds: float) -> str:
+    """A line of the table."""
+    done = f"{cases} of {of}" if cases < of else str(cases)
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    return f"| `{name}` | {done} | {tried} | {failed} | {seconds:.0f} | {day} |"
+
+
+def faults(workers: int, minutes: float) -> tuple[Rows, bool]:
     """Each kind of fault at every request of a bootstrap; its row, and whether all survived."""
     started = time.monotonic()
-    words = ["--jobs", str(workers), "--minutes", str(minutes)]
+    words = ["-m", "tests.az.faults", "--jobs", str(workers), "--minutes", str(minutes)]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.az.faults", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
+        [sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8"
     ) as process:
         said = ""
         for said in process.stdout or ():
             print(said, end="", flush=True)
     found = re.match(r"\d+ requests; faults tried (\d+) of (\d+), survived (\d+)", said)
     if not found:
-        return ["| `python -m tests.az.faults` | did not run | | | |"], False
+        raise SystemExit("error: python -m tests.az.faults did not run")
     tried, cases, survived = map(int, found.groups())
-    seconds = time.monotonic() - started
-    figures = f"{cases} | {tried} | {tried - survived} | {seconds:.0f}"
-    return [f"| `python -m tests.az.faults` | {figures} |"], tried == survived
+    name, seconds = "python -m tests.az.faults", time.monotonic() - started
+    return {name: row(name, tried, cases, tried, tried - survived, seconds)}, tried == survived
 
 
-def parts(workers: int, minutes: float) -> Iterator[tuple[list[str], bool]]:
-    """Each part's rows, and whether it found nothing; `minutes` are those of all (0: no bound)."""
-    ends = time.monotonic() + minutes * 60
+PARTS: dict[str, Callable[[int, float], tuple[Rows, bool]]] = {
+    "amlkit": partial(sweep, AMLKIT),
+    "template": partial(sweep, ()),
+    "faults": faults,
+}
 
-    def share(left: int) -> float:
-        return max((ends - time.monotonic()) / 60 / left, 0.5) if minutes else 0
 
-    yield sweep(workers, share(3), *AMLKIT)
-    yield sweep(workers, share(2))
-    yield faults(workers, share(1))
+def known() -> Rows:
+    """The rows of earlier runs."""
+    if not FIGURES.exists():
+        return {}
+    text = FIGURES.read_text(encoding="utf-8")
+    return {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
 
 
 def main() -> None:
@@ -125,19 +146,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 2, help="side by side")
     parser.add_argument("--minutes", type=float, default=0, help="of all of it (0: to its end)")
+    parser.add_argument("--only", choices=PARTS, help="one part")
     arguments = parser.parse_args()
-    written = HEAD.format(
-        when=datetime.now(UTC).strftime("%Y-%m-%d"),
+    parts = [arguments.only] if arguments.only else list(PARTS)
+    head = HEAD.format(
         python=platform.python_version(),
         system=platform.system(),
         cores=os.cpu_count(),
         workers=arguments.workers,
-        bound=f", stopped after {arguments.minutes:g} minutes" if arguments.minutes else "",
     )
-    good = True
-    for lines, passed in parts(arguments.workers, arguments.minutes):
-        written += "".join(f"{line}\n" for line in lines)
-        FIGURES.write_text(written, encoding="utf-8")
+    good, lines, ends = True, known(), time.monotonic() + arguments.minutes * 60
+    for left, part in zip(range(len(parts), 0, -1), parts, strict=True):
+        # An equal share, and what those before it left.
+        minutes = max((ends - time.monotonic()) / 60 / left, 0.5) if arguments.minutes else 0
+        found, passed = PARTS[part](arguments.workers, minutes)
+        lines |= found
+        FIGURES.write_text(head + "".join(f"{line}\n" for line in lines.values()), "utf-8")
         good = good and passed
     sys.exit(not good)
 
