@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from amlkit import ci
 from amlkit.calls import Calls
+from amlkit.garbage import spare_driver
 from amlkit.redaction import without_secrets
 from amlkit.say import say
 
@@ -198,6 +199,7 @@ def main(
     """
     argv = sys.argv[1:] if argv is None else list(argv)
     path = Path(driver).resolve()
+    spare_driver()
     print_utf8()
     with ci.step(path.stem) as conclude:
         code, record = _run(path.parents[1], parser, step, calls or Calls(), flags or {}, argv)

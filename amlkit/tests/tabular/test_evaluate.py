@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from amlkit.tabular.evaluation import Evaluation, Replay
+from amlkit.tabular.evaluation import LIKELIEST, Evaluation, Replay
 
 ALWAYS = {"accuracy", "balanced_accuracy", "f1_macro"}
 
@@ -176,6 +176,20 @@ def test_a_pipeline_makes_its_features_once(last: Any, monkeypatch: pytest.Monke
     assert asked == [len(X)]
     assert np.array_equal(found.prediction, label)
     assert found.scores is not None and np.array_equal(found.scores, ranks)
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [10, 20, 30]])
+@pytest.mark.parametrize("kind", LIKELIEST)
+def test_labels_of_the_greatest_probability_are_asked_for_once(
+    kind: Any, labels: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those that scikit-learn says; a forest of few trees has many ties."""
+    X, y = rows_of(labels)
+    model = kind(random_state=0, **{"max_iter" if "Hist" in kind.__name__ else "n_estimators": 4})
+    model.fit(X, y.astype(np.array(labels).dtype))
+    label = model.predict(X)
+    monkeypatch.setattr(kind, "predict", None)
+    assert np.array_equal(evaluate(model, X, y, "classification", labels).prediction, label)
 
 
 def test_a_pipeline_that_is_more_than_its_steps_answers_itself() -> None:

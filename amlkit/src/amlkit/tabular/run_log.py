@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from amlkit.garbage import spare_imports
 from amlkit.say import say
 
 HEARTBEAT = 10.0  # seconds
@@ -82,7 +83,8 @@ def _record(
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    import mlflow  # seconds to import: only when there is something to record to
+    with spare_imports():
+        import mlflow  # seconds to import: only when there is something to record to
 
     # start_run heeds MLFLOW_RUN_ID or MLFLOW_EXPERIMENT_ID/_NAME, which Azure ML sets in a job
     with mlflow.start_run() as run:

@@ -1,0 +1,58 @@
+"""Python's search for garbage is spared for what was imported, and for nothing else."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import weakref
+
+import pytest
+
+from amlkit.garbage import spare_imports
+
+
+@pytest.mark.parametrize("spared", ["spare_driver", "spare_exit"])
+def test_what_is_there_at_the_end_is_not_looked_through(spared: str) -> None:
+    """The first to be registered is the last to be run."""
+    source = f"""
+import atexit, gc
+atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+from amlkit.garbage import {spared}
+{spared}()
+"""
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, text=True)
+    assert ran.stdout == "True\n"
+
+
+def test_a_driver_that_waits_for_long_keeps_no_garbage() -> None:
+    """Such as the circles of exceptions that hold the answers of requests."""
+    source = """
+import weakref
+from amlkit.garbage import spare_driver
+spare_driver()
+class Circle: pass
+def look():
+    one = Circle()
+    one.itself = one
+    return weakref.ref(one)
+seen = [look() for _ in range(100_000)]
+print(sum(one() is not None for one in seen) < 60_000)
+"""
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, check=True, text=True)
+    assert ran.stdout == "True\n"
+
+
+def test_imports_are_looked_through_again_afterwards() -> None:
+    class Circle:
+        """Refers to itself."""
+
+    with spare_imports():
+        assert not gc.isenabled()
+        one = Circle()
+        one.itself = one  # type: ignore[attr-defined]
+        gone = weakref.ref(one)
+        del one
+    assert gc.isenabled()
+    gc.collect()
+    assert gone() is None
