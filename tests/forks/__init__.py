@@ -48,7 +48,7 @@ class ForkServer:
                 stdout=stream,
                 stderr=stream,
             )
-        ends = time.monotonic() + 60
+        ends = time.monotonic() + 180  # on a busy machine, with nothing compiled
         while not Path(self.socket).exists():
             if self._server.poll() is not None or time.monotonic() > ends:
                 raise RuntimeError(log.read_text(encoding="utf-8"))

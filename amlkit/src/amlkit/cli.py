@@ -174,8 +174,8 @@ def positive(text: str) -> float:
 
 def given(args: argparse.Namespace, flags: Sequence[str]) -> list[str]:
     """Those of the flags that were given, as they are typed; a driver may not know all of them."""
-    known = [flag for flag in flags if vars(args).get(flag) not in (None, False)]
-    return ["--" + flag.replace("_", "-") for flag in known]
+    found = [flag for flag in flags if vars(args).get(flag) not in (None, False)]
+    return ["--" + flag.replace("_", "-") for flag in found]
 
 
 def main(

@@ -12,20 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-def spare_exit() -> None:
-    """Have this process look for none when it exits."""
-    atexit.register(gc.freeze)
-
-
 def spare_driver() -> None:
-    """Have a driver look for it among what is new, and hardly ever among what it keeps."""
+    """Have a driver look for garbage among what is new, and hardly ever among what it keeps.
+
+    At its exit for none: not for a job, whose code may leave files open that are written only then.
+    """
     gc.set_threshold(50_000, 100, 1_000)
-    spare_exit()
+    atexit.register(gc.freeze)
 
 
 @contextmanager
 def spare_imports() -> Iterator[None]:
-    """Look for none in a block that imports much."""
+    """Look for no garbage in a block that imports much."""
     on = gc.isenabled()
     gc.disable()
     try:

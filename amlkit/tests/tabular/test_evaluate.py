@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,14 @@ import pandas as pd
 import pytest
 from sample_model.evaluate import evaluate
 from sklearn import metrics as sk
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from amlkit.tabular.evaluation import LIKELIEST, Evaluation, Replay
+from amlkit.tabular.evaluation import Evaluation, Replay
 
 ALWAYS = {"accuracy", "balanced_accuracy", "f1_macro"}
 
@@ -179,17 +181,58 @@ def test_a_pipeline_makes_its_features_once(last: Any, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [10, 20, 30]])
-@pytest.mark.parametrize("kind", LIKELIEST)
-def test_labels_of_the_greatest_probability_are_asked_for_once(
-    kind: Any, labels: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They are those that scikit-learn says; a forest of few trees has many ties."""
+def test_boosting_is_asked_once(labels: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its probabilities; the labels are those that scikit-learn says."""
     X, y = rows_of(labels)
-    model = kind(random_state=0, **{"max_iter" if "Hist" in kind.__name__ else "n_estimators": 4})
-    model.fit(X, y.astype(np.array(labels).dtype))
+    model = HistGradientBoostingClassifier(max_iter=4).fit(X, y.astype(np.array(labels).dtype))
     label = model.predict(X)
-    monkeypatch.setattr(kind, "predict", None)
+    monkeypatch.setattr(HistGradientBoostingClassifier, "predict", None)
     assert np.array_equal(evaluate(model, X, y, "classification", labels).prediction, label)
+
+
+def test_boosting_that_hardly_learned_is_asked_itself() -> None:
+    """Its probabilities are equal by rounding, what they are made of is not."""
+    X, y = rows_of(["no", "yes"], rows=40)
+    y[:20], y[20:] = "no", "yes"
+    model = HistGradientBoostingClassifier(max_iter=1, learning_rate=1e-20, min_samples_leaf=1)
+    label = model.fit(X, y).predict(X)
+    assert set(label) == {"no", "yes"}
+    assert np.array_equal(evaluate(model, X, y, "classification", ["no", "yes"]).prediction, label)
+
+
+class Lengths(BaseEstimator, TransformerMixin):  # type: ignore[misc]
+    """A step that learns nothing, and hands on lists."""
+
+    def fit(self, X: Any, y: Any = None) -> Lengths:
+        """Nothing."""
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Of each row as many numbers as it likes."""
+        return [[1.0] * (1 + place % 3) for place in range(len(X))]
+
+
+class Counts(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """An estimator of lists."""
+
+    def fit(self, X: Any, y: Any) -> Counts:
+        """Knows the classes."""
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """By how long they are."""
+        return self.classes_[[len(row) % 2 for row in X]]
+
+
+def test_a_step_may_learn_nothing_and_hand_on_lists() -> None:
+    """As with scikit-learn's own `predict`, with no word of a pipeline that is not fitted."""
+    X, y = rows_of(["no", "yes"])
+    model = Pipeline([("lengths", Lengths()), ("no", "passthrough"), ("last", Counts())]).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = evaluate(model, X, y, "classification", ["no", "yes"])
+    assert np.array_equal(found.prediction, model.predict(X))
 
 
 def test_a_pipeline_that_is_more_than_its_steps_answers_itself() -> None:

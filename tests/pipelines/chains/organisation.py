@@ -63,7 +63,7 @@ class Organisation:
         """`python` of a job's `.venv-azure` is a fork that has the SDK imported, as at a desk.
 
         It spares each driver two seconds. The processes of a fork hide their variables, in which
-        secrets may stand: the first pushes go without.
+        secrets may stand: at least one run goes without, the first of test_pushes.py.
         """
         python = folder / "python"
         python.write_text(FORKED.format(path=folder, fork=self.python), encoding="utf-8")
@@ -239,9 +239,10 @@ def groups(slug: str, standin: StandIn) -> dict[str, dict[str, str]]:
 
 
 def share_bytecode(bytecode: Path, agents: Path) -> None:
-    """What agents install into an environment of a name has the same bytecode on all of them.
+    """Agents' environments of one name share a folder of bytecode.
 
-    Python knows by size and time of a source whether bytecode is of it: other packages are safe.
+    A package of another version is compiled anew: Python compares the size and time of a source.
+    An agent beyond the ninth compiles for itself.
     """
     for name in (".venv", ".venv-azure"):
         kept = bytecode / "environments" / name

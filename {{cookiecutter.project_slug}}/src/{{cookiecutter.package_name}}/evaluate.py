@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from amlkit.tabular.evaluation import Evaluation, answers, encode, roc_auc
+from amlkit.tabular.evaluation import Evaluation, answers_of, encode, roc_auc
 from sklearn import metrics as sk
 
 
@@ -15,7 +15,7 @@ def evaluate(model: Any, X: Any, y: Any, task: str, classes: list[Any] | None) -
     A metric of your own goes into `regression_metrics` or `classification_metrics`; a threshold for
     it into `gate.rules` of config.yml. One that is no finite number counts as not measured.
     """
-    prediction, probability, scores = answers(model, X, classes)
+    prediction, probability, scores = answers_of(model, X, classes)
     if classes is None:
         return Evaluation(regression_metrics(y, prediction), prediction)
     codes, predicted = encode(y, classes), encode(prediction, classes)

@@ -121,8 +121,8 @@ def _renew(folder: Path, new: Path) -> None:
         (new / name).rename(folder / name)
 
 
-def _making_nothing(context: cli.Context) -> cli.Context:
-    """The context of a dry run, which does not ask for an equal run either."""
+def _sending_nothing(context: cli.Context) -> cli.Context:
+    """The context of a dry run, but for the copy of the code; nor is an equal run asked for."""
     looking = argparse.Namespace(**{**vars(context.args), "dry_run": True, "force": True})
     return replace(context, args=looking)
 
@@ -141,7 +141,7 @@ def job(context: cli.Context, export: Export, folder: Path) -> Sequence[Exported
     from amlkit.flow import model
     from amlkit.flow.environment import environment_definition
 
-    made, _ = model.prepare(_making_nothing(context))
+    made, _ = model.prepare(_sending_nothing(context))
     environment = export.environment(environment_definition(context.settings), folder)
     return [*environment, *export.job(made, folder)]
 
@@ -153,7 +153,7 @@ def pipeline(context: cli.Context, export: Export, folder: Path) -> Sequence[Exp
 
     args, settings, pipelines = context.args, context.settings, pipeline.of_workspace(context)
     cron = "" if args.schedule is None else pipeline.checked(args.schedule)
-    made = chain.chain(_making_nothing(context), pipelines, cron=cron)
+    made = chain.chain(_sending_nothing(context), pipelines, cron=cron)
     both = (environment_definition(settings), chain.client_definition(settings))
     environments = [file for one in both for file in export.environment(one, folder)]
     name = pipeline.schedule_name(settings) if cron else ""

@@ -38,7 +38,8 @@ def training_job(
 ) -> Job:
     """The job that trains on a data asset, with the code as it is now.
 
-    With --dry-run nothing is made: the job can be looked at, not submitted.
+    With --dry-run nothing is made but, for an export, the copy of the code: the job can be looked
+    at, not submitted.
 
     Raises:
         SettingsError: there is no package, or no `train.py` in it.

@@ -10,7 +10,12 @@ from amlkit.cli import shell_line
 from amlkit.provision.cloud.client import EXTENSION
 from amlkit.provision.cloud.failures import Failure, Refused
 from amlkit.provision.context import Context
-from amlkit.provision.display import made_in_words, nothing_made, plan_text, request_for_admin
+from amlkit.provision.display import (
+    made_in_words,
+    plan_text,
+    request_for_admin,
+    why_nothing_was_made,
+)
 from amlkit.provision.engine import Engine
 from amlkit.provision.pipelines.requested import requested_credentials
 from amlkit.provision.plan.acting import asked_for
@@ -78,7 +83,7 @@ def apply(context: Context) -> dict[str, Any]:
         if problems := looked.problems:
             _show_notes(context, looked)
             record = {"problems": problems, "unknown": looked.unchecked}
-            raise Refused(nothing_made(problems), record=record)
+            raise Refused(why_nothing_was_made(problems), record=record)
         if looked.to_create:
             _show(context, looked)
             if not context.agreed("Make these in Azure now? [yes/no]", "yes"):

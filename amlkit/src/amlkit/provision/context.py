@@ -69,7 +69,7 @@ class Context:
         group = self.client.ask(arm_get(self.names.group_id))
         return dict(part(group, "tags") or {})
 
-    def name_kept(self) -> str:
+    def name_kept_until(self) -> str:
         """The day until which Azure keeps the name of the workspace that `destroy` deleted.
 
         As the group was tagged when it was read last; "" where the name is free.

@@ -40,7 +40,7 @@ def elapsed(what: str, say: Say, *, done: str = "made") -> Iterator[None]:
     say(f"  {done}: {what} ({time.monotonic() - start:.0f} s)")
 
 
-def nothing_made(problems: Sequence[str]) -> str:
+def why_nothing_was_made(problems: Sequence[str]) -> str:
     """Why nothing was made: how many problems there are, and the first."""
     many = f"{len(problems)} problems, the first: " if len(problems) > 1 else ""
     return f"nothing was made: {many}{problems[0]}"

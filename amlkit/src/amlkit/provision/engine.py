@@ -19,7 +19,7 @@ from amlkit.provision.cloud.failures import Failure, Kind, Refused
 from amlkit.provision.cloud.waits import poll, retry
 from amlkit.provision.context import Context
 from amlkit.provision.display import elapsed
-from amlkit.provision.plan.records import Resource, handed_out, provisioned
+from amlkit.provision.plan.records import Resource, advice_to_hand_out, provisioned
 from amlkit.provision.survey import Survey, find
 
 # A name that is kept by something that was deleted: the next one may be free.
@@ -165,7 +165,7 @@ class Engine:
         if failure.kind is not Kind.FORBIDDEN:
             return failure
         return failure.advised(
-            f"{'' if self.made else 'nothing was made; '}{handed_out([step])}",
+            f"{'' if self.made else 'nothing was made; '}{advice_to_hand_out([step])}",
             f"you may not make {step.title}: {failure.message}",
         )
 

@@ -19,7 +19,7 @@ from amlkit.provision.cloud.facts import VAULT, WORKSPACE
 from amlkit.provision.cloud.failures import Failure, Kind
 from amlkit.provision.context import Context
 from amlkit.provision.plan.names import Names
-from amlkit.provision.plan.records import Resource, handed_out
+from amlkit.provision.plan.records import Resource, advice_to_hand_out
 from amlkit.provision.survey import Survey
 from amlkit.settings.azure import Compute, region
 
@@ -66,7 +66,7 @@ def _rights(context: Context, looked: Survey) -> Iterator[str]:
     for (role, place), steps in refused.items():
         titles = ", ".join(step.title for step in steps)
         what = f"you may not make {titles}: it takes the role {role} on {place}"
-        yield f"{what}; {handed_out(steps)}"
+        yield f"{what}; {advice_to_hand_out(steps)}"
 
 
 def _places(names: Names, looked: Survey, scope: str) -> list[str]:
@@ -136,7 +136,7 @@ def _deleted_workspace(context: Context, looked: Survey) -> Iterator[str]:
     group, names = looked.findings.get("resource_group"), context.names
     if group and group.to_create:
         return
-    if until := context.name_kept():
+    if until := context.name_kept_until():
         yield (
             f"workspace {names.workspace} was deleted, and Azure keeps its name until {until}:"
             " `python infra/bootstrap.py destroy --purge` ends that, the studio brings it back"

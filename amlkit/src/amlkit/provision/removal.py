@@ -145,7 +145,7 @@ class Removal:
         if self.context.args.purge:
             return False
         self.context.client.forget()  # the tag may be a moment old
-        until = self.context.name_kept()
+        until = self.context.name_kept_until()
         if not until:
             return False
         self.context.say(

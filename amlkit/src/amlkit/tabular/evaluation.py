@@ -11,19 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-)
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from amlkit.tabular.model_files import in_class_order
 
 Array = NDArray[Any]
-# Their `predict` takes as long as `predict_proba` and says the class that is greatest there.
-LIKELIEST = (ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier)
 
 
 @dataclass(frozen=True)
@@ -74,24 +68,42 @@ class Replay:
         return np.asarray(self.answers.scores)[X.index]
 
 
-def answers(
+def answers_of(
     model: Any, X: pd.DataFrame, classes: Sequence[Any] | None
 ) -> tuple[Array, Array | None, Array | None]:
     """What `predict` and, where there are classes, `class_scores` say of a model.
 
-    A scikit-learn Pipeline makes its features once for both, and where labels are those of the
-    greatest probability it is asked for that alone. Raises ValueError as `predict` does.
+    A scikit-learn Pipeline makes its features once for both, and boosting is asked for its
+    probabilities alone. Raises ValueError as `predict` does.
     """
     if classes is None:
         return predict(model, X, "regression"), None, None
     features: Any = X
-    if type(model) is Pipeline and len(model.steps) > 1:  # a class of its own may do more than that
-        model, features = model[-1], model[:-1].transform(X)
+    if type(model) is Pipeline:  # a class of its own may do more than its steps
+        for _, step in model.steps[:-1]:
+            if step not in (None, "passthrough"):
+                features = step.transform(features)
+        model = model[-1]
     probability, scores = class_scores(model, features, classes)
-    known = type(model) in LIKELIEST and model.classes_.tolist() == list(classes)
-    if known and probability is not None:
+    if probability is not None and _says_the_likeliest(model, probability, classes):
         return model.classes_[probability.argmax(axis=1)], probability, scores
     return predict(model, features, "classification"), probability, scores
+
+
+def _says_the_likeliest(model: Any, probability: Array, classes: Sequence[Any]) -> bool:
+    """Whether `predict`, which takes as long as `predict_proba`, says the class that is greatest.
+
+    Boosting compares what the probabilities are made of: rounding may make two of them equal.
+    """
+    if type(model) is not HistGradientBoostingClassifier:
+        return False
+    second, first = np.partition(probability, -2, axis=1)[:, -2:].T
+    return model.classes_.tolist() == list(classes) and bool((second < first).all())
+
+
+def _count(X: Any) -> int:
+    """How many rows there are, in whatever a Pipeline's steps make of them."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def predict(model: Any, X: Any, task: str) -> Array:
@@ -100,7 +112,7 @@ def predict(model: Any, X: Any, task: str) -> Array:
     Raises ValueError if there is not one for each row, or a number is not finite.
     """
     prediction: Array = np.asarray(model.predict(X)).reshape(-1)
-    rows = np.shape(X)[0]
+    rows = _count(X)
     if len(prediction) != rows:
         raise ValueError(f"{len(prediction)} predictions for {rows} rows")
     if task == "regression":
@@ -116,7 +128,7 @@ def class_scores(model: Any, X: Any, classes: Sequence[Any]) -> tuple[Array | No
     The two are the same array where the model gives probabilities. Else the first is None, and the
     second comes from `decision_function`: (rows,) for two classes, or None.
     """
-    rows = np.shape(X)[0]
+    rows = _count(X)
     if hasattr(model, "predict_proba"):
         probability = np.asarray(model.predict_proba(X), dtype=np.float64)
         own = np.asarray(getattr(model, "classes_", classes)).tolist()

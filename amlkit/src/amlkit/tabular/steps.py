@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from amlkit.garbage import spare_exit
 from amlkit.say import say
 
 MODEL_FILE, SEARCHED = "model.joblib", "searched.json"
@@ -118,7 +117,6 @@ def main(
     known = {step.__name__: step for step in steps}
     parser.add_argument("step", choices=list(known))
     args, rest = parser.parse_known_args(argv)
-    spare_exit()
     if len(rest) % 2 or not all(flag.startswith("--") for flag in rest[::2]):
         parser.error("after the step come its folders: --NAME FOLDER …")
     folders = {flag[2:]: Path(folder) for flag, folder in zip(rest[::2], rest[1::2], strict=True)}

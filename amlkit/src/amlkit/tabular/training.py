@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from amlkit.garbage import spare_exit
 from amlkit.say import say
 from amlkit.tabular.analysis import analyse
 from amlkit.tabular.arguments import read_arguments
@@ -324,7 +323,6 @@ def main(
     stderr); exits with 2 for wrong arguments. Any other failure keeps its traceback.
     """
     args, told = read_arguments(settings, argv)
-    spare_exit()
     try:
         train(Job(args, told))
     except TableError as error:

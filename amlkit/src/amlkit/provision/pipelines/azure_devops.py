@@ -226,7 +226,7 @@ def _group(
         "type": "Vsts",
         "name": name,
         "description": "",
-        "variables": {PIPELINE_NAMES[key]: {"value": wanted.values[key]} for key in wanted.values},
+        "variables": {PIPELINE_NAMES[each]: {"value": it} for each, it in wanted.values.items()},
         "variableGroupProjectReferences": [reference(name)],
     }
     place = f"{fact('organization')}/_apis/distributedtask/variablegroups"

@@ -7,7 +7,7 @@ from typing import Any
 
 from amlkit.provision.cloud.failures import Refused
 from amlkit.provision.context import Context
-from amlkit.provision.display import made_in_words, nothing_made
+from amlkit.provision.display import made_in_words, why_nothing_was_made
 from amlkit.provision.pipelines import azure_devops, github
 from amlkit.provision.pipelines.names import (
     connection_name,
@@ -80,7 +80,7 @@ def run(context: Context) -> dict[str, Any]:
         if args.dry_run:
             return record | {"status": "planned"}
         if problems:
-            raise Refused(nothing_made(problems), code=2, record=record)
+            raise Refused(why_nothing_was_made(problems), code=2, record=record)
         if plan.to_write and not context.agreed("Make these now? [yes/no]", "yes"):
             context.say("nothing was made")
             return record | {"status": "declined"}

@@ -164,7 +164,7 @@ def provisioned(found: dict[str, Any]) -> bool:
     return _state(found).lower() == "succeeded"
 
 
-def handed_out(steps: Sequence[Resource]) -> str:
+def advice_to_hand_out(steps: Sequence[Resource]) -> str:
     """What to do about things that the caller may not make."""
     settings = dict.fromkeys(f"azure.bootstrap.{step.setting}" for step in steps)
     return (
