@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -93,6 +94,15 @@ def test_lock_keeps_what_is_locked_and_renews_all_when_asked(sdk: str, tmp_path:
         assert words(first).endswith(f"requirements-{name}.in -o requirements-{name}.txt")
         assert "--upgrade" not in first[0]
         assert [word for word in second[0] if word != "--upgrade"] == first[0]
+
+
+def test_the_line_for_windows_locks_as_make_does(repository: Repository) -> None:
+    text = (ROOT / FOLDER / "README.md").read_text(encoding="utf-8")
+    [line] = re.findall(r"\{ uv (pip compile .*) \}", text)
+    for called, _ in repository.make("lock"):
+        name = called[-1].removesuffix(".txt")
+        typed = line.replace("$in.Name", f"{name}.in").replace("$($in.BaseName)", name)
+        assert shlex.split(typed) == called
 
 
 @pytest.mark.parametrize("sdk", LOCKS)
