@@ -138,6 +138,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **nothing, "PYTHONUTF8": "1", **more}
 
 
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session that all its worker processes have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture
 def cli(template: Path) -> Cli:
     """Run the `cookiecutter` command as a user does: `cli("name=value", …, cwd=…, env=…)`.

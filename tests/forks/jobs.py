@@ -45,11 +45,11 @@ def forked_jobs(folder: Path) -> Iterator[None]:
 
         def environment(self: Job, python: Path) -> dict[str, str]:
             given = real(self, python)
-            trains = any(python.parents[1].glob("lib/python*/site-packages/sklearn"))
             command = str((self.run.definition or {}).get("command"))
-            if not trains or not command.startswith("python -m "):
-                return given
-            return given | {"PATH": f"{forking(python)}:{given['PATH']}"}
+            packages = python.parents[1].glob("lib/python*/site-packages/sklearn")
+            if command.startswith("python -m ") and any(packages):
+                return given | {"PATH": f"{forking(python)}:{given['PATH']}"}
+            return given
 
         real = Job.environment
         with mock.patch.object(Job, "environment", environment):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -62,15 +61,12 @@ def ready(bake_anew: Bake) -> ReadyProject:
 
 
 @pytest.fixture(scope="session")
-def trained(ready: ReadyProject, tmp_path_factory: pytest.TempPathFactory) -> ReadyProject:
+def trained(ready: ReadyProject, shared_folder: Path) -> ReadyProject:
     """The same, the sample's model registered; once for all workers, so only to be copied."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    home = shared / "trained"
+    home = shared_folder / "trained"
     with FileLock(f"{home}.lock"):
         if not home.exists():
-            half = shared / "half trained"
+            half = shared_folder / "half trained"
             shutil.rmtree(half, ignore_errors=True)
             made = ready.copy(half)
             done = made.run(made.python, "src/model.py", "--local", "--json")

@@ -456,7 +456,6 @@ def test_a_key_without_its_files_fails(service: Any) -> None:
     assert "no file matches" in service(CACHED).start().stages["__default"].reason
 
 
-@pytest.mark.slow  # makes a virtual environment
 def test_a_python_of_ones_own(service: Any) -> None:
     run = service(f"""
 steps:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,10 +20,9 @@ Found = Callable[[str], Organisation]
 
 
 @pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def bytecode(shared_folder: Path) -> Path:
     """Where all machines keep what is compiled: those of other processes of the session too."""
-    here = tmp_path_factory.getbasetemp()
-    made = (here.parent if "PYTEST_XDIST_WORKER" in os.environ else here) / "bytecode"
+    made = shared_folder / "bytecode"
     made.mkdir(exist_ok=True)
     return made
 
