@@ -7,7 +7,7 @@ import subprocess
 import sys
 import weakref
 
-from amlkit.garbage import spare_imports
+from amlkit.tabular.run_log import no_collections
 
 
 def printed(source: str) -> str:
@@ -48,7 +48,7 @@ def test_imports_are_looked_through_again_afterwards() -> None:
     class Circle:
         """Refers to itself."""
 
-    with spare_imports():
+    with no_collections():
         assert not gc.isenabled()
         one = Circle()
         one.itself = one  # type: ignore[attr-defined]

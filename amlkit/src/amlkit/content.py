@@ -22,7 +22,7 @@ from amlkit.tabular.parts import table_files
 
 DIGITS = 12
 # The part of amlkit that runs in jobs and endpoints; it imports nothing else of amlkit.
-RUNTIME = ("amlkit/tabular/", "amlkit/serving/", "amlkit/say.py", "amlkit/garbage.py")
+RUNTIME = ("amlkit/tabular/", "amlkit/serving/", "amlkit/say.py")
 FOLDERS_FILE = "folders.txt"
 _CHUNK = 1 << 20
 # A half-made folder of this age (s) was left by a process that was killed.

@@ -152,7 +152,7 @@ def test_what_runs_in_a_job_imports_nothing_else_of_amlkit() -> None:
     """Only the content of these parts tells one environment from another."""
     for path in (SOURCE / "amlkit").rglob("*.py"):
         name = path.relative_to(SOURCE).as_posix()
-        if not name.startswith(RUNTIME) or name in RUNTIME:
+        if not name.startswith(RUNTIME) or name == "amlkit/say.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             module = node.module or "" if isinstance(node, ast.ImportFrom) else ""

@@ -31,8 +31,7 @@ def chain(context: cli.Context, pipelines: Pipelines, *, cron: str = "") -> Chai
     """The steps with all they need.
 
     With `cron` it is a schedule's, which names no version of the data: its first step looks for
-    the newest each time. A dry run makes nothing but, for an export, the
-    copy of the code.
+    the newest each time. A dry run makes nothing but, for an export, the copy of the code.
 
     Raises:
         SettingsError: there is no `steps.py`, or its lock is not there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from amlkit.garbage import spare_imports
 from amlkit.say import say
 
 HEARTBEAT = 10.0  # seconds
@@ -52,6 +52,18 @@ class Stages:
         self.say(f"done in {self.seconds[name]:.1f} s")
 
 
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """Look for no garbage in a block that imports much: most of the time would go into that."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 def track(
     parameters: Mapping[str, Any],
     metrics: Mapping[str, float],
@@ -83,7 +95,7 @@ def _record(
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    with spare_imports():
+    with no_collections():
         import mlflow  # seconds to import: only when there is something to record to
 
     # start_run heeds MLFLOW_RUN_ID or MLFLOW_EXPERIMENT_ID/_NAME, which Azure ML sets in a job
